@@ -1,0 +1,77 @@
+// The CRLs one profile believes, arranged so that a certificate finds the ones
+// that speak about it (RFC 5280 section 6.3).
+//
+// A partition is what one CRL issuer says for one scope: one distribution point,
+// one set of reasons, user or CA certificates. Linking decides trust: a CRL
+// becomes a partition only if its signature verifies with the key of a CA path,
+// or of a CRL signer below one, that has the CRL issuer's name and the cRLSign
+// right. Of two CRLs for the same partition the newer one stays.
+//
+// Immutable after Link; read by all threads without locks.
+#ifndef INKAN_CACHE_CRL_STORE_H_
+#define INKAN_CACHE_CRL_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/types/span.h"
+#include "cache/crl_data.h"
+#include "cache/issuer_paths.h"
+#include "cache/profile.h"
+#include "cache/revocation.h"
+
+namespace inkan {
+
+struct CrlPartition {
+  std::shared_ptr<const CrlData> crl;
+  // The newest delta that applies to `crl`, or null.
+  std::shared_ptr<const CrlData> delta;
+  // The path the signer's key was validated by, and the signer's certificate
+  // below it if the key is not the CA's own (else null).
+  const IssuerPath* signer = nullptr;
+  const Certificate* signer_certificate = nullptr;
+};
+
+class CrlStore {
+ public:
+  struct Refusal {
+    std::string source;
+    std::string reason;
+  };
+
+  // Links every CRL that `paths` vouches for. CRLs of issuers the profile does
+  // not know are passed over silently (another profile may); CRLs that claim an
+  // issuer it knows but do not hold are refused.
+  static std::shared_ptr<const CrlStore> Link(
+      std::shared_ptr<const Profile> profile,
+      std::shared_ptr<const IssuerPaths> paths,
+      absl::Span<const std::shared_ptr<const CrlData>> crls);
+
+  // What is known at `time` about `certificate`, whose issuer is the CA of
+  // `issuer`.
+  RevocationEvidence Check(const Certificate& certificate,
+                           const IssuerPath& issuer, int64_t time) const;
+
+  const std::vector<CrlPartition>& partitions() const { return partitions_; }
+  const std::vector<Refusal>& refusals() const { return refusals_; }
+  // Whether `crl` is part of some partition here.
+  bool Uses(const CrlData& crl) const;
+
+ private:
+  struct Linker;
+
+  std::shared_ptr<const Profile> profile_;
+  std::shared_ptr<const IssuerPaths> paths_;
+  std::vector<CrlPartition> partitions_;
+  std::vector<Refusal> refusals_;
+  // (anchor, canonical CRL issuer, canonical distribution point name or empty)
+  // -> partitions, newest first.
+  absl::flat_hash_map<std::string, std::vector<uint32_t>> by_scope_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_CRL_STORE_H_

@@ -1,0 +1,95 @@
+// Every CA path of one profile, validated once: PathState after the last CA, for
+// each way down from an anchor through the configured intermediates.
+//
+//   for (const IssuerPath* path : paths.Find(leaf.issuer)) path->state.Accept(...)
+//
+// Immutable after Build; read by all threads. It owns the certificates it was
+// built from.
+#ifndef INKAN_CACHE_ISSUER_PATHS_H_
+#define INKAN_CACHE_ISSUER_PATHS_H_
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "cache/profile.h"
+#include "crypto/certificate.h"
+#include "crypto/path.h"
+
+namespace inkan {
+
+// Work bounds. The first two hold for one profile while it is built, the last
+// for the certificates that one filing brings along.
+struct IssuerPathLimits {
+  // A national trust list has a few hundred CAs; cross-certificates multiply the
+  // ways to each.
+  size_t paths_max = 4096;
+  size_t signatures_max = 16384;
+  // webpki allows 100 signatures a path; a filing's own bundle deserves fewer.
+  size_t filing_signatures_max = 16;
+};
+
+// A certificate with its owner: `view` points into `file.der`.
+struct OwnedCertificate {
+  CertificateFile file;
+  Certificate view;
+  std::array<uint8_t, 32> fingerprint{};
+};
+
+// One validated way from an anchor to a CA.
+struct IssuerPath {
+  explicit IssuerPath(PathState path_state) : state(std::move(path_state)) {}
+
+  PathState state;
+  // Which anchor it starts from; CRLs are only believed under the same one.
+  size_t anchor = 0;
+  // Position in IssuerPaths::paths().
+  size_t id = 0;
+  std::string issuer_text;  // RFC 4514 name of the CA, for verdicts
+};
+
+class IssuerPaths {
+ public:
+  // Errors (kInvalidArgument) name the file and the field. An intermediate that
+  // leads to no anchor is no error; see unused().
+  static absl::StatusOr<std::shared_ptr<const IssuerPaths>> Build(
+      const Profile& profile, const IssuerPathLimits& limits);
+
+  // Paths whose CA has this name, shortest first; empty if there is none.
+  absl::Span<const IssuerPath* const> Find(Bytes issuer_name) const;
+
+  // The trusted end-entity certificate with exactly these bytes, or null.
+  const OwnedCertificate* FindTrusted(Bytes der) const;
+
+  const std::deque<IssuerPath>& paths() const { return paths_; }
+  const std::deque<OwnedCertificate>& anchors() const { return anchors_; }
+  const std::deque<OwnedCertificate>& intermediates() const {
+    return intermediates_;
+  }
+  const std::deque<OwnedCertificate>& trusted() const { return trusted_; }
+  // Configured intermediates on no path, as "file: why".
+  const std::vector<std::string>& unused() const { return unused_; }
+  const IssuerPathLimits& limits() const { return limits_; }
+
+ private:
+  struct Builder;
+
+  IssuerPathLimits limits_;
+  std::deque<OwnedCertificate> anchors_;
+  std::deque<OwnedCertificate> intermediates_;
+  std::deque<OwnedCertificate> trusted_;
+  std::deque<IssuerPath> paths_;
+  std::vector<std::string> unused_;
+  // By the bytes of the name as some certificate spells it, and by canonical
+  // name for every other spelling.
+  absl::flat_hash_map<std::string, std::vector<const IssuerPath*>> by_spelling_;
+  absl::flat_hash_map<std::string, std::vector<const IssuerPath*>> by_canonical_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_ISSUER_PATHS_H_

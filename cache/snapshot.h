@@ -1,0 +1,49 @@
+// Everything a verdict rests on, as one immutable value: profiles with their
+// validated CA paths, and the CRL partitions.
+//
+//   SnapshotReader reader(keeper);                 // one a thread
+//   std::shared_ptr<const Snapshot> snapshot = reader.Pin();
+//   const ProfileSnapshot* profile = snapshot->Find("jpki-signature");
+//
+// A snapshot and all it points to stay valid while it is pinned. Replaced as a
+// whole, never changed.
+#ifndef INKAN_CACHE_SNAPSHOT_H_
+#define INKAN_CACHE_SNAPSHOT_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/container/btree_map.h"
+#include "cache/crl_store.h"
+#include "cache/issuer_paths.h"
+#include "cache/profile.h"
+
+namespace inkan {
+
+// One profile, ready to judge by.
+struct ProfileSnapshot {
+  std::shared_ptr<const Profile> profile;
+  std::shared_ptr<const IssuerPaths> issuer_paths;
+  std::shared_ptr<const CrlStore> crls;
+};
+
+struct Snapshot {
+  uint64_t generation = 0;
+  // SHA-256 over the profiles' rules and certificates and the digests of all
+  // linked CRLs.
+  std::array<uint8_t, 32> digest{};
+  // By name. Few; ordered so that status pages are.
+  absl::btree_map<std::string, ProfileSnapshot, std::less<>> profiles;
+
+  const ProfileSnapshot* Find(std::string_view name) const {
+    const auto found = profiles.find(name);
+    return found == profiles.end() ? nullptr : &found->second;
+  }
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_SNAPSHOT_H_

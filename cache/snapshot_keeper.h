@@ -1,0 +1,120 @@
+// Keeps the snapshot in force: reads CRLs from files and folders, follows their
+// changes, and publishes a new snapshot when something changed.
+//
+//   auto keeper = SnapshotKeeper::Start(std::move(options));   // StatusOr
+//   std::shared_ptr<const Snapshot> now = (*keeper)->Current();
+//
+// Reading, hashing and indexing happen on the keeper's own thread (or the thread
+// that calls Reload), never on one that answers requests. A CRL that cannot be
+// used is refused, named in source_errors(), and the last good one from the same
+// source stays in force.
+//
+// Thread safety: every method may be called from any thread. The destructor
+// stops and joins the keeper's thread; snapshots handed out stay valid.
+#ifndef INKAN_CACHE_SNAPSHOT_KEEPER_H_
+#define INKAN_CACHE_SNAPSHOT_KEEPER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "cache/snapshot.h"
+
+namespace inkan {
+
+struct CrlSourceOptions {
+  enum class Kind : uint8_t { kFile, kDirectory } kind = Kind::kFile;
+  std::string path;
+  // Looked at this often; folders are also followed by inotify.
+  absl::Duration poll_interval = absl::Seconds(60);
+};
+
+struct SnapshotOptions {
+  std::vector<Profile> profiles;
+  std::vector<CrlSourceOptions> crl_sources;
+  uint64_t crl_bytes_max = 0xffffffff;
+  // Signatures checked and paths kept while building one profile's CA paths.
+  IssuerPathLimits path_limits;
+};
+
+struct CrlSourceError {
+  std::string source;
+  std::string error;
+  absl::Time last_attempt;
+  bool last_good_in_use = false;
+};
+
+class SnapshotKeeper {
+ public:
+  // Builds the first snapshot before it returns. Fails (kInvalidArgument) if a
+  // profile is unusable (no anchor, a certificate that does not parse, anchor
+  // with a weak key): the message names profile, file and field. CRLs that are
+  // missing or bad do not fail it: their filings get TRY_LATER, and
+  // source_errors() says so. With `watch` false no thread is started (for one-off
+  // use).
+  static absl::StatusOr<std::unique_ptr<SnapshotKeeper>> Start(
+      SnapshotOptions options, bool watch = true);
+  ~SnapshotKeeper();
+
+  SnapshotKeeper(const SnapshotKeeper&) = delete;
+  SnapshotKeeper& operator=(const SnapshotKeeper&) = delete;
+
+  std::shared_ptr<const Snapshot> Current() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The generation of Current(), for readers that cache it.
+  uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+
+  // Replaces the options and reads every source again. On error nothing changes.
+  absl::Status Reload(SnapshotOptions options);
+  // Reads every source again under the options in force.
+  absl::Status Refresh();
+
+  std::vector<CrlSourceError> source_errors() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Called after each publication, on the thread that made it, e.g. to log. Set
+  // before traffic starts.
+  void SetPublishListener(std::function<void(const Snapshot&)> listener)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  class Impl;
+
+  SnapshotKeeper() = default;
+  void Publish(std::shared_ptr<const Snapshot> snapshot);
+
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<const Snapshot> current_ ABSL_GUARDED_BY(mutex_);
+  std::vector<CrlSourceError> source_errors_ ABSL_GUARDED_BY(mutex_);
+  std::function<void(const Snapshot&)> listener_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<uint64_t> generation_{0};
+  std::unique_ptr<Impl> impl_;
+};
+
+// A thread's own view of the keeper: takes the lock only when the generation has
+// moved. Not thread-safe; one for each thread.
+class SnapshotReader {
+ public:
+  explicit SnapshotReader(const SnapshotKeeper& keeper) : keeper_(keeper) {}
+
+  const std::shared_ptr<const Snapshot>& Pin() {
+    const uint64_t generation = keeper_.generation();
+    if (pinned_ == nullptr || pinned_->generation != generation) {
+      pinned_ = keeper_.Current();
+    }
+    return pinned_;
+  }
+
+ private:
+  const SnapshotKeeper& keeper_;
+  std::shared_ptr<const Snapshot> pinned_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_SNAPSHOT_KEEPER_H_
