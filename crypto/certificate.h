@@ -4,8 +4,8 @@
 //   Fault fault = ParseCertificate(der, &certificate);
 //
 // Parsing is strict and complete for everything a path decision rests on, and
-// allocates nothing. Every Bytes points into `der`, which must outlive the view.
-// Thread safety: a parsed view is immutable.
+// allocates nothing. Every Bytes points into `der`, which must outlive the
+// view. Thread safety: a parsed view is immutable.
 #ifndef INKAN_CRYPTO_CERTIFICATE_H_
 #define INKAN_CRYPTO_CERTIFICATE_H_
 
@@ -39,15 +39,15 @@ struct Validity {
   int64_t not_after = 0;
 };
 
-// An extension we read elsewhere: its value's contents, empty if absent. None of
-// these can be present and empty.
+// An extension we read elsewhere: its value's contents, empty if absent. None
+// of these can be present and empty.
 struct Certificate {
-  Bytes der;               // the whole certificate
-  Bytes tbs;               // tbsCertificate element: the signed bytes
-  int version = 1;         // 1, 2 or 3
-  Bytes serial;            // INTEGER contents
-  Bytes issuer;            // Name element
-  Bytes subject;           // Name element
+  Bytes der;        // the whole certificate
+  Bytes tbs;        // tbsCertificate element: the signed bytes
+  int version = 1;  // 1, 2 or 3
+  Bytes serial;     // INTEGER contents
+  Bytes issuer;     // Name element
+  Bytes subject;    // Name element
   Validity validity;
   PublicKey key;
   SignatureAlgorithm signature_algorithm;
@@ -55,7 +55,7 @@ struct Certificate {
 
   bool has_basic_constraints = false;
   bool is_ca = false;
-  int path_length = -1;    // pathLenConstraint; -1: none
+  int path_length = -1;  // pathLenConstraint; -1: none
   bool has_key_usage = false;
   uint16_t key_usage = 0;
   Bytes subject_key_id;

@@ -1,9 +1,9 @@
 // X.501 names: comparison by RFC 5280 section 7.1, and text by RFC 4514.
 //
 // Two names are the same if their attributes match one by one: same type, and
-// values that agree after case folding, and after leading, trailing and repeated
-// inner spaces are dropped, whatever the string type. Equal bytes are the usual
-// case and decided without any of that.
+// values that agree after case folding, and after leading, trailing and
+// repeated inner spaces are dropped, whatever the string type. Equal bytes are
+// the usual case and decided without any of that.
 #ifndef INKAN_CRYPTO_NAME_H_
 #define INKAN_CRYPTO_NAME_H_
 
@@ -23,9 +23,9 @@ bool IsEmptyName(Bytes name);
 // REQUIRES (both): well-formed names.
 bool SameName(Bytes a, Bytes b);
 
-// A key with CanonicalName(a) == CanonicalName(b) exactly if SameName(a, b), and
-// CanonicalName(a) a prefix of CanonicalName(b) exactly if b lies in the subtree
-// of a (RFC 5280 section 4.2.1.10, directoryName).
+// A key with CanonicalName(a) == CanonicalName(b) exactly if SameName(a, b),
+// and CanonicalName(a) a prefix of CanonicalName(b) exactly if b lies in the
+// subtree of a (RFC 5280 section 4.2.1.10, directoryName).
 std::string CanonicalName(Bytes name);
 
 // RFC 4514 text, most significant attribute last, e.g. "CN=x,O=JPKI,C=JP".

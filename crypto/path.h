@@ -2,22 +2,24 @@
 //
 //   PathState state = PathState::FromAnchor(anchor, rules);
 //   state.Extend(intermediate);                    // once for each CA below
-//   PathFault fault = state.Accept(leaf, ...);     // any number of leaves, const
+//   PathFault fault = state.Accept(leaf, ...);     // any number of leaves,
+//   const
 //
-// A PathState is what the algorithm knows after the last CA certificate: working
-// key, permitted and excluded names, valid policies, counters. It is built once
-// for each CA and then only read: accepting a leaf allocates nothing.
+// A PathState is what the algorithm knows after the last CA certificate:
+// working key, permitted and excluded names, valid policies, counters. It is
+// built once for each CA and then only read: accepting a leaf allocates
+// nothing.
 //
-// Left to the caller, because they are judged for each filing at its own time or
-// in batches: the leaf's signature, validity (CheckValidity), revocation.
+// Left to the caller, because they are judged for each filing at its own time
+// or in batches: the leaf's signature, validity (CheckValidity), revocation.
 //
-// A fault met on the way down sticks: the state stays usable, so that the leaves
-// below a broken CA get a verdict that names what is broken, but Accept never
-// passes any more.
+// A fault met on the way down sticks: the state stays usable, so that the
+// leaves below a broken CA get a verdict that names what is broken, but Accept
+// never passes any more.
 //
 // Units: times are seconds since 1970. Ownership: states point into the
-// certificates they were made from, which must outlive them. Thread safety: const
-// methods from any thread.
+// certificates they were made from, which must outlive them. Thread safety:
+// const methods from any thread.
 #ifndef INKAN_CRYPTO_PATH_H_
 #define INKAN_CRYPTO_PATH_H_
 
@@ -59,8 +61,8 @@ struct LeafRules {
   absl::Span<const std::string> required_extended_key_usage;
 };
 
-// What a path fails for. `certificate` counts from the anchor downwards: 0 is the
-// anchor, 1 the first certificate below it.
+// What a path fails for. `certificate` counts from the anchor downwards: 0 is
+// the anchor, 1 the first certificate below it.
 struct PathFault {
   Outcome outcome = Outcome::kPassed;
   CheckId check = CheckId::kChain;
@@ -70,16 +72,13 @@ struct PathFault {
   bool ok() const { return outcome == Outcome::kPassed; }
 };
 
-// user-constrained-policy-set: OIDs as DER contents; holds anyPolicy if all are
-// valid.
-using PolicySet = absl::InlinedVector<Bytes, 2>;
-
 class PathState {
  public:
   // The anchor is trusted as name and key. Beyond RFC 5280 section 6.1, which
   // leaves it open, what a self-signed anchor says about itself is honoured:
   // validity, key strength, key usage, path length and name constraints.
-  static PathState FromAnchor(const Certificate& anchor, const PathRules& rules);
+  static PathState FromAnchor(const Certificate& anchor,
+                              const PathRules& rules);
 
   // Goes down by one CA certificate: section 6.1.3 and 6.1.4, its signature
   // included, except validity and revocation.
@@ -90,7 +89,8 @@ class PathState {
   // and the purpose's rules. All rules are looked at; the worst fault is
   // returned. `policies` (may be null) receives the user-constrained set.
   // `observe` is called for each check looked at, if not null.
-  using Observer = void (*)(void* context, CheckId check, const PathFault& fault);
+  using Observer = void (*)(void* context, CheckId check,
+                            const PathFault& fault);
   PathFault Accept(const Certificate& leaf, const LeafRules& rules,
                    PolicySet* policies, Observer observe = nullptr,
                    void* context = nullptr) const;

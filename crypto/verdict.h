@@ -14,22 +14,22 @@ namespace inkan {
 // V(enumerator, indication, sub-indication). Order is rank: where several hold,
 // the one listed first is reported. The first is what a default-made verdict
 // says, so that a verdict nobody filled in never passes.
-#define INKAN_OUTCOMES(V)                                                  \
-  V(kGeneric, INDETERMINATE, GENERIC)                                      \
-  V(kFormatFailure, TOTAL_FAILED, FORMAT_FAILURE)                          \
-  V(kSignedDataNotFound, INDETERMINATE, SIGNED_DATA_NOT_FOUND)             \
-  V(kCryptoConstraintsFailure, INDETERMINATE, CRYPTO_CONSTRAINTS_FAILURE)  \
-  V(kSigConstraintsFailure, INDETERMINATE, SIG_CONSTRAINTS_FAILURE)        \
-  V(kNoCertificateChainFound, INDETERMINATE, NO_CERTIFICATE_CHAIN_FOUND)   \
-  V(kCertificateChainGeneralFailure, INDETERMINATE,                        \
-    CERTIFICATE_CHAIN_GENERAL_FAILURE)                                     \
-  V(kChainConstraintsFailure, INDETERMINATE, CHAIN_CONSTRAINTS_FAILURE)    \
-  V(kNotYetValid, TOTAL_FAILED, NOT_YET_VALID)                             \
-  V(kExpired, TOTAL_FAILED, EXPIRED)                                       \
-  V(kRevoked, TOTAL_FAILED, REVOKED)                                       \
-  V(kTryLater, INDETERMINATE, TRY_LATER)                                   \
-  V(kSigCryptoFailure, TOTAL_FAILED, SIG_CRYPTO_FAILURE)                   \
-  V(kHashFailure, TOTAL_FAILED, HASH_FAILURE)                              \
+#define INKAN_OUTCOMES(V)                                                 \
+  V(kGeneric, INDETERMINATE, GENERIC)                                     \
+  V(kFormatFailure, TOTAL_FAILED, FORMAT_FAILURE)                         \
+  V(kSignedDataNotFound, INDETERMINATE, SIGNED_DATA_NOT_FOUND)            \
+  V(kCryptoConstraintsFailure, INDETERMINATE, CRYPTO_CONSTRAINTS_FAILURE) \
+  V(kSigConstraintsFailure, INDETERMINATE, SIG_CONSTRAINTS_FAILURE)       \
+  V(kNoCertificateChainFound, INDETERMINATE, NO_CERTIFICATE_CHAIN_FOUND)  \
+  V(kCertificateChainGeneralFailure, INDETERMINATE,                       \
+    CERTIFICATE_CHAIN_GENERAL_FAILURE)                                    \
+  V(kChainConstraintsFailure, INDETERMINATE, CHAIN_CONSTRAINTS_FAILURE)   \
+  V(kNotYetValid, TOTAL_FAILED, NOT_YET_VALID)                            \
+  V(kExpired, TOTAL_FAILED, EXPIRED)                                      \
+  V(kRevoked, TOTAL_FAILED, REVOKED)                                      \
+  V(kTryLater, INDETERMINATE, TRY_LATER)                                  \
+  V(kSigCryptoFailure, TOTAL_FAILED, SIG_CRYPTO_FAILURE)                  \
+  V(kHashFailure, TOTAL_FAILED, HASH_FAILURE)                             \
   V(kPassed, TOTAL_PASSED, UNSPECIFIED)
 
 enum class Outcome : uint8_t {
@@ -45,22 +45,23 @@ constexpr Outcome Worse(Outcome a, Outcome b) { return a < b ? a : b; }
 std::string_view OutcomeName(Outcome outcome);
 
 // V(enumerator, name, where the rule stands). Order is the order of checking.
-#define INKAN_CHECKS(V)                                                       \
-  V(kFilingFormat, "filing_format", "inkan.v1.Filing")                        \
-  V(kCertificateFormat, "certificate_format", "RFC 5280 4.1")                 \
-  V(kAlgorithmStrength, "algorithm_strength", "profile; NIST SP 800-131A")    \
-  V(kFilingAlgorithm, "filing_algorithm", "profile filing_algorithms")        \
-  V(kChain, "chain", "RFC 5280 6.1")                                          \
-  V(kCertificateSignature, "certificate_signature", "RFC 5280 6.1.3 (a)(1)")  \
-  V(kBasicConstraints, "basic_constraints", "RFC 5280 6.1.4 (k)")             \
-  V(kPathLength, "path_length", "RFC 5280 6.1.4 (l)-(m)")                     \
-  V(kKeyUsage, "key_usage", "RFC 5280 6.1.4 (n), profile")                    \
-  V(kExtendedKeyUsage, "extended_key_usage", "RFC 5280 4.2.1.12, profile")    \
-  V(kCriticalExtensions, "critical_extensions", "RFC 5280 6.1.4 (o), 6.1.5 (f)") \
-  V(kNameConstraints, "name_constraints", "RFC 5280 6.1.3 (b)-(c)")           \
-  V(kPolicies, "certificate_policies", "RFC 5280 6.1.3 (d)-(f), 6.1.5 (g)")   \
-  V(kValidity, "validity", "RFC 5280 6.1.3 (a)(2)")                           \
-  V(kRevocation, "revocation", "RFC 5280 6.1.3 (a)(3), 6.3")                  \
+#define INKAN_CHECKS(V)                                                      \
+  V(kFilingFormat, "filing_format", "inkan.v1.Filing")                       \
+  V(kCertificateFormat, "certificate_format", "RFC 5280 4.1")                \
+  V(kAlgorithmStrength, "algorithm_strength", "profile; NIST SP 800-131A")   \
+  V(kFilingAlgorithm, "filing_algorithm", "profile filing_algorithms")       \
+  V(kChain, "chain", "RFC 5280 6.1")                                         \
+  V(kCertificateSignature, "certificate_signature", "RFC 5280 6.1.3 (a)(1)") \
+  V(kBasicConstraints, "basic_constraints", "RFC 5280 6.1.4 (k)")            \
+  V(kPathLength, "path_length", "RFC 5280 6.1.4 (l)-(m)")                    \
+  V(kKeyUsage, "key_usage", "RFC 5280 6.1.4 (n), profile")                   \
+  V(kExtendedKeyUsage, "extended_key_usage", "RFC 5280 4.2.1.12, profile")   \
+  V(kCriticalExtensions, "critical_extensions",                              \
+    "RFC 5280 6.1.4 (o), 6.1.5 (f)")                                         \
+  V(kNameConstraints, "name_constraints", "RFC 5280 6.1.3 (b)-(c)")          \
+  V(kPolicies, "certificate_policies", "RFC 5280 6.1.3 (d)-(f), 6.1.5 (g)")  \
+  V(kValidity, "validity", "RFC 5280 6.1.3 (a)(2)")                          \
+  V(kRevocation, "revocation", "RFC 5280 6.1.3 (a)(3), 6.3")                 \
   V(kFilingSignature, "filing_signature", "RFC 8017 8.1.2, 8.2.2; FIPS 186-4")
 
 enum class CheckId : uint8_t {
