@@ -1,0 +1,33 @@
+// Which instruction set the kernels of crypto/ may use: the only place that
+// asks the CPU. Private to crypto/.
+//
+// Found once by CPUID, and by XGETBV for whether the operating system keeps the
+// registers; INKAN_ISA=portable|avx512ifma overrides. Thread safety: any
+// thread.
+#ifndef INKAN_CRYPTO_ISA_H_
+#define INKAN_CRYPTO_ISA_H_
+
+#include <cstdint>
+
+#include "crypto/fault.h"
+
+namespace inkan {
+
+enum class Isa : uint8_t { kPortable, kAvx512Ifma };
+
+struct IsaChoice {
+  Isa isa = Isa::kPortable;
+  // Whether INKAN_ISA named it.
+  bool forced = false;
+  // Whether SHA-NI may be used too; never with kPortable.
+  bool sha_ni = false;
+  const char* reason = "";
+  // INKAN_ISA names a set that is unknown or that this machine cannot run.
+  Fault fault;
+};
+
+const IsaChoice& ChosenIsa();
+
+}  // namespace inkan
+
+#endif  // INKAN_CRYPTO_ISA_H_

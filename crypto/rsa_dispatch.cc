@@ -1,0 +1,235 @@
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "crypto/isa.h"
+#include "crypto/rsa.h"
+#include "crypto/rsa_kernels.h"
+#include "crypto/rsa_known_answers.h"
+
+namespace inkan {
+
+namespace {
+
+// ---------------------------------------------------------------------------
+// The choice of a kernel.
+
+struct Chosen {
+  const RsaKernel* kernel = nullptr;
+  RsaKernelInfo info;
+  Fault fault;
+};
+
+Chosen ChooseKernel() {
+  const IsaChoice& isa = ChosenIsa();
+  if (!isa.fault.ok()) return {nullptr, {}, isa.fault};
+  std::string reason = isa.reason;
+#if defined(INKAN_HAVE_AVX512IFMA)
+  if (isa.isa == Isa::kAvx512Ifma) {
+    if (RsaKernelKnowsAnswers(kRsaAvx512IfmaKernel)) {
+      return {&kRsaAvx512IfmaKernel, {kRsaAvx512IfmaKernel.name, reason}, {}};
+    }
+    if (isa.forced) {
+      return {nullptr,
+              {},
+              {"INKAN_ISA", "avx512ifma: failed its known-answer test"}};
+    }
+    reason = "avx512ifma failed its known-answer test on this machine";
+  }
+#else
+  if (isa.isa == Isa::kAvx512Ifma) {
+    if (isa.forced) {
+      return {nullptr, {}, {"INKAN_ISA", "avx512ifma: not part of this build"}};
+    }
+    reason = "avx512ifma is not part of this build";
+  }
+#endif
+  if (!RsaKernelKnowsAnswers(kRsaPortableKernel)) {
+    return {nullptr, {}, {"RSA", "portable: failed its known-answer test"}};
+  }
+  return {&kRsaPortableKernel, {kRsaPortableKernel.name, reason}, {}};
+}
+
+const Chosen& ChosenKernel() {
+  static const Chosen chosen = ChooseKernel();
+  return chosen;
+}
+
+const RsaKernel& Kernel() {
+  const Chosen& chosen = ChosenKernel();
+  if (chosen.kernel == nullptr) {
+    std::fprintf(stderr, "%s: %s\n", chosen.fault.field, chosen.fault.problem);
+    std::abort();
+  }
+  return *chosen.kernel;
+}
+
+// REQUIRES: a key that CheckKeyStrength accepts.
+size_t SizeClass(size_t modulus_bits) {
+  size_t size_class = 0;
+  while (kRsaClassBits[size_class] < modulus_bits) ++size_class;
+  return size_class;
+}
+
+// ---------------------------------------------------------------------------
+// Scheduling into lanes.
+
+// Lanes that wait to be run together: one size class and one exponent, and
+// either all of prepared keys or none, since a kernel can leave out the set-up
+// only when no lane needs it.
+struct Group {
+  size_t size_class = 0;
+  uint64_t exponent = 0;
+  bool prepared = false;
+  size_t count = 0;
+  RsaLane lanes[kRsaLanesMax];
+};
+
+// Open groups. Size classes times prepared or not is 6, and nearly all keys
+// have one exponent; when more are needed the fullest is run early, which costs
+// speed and nothing else.
+constexpr size_t kOpenGroupsMax = 12;
+
+class Scheduler {
+ public:
+  explicit Scheduler(const RsaKernel& kernel) : kernel_(kernel) {}
+
+  void Add(const RsaLane& lane, size_t size_class, uint64_t exponent) {
+    Group& group = Find(size_class, exponent, lane.prepared != nullptr);
+    group.lanes[group.count++] = lane;
+    if (group.count == kRsaLanesMax) Run(group);
+  }
+
+  void Finish() {
+    for (size_t i = 0; i < used_; ++i) {
+      for (size_t j = i + 1; j < used_; ++j)
+        MergeIfItFits(groups_[j], &groups_[i]);
+      if (groups_[i].count > 0) Run(groups_[i]);
+    }
+  }
+
+ private:
+  Group& Find(size_t size_class, uint64_t exponent, bool prepared) {
+    Group* reusable = nullptr;
+    for (size_t i = 0; i < used_; ++i) {
+      Group& group = groups_[i];
+      if (group.size_class == size_class && group.exponent == exponent &&
+          group.prepared == prepared) {
+        return group;
+      }
+      if (reusable == nullptr || group.count == 0 ||
+          (reusable->count != 0 && group.count > reusable->count)) {
+        reusable = &group;
+      }
+    }
+    if (used_ < kOpenGroupsMax) {
+      reusable = &groups_[used_++];
+    } else if (reusable->count > 0) {
+      Run(*reusable);
+    }
+    reusable->size_class = size_class;
+    reusable->exponent = exponent;
+    reusable->prepared = prepared;
+    return *reusable;
+  }
+
+  // A run costs the same however few lanes it has, so two part-filled groups
+  // that differ only in preparation run as one.
+  static void MergeIfItFits(Group& from, Group* into) {
+    if (from.size_class != into->size_class ||
+        from.exponent != into->exponent ||
+        from.count + into->count > kRsaLanesMax) {
+      return;
+    }
+    std::copy_n(from.lanes, from.count, into->lanes + into->count);
+    into->count += from.count;
+    from.count = 0;
+  }
+
+  void Run(Group& group) {
+    kernel_.run(group.size_class, group.exponent, group.lanes, group.count);
+    group.count = 0;
+  }
+
+  const RsaKernel& kernel_;
+  size_t used_ = 0;
+  std::array<Group, kOpenGroupsMax> groups_;
+};
+
+Fault CheckSignatureForm(const PublicKey& key, Bytes signature) {
+  if (signature.size() != key.rsa_modulus.size()) {
+    return {"signature", "not as long as the RSA modulus"};
+  }
+  // Equal lengths and big-endian: the order of octets is the order of numbers.
+  if (std::memcmp(signature.data(), key.rsa_modulus.data(), signature.size()) >=
+      0) {
+    return {"signature", "not less than the RSA modulus"};
+  }
+  return {};
+}
+
+}  // namespace
+
+class RsaPreparedKey {
+ public:
+  RsaPreparedKey(const RsaKernel& kernel, const PublicKey& key)
+      : kernel_(kernel) {
+    const size_t size_class = SizeClass(key.rsa_modulus_bits);
+    constants_ = ::operator new(kernel.prepared_bytes(size_class),
+                                std::align_val_t(kRsaPreparedAlign));
+    kernel.prepare(size_class, key.rsa_modulus.data(), key.rsa_modulus.size(),
+                   constants_);
+  }
+  ~RsaPreparedKey() {
+    kernel_.release(constants_);
+    ::operator delete(constants_, std::align_val_t(kRsaPreparedAlign));
+  }
+  RsaPreparedKey(const RsaPreparedKey&) = delete;
+  RsaPreparedKey& operator=(const RsaPreparedKey&) = delete;
+
+  const void* constants() const { return constants_; }
+
+ private:
+  const RsaKernel& kernel_;
+  void* constants_;
+};
+
+void RsaPreparedKeyDeleter::operator()(const RsaPreparedKey* key) const {
+  delete key;
+}
+
+RsaPreparedKeyPtr PrepareRsaKey(const PublicKey& key) {
+  if (key.kind != KeyKind::kRsa || !CheckKeyStrength(key).ok()) return nullptr;
+  return RsaPreparedKeyPtr(new RsaPreparedKey(Kernel(), key));
+}
+
+void RsaPublicOperations(absl::Span<RsaJob> jobs) {
+  Scheduler scheduler(Kernel());
+  for (RsaJob& job : jobs) {
+    const PublicKey& key = *job.key;
+    job.fault = key.kind == KeyKind::kRsa
+                    ? CheckKeyStrength(key)
+                    : Fault{"subjectPublicKeyInfo", "not an RSA key"};
+    if (job.fault.ok()) job.fault = CheckSignatureForm(key, job.signature);
+    if (!job.fault.ok()) continue;
+    scheduler.Add(
+        {key.rsa_modulus.data(), job.signature.data(), job.result,
+         key.rsa_modulus.size(),
+         job.prepared != nullptr ? job.prepared->constants() : nullptr},
+        SizeClass(key.rsa_modulus_bits), key.rsa_exponent);
+  }
+  scheduler.Finish();
+}
+
+Fault InitRsaKernel() { return ChosenKernel().fault; }
+
+const RsaKernelInfo& GetRsaKernelInfo() {
+  Kernel();
+  return ChosenKernel().info;
+}
+
+}  // namespace inkan

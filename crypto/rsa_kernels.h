@@ -1,0 +1,63 @@
+// The table of functions that an RSA kernel is: what rsa_dispatch.cc calls and
+// each rsa_<kernel>.cc file provides. Private to crypto/.
+//
+// A kernel file may be compiled with instructions that not every machine has,
+// so it includes nothing but this header, <immintrin.h>, <cstdint> and
+// <cstddef>: an inline function of another header, compiled there, could be the
+// copy the linker keeps for the whole program. For the same reason this header
+// holds plain data only.
+//
+// What a kernel may assume, because the dispatcher has made sure: the modulus
+// is odd, without leading zero octets, of kRsaModulusBitsMin to
+// kRsaModulusBitsMax bits; the signature is as long as the modulus and less
+// than it; the exponent is odd and at least 3.
+#ifndef INKAN_CRYPTO_RSA_KERNELS_H_
+#define INKAN_CRYPTO_RSA_KERNELS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace inkan {
+
+// Moduli are worked on in three sizes; one between two sizes runs as the next
+// larger.
+constexpr size_t kRsaSizeClasses = 3;
+constexpr size_t kRsaClassBits[kRsaSizeClasses] = {2048, 3072, 4096};
+
+// Jobs a kernel takes in one call.
+constexpr size_t kRsaLanesMax = 8;
+
+// One operation. `modulus`, `signature` and `result` are big-endian and all
+// `bytes` long.
+struct RsaLane {
+  const uint8_t* modulus;
+  const uint8_t* signature;
+  uint8_t* result;
+  size_t bytes;
+  // What `prepare` made of this modulus, or null.
+  const void* prepared;
+};
+
+struct RsaKernel {
+  const char* name;
+
+  // Storage for a prepared key of a size class, aligned to kRsaPreparedAlign.
+  size_t (*prepared_bytes)(size_t size_class);
+  // Works out what depends on the modulus alone.
+  void (*prepare)(size_t size_class, const uint8_t* modulus, size_t bytes,
+                  void* prepared);
+  // Ends the life of what `prepare` made (the storage stays the caller's).
+  void (*release)(void* prepared);
+
+  // Runs 1 to kRsaLanesMax operations of one size class and exponent.
+  void (*run)(size_t size_class, uint64_t exponent, const RsaLane* lanes,
+              size_t count);
+};
+
+constexpr size_t kRsaPreparedAlign = 64;
+
+extern const RsaKernel kRsaPortableKernel;
+
+}  // namespace inkan
+
+#endif  // INKAN_CRYPTO_RSA_KERNELS_H_
