@@ -156,7 +156,7 @@ Fault PolicyState::ApplyMappings(const Certificate& ca) {
   // What each mapped policy goes back to, before anything is replaced.
   struct Mapped {
     Bytes subject;
-    absl::InlinedVector<Bytes, 1> roots;
+    std::vector<Bytes> roots;
   };
   std::vector<Mapped> mapped;
   mappings = DerReader(ca.policy_mappings);
@@ -164,7 +164,7 @@ Fault PolicyState::ApplyMappings(const Certificate& ca) {
     if (const Entry* entry = Find(issuer)) {
       mapped.push_back({subject, entry->roots});
     } else if (any_) {
-      mapped.push_back({subject, {issuer}});
+      mapped.push_back({subject, std::vector<Bytes>{issuer}});
     }
   }
   mappings = DerReader(ca.policy_mappings);

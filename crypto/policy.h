@@ -48,7 +48,7 @@ class PolicyState {
   // A node of the lowest level: what may follow, and where it comes from.
   struct Entry {
     Bytes expected;
-    absl::InlinedVector<Bytes, 1> roots;
+    std::vector<Bytes> roots;
   };
 
   // RFC 5280 starts the counters at the path's length plus one, which means
