@@ -32,16 +32,18 @@ struct CrlData {
   int64_t this_update = 0;
   bool has_next_update = false;
   int64_t next_update = 0;
-  std::string crl_number;        // INTEGER contents; empty if absent
+  std::string crl_number;  // INTEGER contents; empty if absent
   bool is_delta = false;
-  std::string base_crl_number;   // deltas
+  std::string base_crl_number;  // deltas
   bool has_expired_certs_on_crl = false;
   int64_t expired_certs_on_crl = 0;
 
   // issuingDistributionPoint (RFC 5280 section 5.2.5).
-  CrlScope scope;                        // flags; its views are not kept
-  std::vector<std::string> scope_names;  // canonical names, CanonicalGeneralName
-  std::string scope_text;                // for people
+  CrlScope scope;  // flags; its views are not kept
+  std::vector<std::string>
+      scope_names;             // canonical names, CanonicalGeneralName
+  std::string scope_encoding;  // fullName as encoded; may be empty
+  std::string scope_text;      // for people
 
   // What the signature was made over and how, to try candidate signers on.
   SignatureAlgorithm signature_algorithm;
@@ -57,9 +59,10 @@ struct CrlData {
   size_t memory_bytes() const;
 };
 
-// Reads a whole CRL, DER. Errors name the field: kInvalidArgument. Refused: what
-// is not strictly DER, version 1 with extensions, unknown critical extensions in
-// the CRL or in an entry, serials above kSerialBytesMax, SHA-1 and MD5.
+// Reads a whole CRL, DER. Errors name the field: kInvalidArgument. Refused:
+// what is not strictly DER, version 1 with extensions, unknown critical
+// extensions in the CRL or in an entry, serials above kSerialBytesMax, SHA-1
+// and MD5.
 absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(Bytes der,
                                                        std::string source);
 

@@ -65,7 +65,8 @@ class CrlIndex {
   struct Entry {
     uint64_t serial;
     uint32_t revoked_after_epoch;
-    uint32_t reason_and_extra;  // reason in the low octet, 1 + index into extras_
+    uint32_t
+        reason_and_extra;  // reason in the low octet, 1 + index into extras_
   };
   struct WideEntry {
     uint8_t size;
@@ -80,9 +81,9 @@ class CrlIndex {
 
   size_t size_ = 0;
   int64_t epoch_ = 0;
-  std::vector<Entry> entries_;      // sorted by serial
-  std::vector<WideEntry> wide_;     // sorted by size, then octets
-  std::vector<int64_t> extras_;     // invalidity dates
+  std::vector<Entry> entries_;   // sorted by serial
+  std::vector<WideEntry> wide_;  // sorted by size, then octets
+  std::vector<int64_t> extras_;  // invalidity dates
 };
 
 // Collects entries in any order. For a serial listed twice the first entry with

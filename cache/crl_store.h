@@ -1,22 +1,24 @@
 // The CRLs one profile believes, arranged so that a certificate finds the ones
 // that speak about it (RFC 5280 section 6.3).
 //
-// A partition is what one CRL issuer says for one scope: one distribution point,
-// one set of reasons, user or CA certificates. Linking decides trust: a CRL
-// becomes a partition only if its signature verifies with the key of a CA path,
-// or of a CRL signer below one, that has the CRL issuer's name and the cRLSign
-// right. Of two CRLs for the same partition the newer one stays.
+// A partition is what one CRL issuer says for one scope: one distribution
+// point, one set of reasons, user or CA certificates. Linking decides trust: a
+// CRL becomes a partition only if its signature verifies with the key of a CA
+// path, or of a CRL signer below one, that has the CRL issuer's name and the
+// cRLSign right. Of two CRLs for the same partition the newer one stays.
 //
 // Immutable after Link; read by all threads without locks.
 #ifndef INKAN_CACHE_CRL_STORE_H_
 #define INKAN_CACHE_CRL_STORE_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/types/span.h"
 #include "cache/crl_data.h"
 #include "cache/issuer_paths.h"
@@ -48,7 +50,8 @@ class CrlStore {
   static std::shared_ptr<const CrlStore> Link(
       std::shared_ptr<const Profile> profile,
       std::shared_ptr<const IssuerPaths> paths,
-      absl::Span<const std::shared_ptr<const CrlData>> crls);
+      absl::Span<const std::shared_ptr<const CrlData>> crls,
+      const CrlStore* previous = nullptr);
 
   // What is known at `time` about `certificate`, whose issuer is the CA of
   // `issuer`.
@@ -57,19 +60,36 @@ class CrlStore {
 
   const std::vector<CrlPartition>& partitions() const { return partitions_; }
   const std::vector<Refusal>& refusals() const { return refusals_; }
-  // Whether `crl` is part of some partition here.
-  bool Uses(const CrlData& crl) const;
+  // Whether `crl`, or a copy of it, is part of some partition here.
+  bool Uses(const CrlData& crl) const { return used_.contains(crl.sha256); }
 
  private:
-  struct Linker;
+  class Linker;
+  class Query;
+
+  // Whose key a CRL was found to be signed with; one for each anchor.
+  struct Signer {
+    const IssuerPath* path = nullptr;
+    const Certificate* certificate = nullptr;
+  };
+
+  const CrlPartition* FindByEncoding(const Certificate& certificate,
+                                     const IssuerPath& issuer) const;
 
   std::shared_ptr<const Profile> profile_;
   std::shared_ptr<const IssuerPaths> paths_;
   std::vector<CrlPartition> partitions_;
   std::vector<Refusal> refusals_;
-  // (anchor, canonical CRL issuer, canonical distribution point name or empty)
-  // -> partitions, newest first.
+  absl::flat_hash_map<const CrlData*, std::vector<Signer>> signers_;
+  absl::flat_hash_set<std::array<uint8_t, 32>> used_;
+  // ScopeKey(anchor, CRL issuer, distribution point name or empty) ->
+  // partitions.
   absl::flat_hash_map<std::string, std::vector<uint32_t>> by_scope_;
+  // For each issuer path: the encoding of a distribution point's fullName ->
+  // the one partition, signed by that CA's own key, that covers it for all
+  // reasons. Citizens' certificates are looked up here; all else goes by
+  // by_scope_.
+  std::vector<absl::flat_hash_map<std::string, uint32_t>> by_encoding_;
 };
 
 }  // namespace inkan

@@ -1,13 +1,15 @@
-// Every CA path of one profile, validated once: PathState after the last CA, for
-// each way down from an anchor through the configured intermediates.
+// Every CA path of one profile, validated once: PathState after the last CA,
+// for each way down from an anchor through the configured intermediates.
 //
-//   for (const IssuerPath* path : paths.Find(leaf.issuer)) path->state.Accept(...)
+//   for (const IssuerPath* path : paths.Find(leaf.issuer))
+//   path->state.Accept(...)
 //
 // Immutable after Build; read by all threads. It owns the certificates it was
 // built from.
 #ifndef INKAN_CACHE_ISSUER_PATHS_H_
 #define INKAN_CACHE_ISSUER_PATHS_H_
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <string>
@@ -25,8 +27,8 @@ namespace inkan {
 // Work bounds. The first two hold for one profile while it is built, the last
 // for the certificates that one filing brings along.
 struct IssuerPathLimits {
-  // A national trust list has a few hundred CAs; cross-certificates multiply the
-  // ways to each.
+  // A national trust list has a few hundred CAs; cross-certificates multiply
+  // the ways to each.
   size_t paths_max = 4096;
   size_t signatures_max = 16384;
   // webpki allows 100 signatures a path; a filing's own bundle deserves fewer.
@@ -45,11 +47,15 @@ struct IssuerPath {
   explicit IssuerPath(PathState path_state) : state(std::move(path_state)) {}
 
   PathState state;
+  // The path of the CA that issued this one's certificate; null for an anchor.
+  const IssuerPath* parent = nullptr;
   // Which anchor it starts from; CRLs are only believed under the same one.
   size_t anchor = 0;
-  // Position in IssuerPaths::paths().
-  size_t id = 0;
-  std::string issuer_text;  // RFC 4514 name of the CA, for verdicts
+  // Position in IssuerPaths::paths(); kNotKept for a path made for one filing.
+  static constexpr size_t kNotKept = ~size_t{0};
+  size_t id = kNotKept;
+  std::string issuer_text;       // RFC 4514 name of the CA, for verdicts
+  std::string canonical_issuer;  // CanonicalName of the CA
 };
 
 class IssuerPaths {
@@ -61,6 +67,10 @@ class IssuerPaths {
 
   // Paths whose CA has this name, shortest first; empty if there is none.
   absl::Span<const IssuerPath* const> Find(Bytes issuer_name) const;
+
+  // The same by CanonicalName.
+  absl::Span<const IssuerPath* const> FindCanonical(
+      const std::string& canonical_name) const;
 
   // The trusted end-entity certificate with exactly these bytes, or null.
   const OwnedCertificate* FindTrusted(Bytes der) const;
@@ -87,7 +97,8 @@ class IssuerPaths {
   // By the bytes of the name as some certificate spells it, and by canonical
   // name for every other spelling.
   absl::flat_hash_map<std::string, std::vector<const IssuerPath*>> by_spelling_;
-  absl::flat_hash_map<std::string, std::vector<const IssuerPath*>> by_canonical_;
+  absl::flat_hash_map<std::string, std::vector<const IssuerPath*>>
+      by_canonical_;
 };
 
 }  // namespace inkan

@@ -4,10 +4,10 @@
 //   auto keeper = SnapshotKeeper::Start(std::move(options));   // StatusOr
 //   std::shared_ptr<const Snapshot> now = (*keeper)->Current();
 //
-// Reading, hashing and indexing happen on the keeper's own thread (or the thread
-// that calls Reload), never on one that answers requests. A CRL that cannot be
-// used is refused, named in source_errors(), and the last good one from the same
-// source stays in force.
+// Reading, hashing and indexing happen on the keeper's own thread (or the
+// thread that calls Reload), never on one that answers requests. A CRL that
+// cannot be used is refused, named in source_errors(), and the last good one
+// from the same source stays in force.
 //
 // Thread safety: every method may be called from any thread. The destructor
 // stops and joins the keeper's thread; snapshots handed out stay valid.
@@ -19,22 +19,17 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "cache/crl_source.h"
 #include "cache/snapshot.h"
 
 namespace inkan {
-
-struct CrlSourceOptions {
-  enum class Kind : uint8_t { kFile, kDirectory } kind = Kind::kFile;
-  std::string path;
-  // Looked at this often; folders are also followed by inotify.
-  absl::Duration poll_interval = absl::Seconds(60);
-};
 
 struct SnapshotOptions {
   std::vector<Profile> profiles;
@@ -57,8 +52,8 @@ class SnapshotKeeper {
   // profile is unusable (no anchor, a certificate that does not parse, anchor
   // with a weak key): the message names profile, file and field. CRLs that are
   // missing or bad do not fail it: their filings get TRY_LATER, and
-  // source_errors() says so. With `watch` false no thread is started (for one-off
-  // use).
+  // source_errors() says so. With `watch` false no thread is started (for
+  // one-off use).
   static absl::StatusOr<std::unique_ptr<SnapshotKeeper>> Start(
       SnapshotOptions options, bool watch = true);
   ~SnapshotKeeper();
@@ -68,9 +63,12 @@ class SnapshotKeeper {
 
   std::shared_ptr<const Snapshot> Current() const ABSL_LOCKS_EXCLUDED(mutex_);
   // The generation of Current(), for readers that cache it.
-  uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+  uint64_t generation() const {
+    return generation_.load(std::memory_order_acquire);
+  }
 
-  // Replaces the options and reads every source again. On error nothing changes.
+  // Replaces the options and reads every source again. On error nothing
+  // changes.
   absl::Status Reload(SnapshotOptions options);
   // Reads every source again under the options in force.
   absl::Status Refresh();
@@ -83,21 +81,46 @@ class SnapshotKeeper {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  class Impl;
+  // What building works on; the keeper's thread and Reload take turns.
+  struct Workshop {
+    SnapshotOptions options;
+    // By name: profiles with their paths, and the store linked last.
+    absl::btree_map<std::string, ProfileSnapshot> profiles;
+    std::vector<CrlSource> sources;
+    uint64_t generation = 0;
+  };
 
   SnapshotKeeper() = default;
-  void Publish(std::shared_ptr<const Snapshot> snapshot);
+
+  static absl::StatusOr<Workshop> Furnish(SnapshotOptions options);
+  // Looks at every source, links, and publishes if something changed or
+  // `force`.
+  void Rebuild(bool force) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  void LinkAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  std::vector<CrlSourceError> SettleFiles()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  void Publish(std::vector<CrlSourceError> errors, bool changed)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  void Watch();
+  absl::Duration ShortestPoll() ABSL_LOCKS_EXCLUDED(build_mutex_);
+  void WatchFolders(int inotify) ABSL_LOCKS_EXCLUDED(build_mutex_);
+
+  absl::Mutex build_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  Workshop workshop_ ABSL_GUARDED_BY(build_mutex_);
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<const Snapshot> current_ ABSL_GUARDED_BY(mutex_);
   std::vector<CrlSourceError> source_errors_ ABSL_GUARDED_BY(mutex_);
   std::function<void(const Snapshot&)> listener_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> generation_{0};
-  std::unique_ptr<Impl> impl_;
+
+  int wake_fd_ = -1;  // eventfd: stop, or look again
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
 };
 
-// A thread's own view of the keeper: takes the lock only when the generation has
-// moved. Not thread-safe; one for each thread.
+// A thread's own view of the keeper: takes the lock only when the generation
+// has moved. Not thread-safe; one for each thread.
 class SnapshotReader {
  public:
   explicit SnapshotReader(const SnapshotKeeper& keeper) : keeper_(keeper) {}

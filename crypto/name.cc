@@ -107,6 +107,20 @@ void AppendSized(std::string_view bytes, std::string* out) {
   out->append(bytes);
 }
 
+void AppendElement(uint8_t tag, std::string_view contents, std::string* out) {
+  out->push_back(static_cast<char>(tag));
+  const size_t size = contents.size();
+  int octets = 0;
+  for (size_t rest = size; rest != 0; rest >>= 8) ++octets;
+  if (size < 0x80) {
+    out->push_back(static_cast<char>(size));
+  } else {
+    out->push_back(static_cast<char>(0x80 | octets));
+    while (octets-- > 0) out->push_back(static_cast<char>(size >> 8 * octets));
+  }
+  out->append(contents);
+}
+
 std::string CanonicalAttribute(const Attribute& attribute) {
   std::string canonical;
   AppendSized(AsText(attribute.type), &canonical);
@@ -281,6 +295,17 @@ std::string CanonicalName(Bytes name) {
     AppendSized(joined, &canonical);
   }
   return canonical;
+}
+
+std::string NameWithRdn(Bytes name, Bytes rdn) {
+  DerReader outer(name);
+  Bytes rdns;
+  if (!outer.Read(der::kSequence, &rdns)) return "";
+  std::string contents(AsText(rdns));
+  AppendElement(der::kSet, AsText(rdn), &contents);
+  std::string result;
+  AppendElement(der::kSequence, contents, &result);
+  return IsWellFormedName(AsBytes(result)) ? result : "";
 }
 
 std::string NameToText(Bytes name) {

@@ -28,6 +28,11 @@ bool SameName(Bytes a, Bytes b);
 // subtree of a (RFC 5280 section 4.2.1.10, directoryName).
 std::string CanonicalName(Bytes name);
 
+// `name` with one more RelativeDistinguishedName at its end, as a Name element;
+// `rdn` is the contents of the RDN's SET (nameRelativeToCRLIssuer). Empty if
+// the result is not well-formed.
+std::string NameWithRdn(Bytes name, Bytes rdn);
+
 // RFC 4514 text, most significant attribute last, e.g. "CN=x,O=JPKI,C=JP".
 // Control characters and malformed UTF-8 come out escaped.
 std::string NameToText(Bytes name);

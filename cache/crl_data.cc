@@ -1,0 +1,171 @@
+#include "cache/crl_data.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "crypto/digest.h"
+#include "crypto/general_name.h"
+#include "crypto/name.h"
+#include "crypto/oid.h"
+
+namespace inkan {
+namespace {
+
+absl::Status Refuse(const Fault& fault) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(fault.field, ": ", fault.problem));
+}
+
+absl::Status Refuse(const char* field, const char* problem) {
+  return Refuse(Fault{field, problem});
+}
+
+// The directoryName among GeneralNames, as a canonical Name; empty if none.
+std::string CanonicalDirectoryName(Bytes general_names) {
+  DerReader reader(general_names);
+  GeneralName name;
+  while (!reader.empty() && ReadGeneralName(&reader, &name)) {
+    if (name.kind == GeneralNameKind::kDirectoryName) {
+      return CanonicalName(name.value);
+    }
+  }
+  return "";
+}
+
+void AppendFlag(bool flag, const char* text, std::string* out) {
+  if (flag) absl::StrAppend(out, out->empty() ? "" : ", ", text);
+}
+
+absl::Status ReadScope(const Crl& crl, CrlData* data) {
+  data->scope = crl.scope;
+  data->scope.name = {};
+  std::string names;
+  if (!crl.scope.name.relative_name.empty()) {
+    const std::string full =
+        NameWithRdn(crl.issuer, crl.scope.name.relative_name);
+    if (full.empty()) {
+      return Refuse("issuingDistributionPoint",
+                    "nameRelativeToCRLIssuer is malformed");
+    }
+    const GeneralName name = {GeneralNameKind::kDirectoryName, AsBytes(full)};
+    data->scope_names.push_back(CanonicalGeneralName(name));
+    names = GeneralNameToText(name);
+  }
+  DerReader reader(crl.scope.name.full_names);
+  GeneralName name;
+  while (!reader.empty() && ReadGeneralName(&reader, &name)) {
+    data->scope_names.push_back(CanonicalGeneralName(name));
+    absl::StrAppend(&names, names.empty() ? "" : " | ",
+                    GeneralNameToText(name));
+  }
+  data->scope_encoding = std::string(AsText(crl.scope.name.full_names));
+  data->scope_text =
+      names.empty() ? "all certificates of the issuer" : std::move(names);
+  std::string flags;
+  AppendFlag(crl.scope.only_user_certs, "user certificates only", &flags);
+  AppendFlag(crl.scope.only_ca_certs, "CA certificates only", &flags);
+  AppendFlag(crl.scope.only_attribute_certs, "attribute certificates only",
+             &flags);
+  AppendFlag(crl.scope.indirect, "indirect", &flags);
+  AppendFlag(crl.scope.has_some_reasons, "some reasons only", &flags);
+  AppendFlag(data->is_delta, "delta", &flags);
+  if (!flags.empty()) absl::StrAppend(&data->scope_text, " (", flags, ")");
+  return absl::OkStatus();
+}
+
+absl::Status ReadEntries(const Crl& crl, CrlData* data) {
+  CrlIndexBuilder own;
+  absl::flat_hash_map<std::string, CrlIndexBuilder> others;
+  CrlIndexBuilder* current = &own;
+  CrlEntryReader entries(crl);
+  CrlEntry entry;
+  while (entries.Next(&entry)) {
+    if (!entry.certificate_issuer.empty()) {
+      if (!crl.scope.indirect) {
+        return Refuse("certificateIssuer", "in a CRL that is not indirect");
+      }
+      const std::string issuer =
+          CanonicalDirectoryName(entry.certificate_issuer);
+      if (issuer.empty()) {
+        return Refuse("certificateIssuer", "has no directoryName");
+      }
+      current = issuer == data->canonical_issuer ? &own : &others[issuer];
+    }
+    if (entry.serial.size() > kSerialBytesMax) {
+      return Refuse("userCertificate", "a serial of more than 21 octets");
+    }
+    if (entry.reason == crl_reason::kRemoveFromCrl && !data->is_delta) {
+      return Refuse("reasonCode", "removeFromCRL outside a delta CRL");
+    }
+    current->Add(entry.serial,
+                 {entry.revoked_at, entry.reason, entry.has_invalidity_date,
+                  entry.invalidity_date});
+  }
+  if (!entries.fault().ok()) return Refuse(entries.fault());
+  data->index = std::move(own).Build();
+  for (auto& [issuer, builder] : others) {
+    data->indirect[issuer] = std::move(builder).Build();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+size_t CrlData::entries() const {
+  size_t count = index.size();
+  for (const auto& [issuer, other] : indirect) count += other.size();
+  return count;
+}
+
+size_t CrlData::memory_bytes() const {
+  size_t bytes = sizeof(*this) + index.memory_bytes();
+  for (const auto& [issuer, other] : indirect) bytes += other.memory_bytes();
+  return bytes;
+}
+
+absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(Bytes der,
+                                                       std::string source) {
+  Crl crl;
+  if (Fault fault = ParseCrl(der, &crl); !fault.ok()) return Refuse(fault);
+  if (!crl.unknown_critical_extension.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("crlExtensions: unknown critical extension ",
+                     OidToText(crl.unknown_critical_extension)));
+  }
+  if (Fault fault = CheckAlgorithmStrength(crl.signature_algorithm);
+      !fault.ok()) {
+    return Refuse(fault);
+  }
+  if (crl.has_next_update && crl.next_update < crl.this_update) {
+    return Refuse("nextUpdate", "before thisUpdate");
+  }
+  auto data = std::make_shared<CrlData>();
+  data->source = std::move(source);
+  data->sha256 = Sha256(der);
+  data->issuer = std::string(AsText(crl.issuer));
+  data->canonical_issuer = CanonicalName(crl.issuer);
+  data->authority_key_id = std::string(AsText(crl.authority_key_id));
+  data->this_update = crl.this_update;
+  data->has_next_update = crl.has_next_update;
+  data->next_update = crl.next_update;
+  data->crl_number = std::string(AsText(crl.crl_number));
+  data->is_delta = !crl.base_crl_number.empty();
+  data->base_crl_number = std::string(AsText(crl.base_crl_number));
+  data->has_expired_certs_on_crl = crl.has_expired_certs_on_crl;
+  data->expired_certs_on_crl = crl.expired_certs_on_crl;
+  data->signature_algorithm = crl.signature_algorithm;
+  data->signature = std::string(AsText(crl.signature));
+  data->tbs_digest.resize(DigestSize(crl.signature_algorithm.hash));
+  const DigestJob hash = {crl.signature_algorithm.hash, crl.tbs,
+                          reinterpret_cast<uint8_t*>(data->tbs_digest.data())};
+  DigestBatch({&hash, 1});
+  if (absl::Status status = ReadScope(crl, data.get()); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = ReadEntries(crl, data.get()); !status.ok()) {
+    return status;
+  }
+  return std::shared_ptr<const CrlData>(std::move(data));
+}
+
+}  // namespace inkan

@@ -1,0 +1,80 @@
+// Where CRLs come from: files, and folders in which every file is tried.
+//
+//   CrlSource source({Kind::kDirectory, "/var/lib/inkan/crls"}, bytes_max);
+//   source.Rescan();                       // true if something changed
+//   for (const CrlFile& file : source.files()) ...
+//
+// Rescan reads only files whose size, modification time or inode moved. What
+// was good stays at hand while its replacement is bad or its file is gone.
+//
+// Thread safety: one thread at a time (the keeper's). Reading is not streaming:
+// a file is in memory while it is parsed.
+#ifndef INKAN_CACHE_CRL_SOURCE_H_
+#define INKAN_CACHE_CRL_SOURCE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cache/crl_data.h"
+
+namespace inkan {
+
+struct CrlSourceOptions {
+  enum class Kind : uint8_t { kFile, kDirectory } kind = Kind::kFile;
+  std::string path;
+  // Looked at this often; folders are also followed by inotify.
+  absl::Duration poll_interval = absl::Seconds(60);
+};
+
+// One file and what was made of it.
+struct CrlFile {
+  // What the file holds now, if it could be read.
+  std::shared_ptr<const CrlData> newest;
+  // What was last in force from this file; may be the same.
+  std::shared_ptr<const CrlData> last_good;
+  // Why the file as it is now cannot be used; empty if it can.
+  std::string error;
+  absl::Time last_attempt;
+
+  // What a change is seen by.
+  int64_t size = -1;
+  int64_t modified_ns = 0;
+  uint64_t inode = 0;
+  bool seen = false;
+};
+
+class CrlSource {
+ public:
+  CrlSource(CrlSourceOptions options, uint64_t bytes_max)
+      : options_(std::move(options)), bytes_max_(bytes_max) {}
+
+  // Looks for changes and reads what changed. True if anything did.
+  bool Rescan();
+
+  const CrlSourceOptions& options() const { return options_; }
+  // By path. The keeper writes last_good and error after linking.
+  std::map<std::string, CrlFile>& files() { return files_; }
+  // Why the folder or file itself cannot be looked at; empty if it can.
+  const std::string& error() const { return error_; }
+
+ private:
+  bool RescanFile(const std::string& path);
+  void ForgetUnseen(bool* changed);
+
+  CrlSourceOptions options_;
+  uint64_t bytes_max_;
+  std::map<std::string, CrlFile> files_;
+  std::string error_;
+};
+
+// Reads a file that holds one CRL, DER or PEM.
+absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrlFile(
+    const std::string& path, uint64_t bytes_max);
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_CRL_SOURCE_H_

@@ -1,0 +1,343 @@
+#include "cache/snapshot_keeper.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "crypto/digest.h"
+#include "crypto/name.h"
+
+namespace inkan {
+namespace {
+
+// A burst of changes (a day's CRLs copied in) is taken in one go.
+constexpr absl::Duration kSettleTime = absl::Milliseconds(100);
+// A CRL from further in the future than clocks differ is not in force yet.
+constexpr absl::Duration kClockSkewMax = absl::Minutes(5);
+
+// Everything of a profile that bears on verdicts, in a fixed order.
+std::string DescribeProfile(const Profile& profile) {
+  std::string text = absl::StrCat(
+      profile.name, "|", profile.require_explicit_policy,
+      profile.inhibit_policy_mapping, profile.inhibit_any_policy, "|",
+      profile.required_key_usage, "|", profile.forbidden_key_usage, "|",
+      profile.rsa_modulus_bits_min, "|", static_cast<int>(profile.revocation),
+      "|", profile.crl_grace, "|",
+      profile.crl_max_age.has_value() ? absl::StrCat(*profile.crl_max_age)
+                                      : "-",
+      "|", profile.allow_crl_without_next_update, "|");
+  const auto add = [&text](const std::string& item) {
+    absl::StrAppend(&text, item.size(), ":", item, ",");
+  };
+  for (const std::string& policy : profile.initial_policies) add(policy);
+  text += '|';
+  for (const std::string& usage : profile.required_extended_key_usage) {
+    add(usage);
+  }
+  text += '|';
+  for (const SignatureAlgorithm& algorithm : profile.filing_algorithms) {
+    absl::StrAppend(&text, static_cast<int>(algorithm.scheme), "/",
+                    static_cast<int>(algorithm.hash), ",");
+  }
+  return text;
+}
+
+std::array<uint8_t, 32> DigestOf(const Snapshot& snapshot) {
+  std::string text;
+  const auto add = [&text](const std::array<uint8_t, 32>& digest) {
+    text.append(AsText(Bytes(digest)));
+  };
+  for (const auto& [name, one] : snapshot.profiles) {
+    absl::StrAppend(&text, DescribeProfile(*one.profile), "\n");
+    for (const auto* certificates :
+         {&one.issuer_paths->anchors(), &one.issuer_paths->intermediates(),
+          &one.issuer_paths->trusted()}) {
+      for (const OwnedCertificate& owned : *certificates) {
+        add(owned.fingerprint);
+      }
+      text += '\n';
+    }
+    std::set<std::array<uint8_t, 32>> crls;
+    for (const CrlPartition& partition : one.crls->partitions()) {
+      crls.insert(partition.crl->sha256);
+      if (partition.delta != nullptr) crls.insert(partition.delta->sha256);
+    }
+    for (const auto& digest : crls) add(digest);
+  }
+  return Sha256(AsBytes(text));
+}
+
+std::string WhyNotYet(const CrlData& crl) {
+  const absl::Time from = absl::FromUnixSeconds(crl.this_update);
+  if (from <= absl::Now() + kClockSkewMax) return "";
+  return absl::StrCat("thisUpdate: lies in the future (",
+                      absl::FormatTime(from, absl::UTCTimeZone()), ")");
+}
+
+}  // namespace
+
+absl::StatusOr<SnapshotKeeper::Workshop> SnapshotKeeper::Furnish(
+    SnapshotOptions options) {
+  Workshop workshop;
+  for (const Profile& profile : options.profiles) {
+    auto paths = IssuerPaths::Build(profile, options.path_limits);
+    if (!paths.ok()) {
+      return absl::Status(paths.status().code(),
+                          absl::StrCat("profile ", profile.name, ": ",
+                                       paths.status().message()));
+    }
+    ProfileSnapshot snapshot;
+    snapshot.profile = std::make_shared<const Profile>(profile);
+    snapshot.issuer_paths = *std::move(paths);
+    if (!workshop.profiles.emplace(profile.name, std::move(snapshot)).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("profile ", profile.name, ": the name is used twice"));
+    }
+  }
+  if (workshop.profiles.empty()) {
+    return absl::InvalidArgumentError("no profile is configured");
+  }
+  for (const CrlSourceOptions& source : options.crl_sources) {
+    workshop.sources.emplace_back(source, options.crl_bytes_max);
+  }
+  workshop.options = std::move(options);
+  return workshop;
+}
+
+absl::StatusOr<std::unique_ptr<SnapshotKeeper>> SnapshotKeeper::Start(
+    SnapshotOptions options, bool watch) {
+  absl::StatusOr<Workshop> workshop = Furnish(std::move(options));
+  if (!workshop.ok()) return workshop.status();
+  std::unique_ptr<SnapshotKeeper> keeper(new SnapshotKeeper());
+  {
+    absl::MutexLock lock(&keeper->build_mutex_);
+    keeper->workshop_ = *std::move(workshop);
+    keeper->Rebuild(/*force=*/true);
+  }
+  if (watch) {
+    keeper->wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (keeper->wake_fd_ < 0) {
+      return absl::ResourceExhaustedError("cannot make an eventfd");
+    }
+    keeper->thread_ = std::thread([k = keeper.get()] { k->Watch(); });
+  }
+  return keeper;
+}
+
+SnapshotKeeper::~SnapshotKeeper() {
+  stopping_ = true;
+  if (thread_.joinable()) {
+    eventfd_write(wake_fd_, 1);
+    thread_.join();
+  }
+  if (wake_fd_ >= 0) close(wake_fd_);
+}
+
+std::shared_ptr<const Snapshot> SnapshotKeeper::Current() const {
+  absl::MutexLock lock(&mutex_);
+  return current_;
+}
+
+std::vector<CrlSourceError> SnapshotKeeper::source_errors() const {
+  absl::MutexLock lock(&mutex_);
+  return source_errors_;
+}
+
+void SnapshotKeeper::SetPublishListener(
+    std::function<void(const Snapshot&)> listener) {
+  absl::MutexLock lock(&mutex_);
+  listener_ = std::move(listener);
+}
+
+absl::Status SnapshotKeeper::Reload(SnapshotOptions options) {
+  absl::StatusOr<Workshop> workshop = Furnish(std::move(options));
+  if (!workshop.ok()) return workshop.status();
+  absl::MutexLock lock(&build_mutex_);
+  workshop->generation = workshop_.generation;
+  // A source that stays keeps what was good.
+  for (CrlSource& source : workshop->sources) {
+    for (CrlSource& old : workshop_.sources) {
+      if (old.options().path == source.options().path) {
+        source.files() = old.files();
+        for (auto& [path, file] : source.files()) file.size = -1;
+      }
+    }
+  }
+  workshop_ = *std::move(workshop);
+  Rebuild(/*force=*/true);
+  if (wake_fd_ >= 0) eventfd_write(wake_fd_, 1);  // follow the new folders
+  return absl::OkStatus();
+}
+
+absl::Status SnapshotKeeper::Refresh() {
+  absl::MutexLock lock(&build_mutex_);
+  Rebuild(/*force=*/false);
+  return absl::OkStatus();
+}
+
+void SnapshotKeeper::Rebuild(bool force) {
+  bool changed = force;
+  for (CrlSource& source : workshop_.sources) {
+    changed |= source.Rescan();
+    for (auto& [path, file] : source.files()) {
+      if (file.newest == nullptr || file.newest == file.last_good) continue;
+      const std::string error = WhyNotYet(*file.newest);
+      if (error.empty()) continue;
+      file.error = error;
+      file.newest = nullptr;
+      file.size = -1;  // look again next time
+    }
+  }
+  if (changed) LinkAll();
+  Publish(SettleFiles(), changed);
+}
+
+// Links what each file holds now together with what was last good from it, so
+// that a newcomer has to prove itself newer before it takes the place.
+void SnapshotKeeper::LinkAll() {
+  std::vector<std::shared_ptr<const CrlData>> crls;
+  absl::flat_hash_set<const CrlData*> listed;
+  for (CrlSource& source : workshop_.sources) {
+    for (auto& [path, file] : source.files()) {
+      for (const auto& crl : {file.last_good, file.newest}) {
+        if (crl != nullptr && listed.insert(crl.get()).second) {
+          crls.push_back(crl);
+        }
+      }
+    }
+  }
+  for (auto& [name, profile] : workshop_.profiles) {
+    profile.crls = CrlStore::Link(profile.profile, profile.issuer_paths, crls,
+                                  profile.crls.get());
+  }
+}
+
+// Decides for each file what is good now, and what to say about the rest.
+std::vector<CrlSourceError> SnapshotKeeper::SettleFiles() {
+  std::vector<CrlSourceError> errors;
+  const auto used =
+      [this](const CrlData& crl) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_) {
+        for (const auto& [name, profile] : workshop_.profiles) {
+          if (profile.crls->Uses(crl)) return true;
+        }
+        return false;
+      };
+  absl::btree_map<std::string, std::string> refusals;
+  for (const auto& [name, profile] : workshop_.profiles) {
+    for (const CrlStore::Refusal& refusal : profile.crls->refusals()) {
+      refusals[refusal.source] = refusal.reason;
+    }
+  }
+  for (CrlSource& source : workshop_.sources) {
+    if (!source.error().empty()) {
+      errors.push_back(
+          {source.options().path, source.error(), absl::Now(), false});
+    }
+    for (auto& [path, file] : source.files()) {
+      if (file.newest != nullptr) {
+        if (used(*file.newest)) {
+          file.last_good = file.newest;
+          file.error.clear();
+        } else {
+          const auto refusal = refusals.find(path);
+          file.error =
+              refusal != refusals.end()
+                  ? refusal->second
+                  : absl::StrCat("issuer: no profile has a CA of this name: ",
+                                 NameToText(AsBytes(file.newest->issuer)));
+        }
+      }
+      if (file.last_good != nullptr && !used(*file.last_good)) {
+        file.last_good = nullptr;
+      }
+      if (!file.error.empty()) {
+        errors.push_back(
+            {path, file.error, file.last_attempt, file.last_good != nullptr});
+      }
+    }
+  }
+  return errors;
+}
+
+void SnapshotKeeper::Publish(std::vector<CrlSourceError> errors, bool changed) {
+  std::shared_ptr<const Snapshot> published;
+  if (changed) {
+    auto snapshot = std::make_shared<Snapshot>();
+    snapshot->generation = ++workshop_.generation;
+    for (const auto& [name, profile] : workshop_.profiles) {
+      snapshot->profiles.emplace(name, profile);
+    }
+    snapshot->digest = DigestOf(*snapshot);
+    published = std::move(snapshot);
+  }
+  std::function<void(const Snapshot&)> listener;
+  {
+    absl::MutexLock lock(&mutex_);
+    source_errors_ = std::move(errors);
+    listener = listener_;
+    if (published != nullptr) {
+      current_ = published;
+      generation_.store(published->generation, std::memory_order_release);
+    }
+  }
+  if (published != nullptr && listener) listener(*published);
+}
+
+absl::Duration SnapshotKeeper::ShortestPoll() {
+  absl::MutexLock lock(&build_mutex_);
+  absl::Duration shortest = absl::Hours(1);
+  for (const CrlSource& source : workshop_.sources) {
+    shortest = std::min(shortest, source.options().poll_interval);
+  }
+  return std::max(shortest, absl::Milliseconds(100));
+}
+
+void SnapshotKeeper::WatchFolders(int inotify) {
+  absl::MutexLock lock(&build_mutex_);
+  for (const CrlSource& source : workshop_.sources) {
+    const std::filesystem::path path = source.options().path;
+    const bool is_folder =
+        source.options().kind == CrlSourceOptions::Kind::kDirectory;
+    const std::string folder =
+        is_folder ? path.string() : path.parent_path().string();
+    // Adding a folder again changes nothing; one that cannot be watched is
+    // still polled.
+    inotify_add_watch(inotify, folder.empty() ? "." : folder.c_str(),
+                      IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE);
+  }
+}
+
+void SnapshotKeeper::Watch() {
+  const int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  const auto close_inotify = absl::MakeCleanup([inotify] {
+    if (inotify >= 0) close(inotify);
+  });
+  while (!stopping_) {
+    if (inotify >= 0) WatchFolders(inotify);
+    pollfd fds[] = {{wake_fd_, POLLIN, 0}, {inotify, POLLIN, 0}};
+    const auto timeout =
+        static_cast<int>(absl::ToInt64Milliseconds(ShortestPoll()));
+    poll(fds, inotify >= 0 ? 2 : 1, timeout);
+    if (stopping_) return;
+    if ((fds[1].revents & POLLIN) != 0) absl::SleepFor(kSettleTime);
+    eventfd_t ignored;
+    eventfd_read(wake_fd_, &ignored);
+    char events[4096];
+    while (inotify >= 0 && read(inotify, events, sizeof(events)) > 0) {
+    }
+    absl::MutexLock lock(&build_mutex_);
+    Rebuild(/*force=*/false);
+  }
+}
+
+}  // namespace inkan
