@@ -39,7 +39,11 @@ struct FilingView {
   bool certificate_only = false;
   SignatureAlgorithm algorithm;  // kUnknown: not said
   Bytes signature;
-  enum class Content : uint8_t { kNone, kDocument, kDigest } content = Content::kNone;
+  enum class Content : uint8_t {
+    kNone,
+    kDocument,
+    kDigest
+  } content = Content::kNone;
   Bytes document_or_digest;
 
   Bytes certificate;

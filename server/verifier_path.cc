@@ -1,0 +1,116 @@
+#include "server/verifier_path.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "crypto/digest.h"
+#include "crypto/name.h"
+#include "crypto/signature.h"
+
+namespace inkan {
+namespace {
+
+// Smaller is likelier.
+int Unlikeliness(const IssuerPath& path, const Certificate& leaf) {
+  const Bytes own = path.state.last().subject_key_id;
+  const bool says = !leaf.authority_key_id.empty() && !own.empty();
+  const int by_key = !says ? 1 : SameBytes(leaf.authority_key_id, own) ? 0 : 2;
+  return by_key * 2 + (path.state.broken().ok() ? 0 : 1);
+}
+
+void SortByLikelihood(const Certificate& leaf, PathCandidates* candidates) {
+  std::stable_sort(candidates->begin(), candidates->end(),
+                   [&](const IssuerPath* a, const IssuerPath* b) {
+                     return Unlikeliness(*a, leaf) < Unlikeliness(*b, leaf);
+                   });
+}
+
+}  // namespace
+
+PathCandidates FindIssuers(const IssuerPaths& paths, const Certificate& leaf) {
+  const auto found = paths.Find(leaf.issuer);
+  PathCandidates candidates(found.begin(), found.end());
+  if (candidates.size() > 1) SortByLikelihood(leaf, &candidates);
+  return candidates;
+}
+
+bool KeyIdentifierFits(const IssuerPath& path, const Certificate& leaf) {
+  const Bytes own = path.state.last().subject_key_id;
+  return leaf.authority_key_id.empty() || own.empty() ||
+         SameBytes(leaf.authority_key_id, own);
+}
+
+bool Issued(const IssuerPath& path, const Certificate& certificate) {
+  const size_t size = DigestSize(certificate.signature_algorithm.hash);
+  if (size == 0) return false;
+  std::array<uint8_t, kDigestBytesMax> digest;
+  const DigestJob hash = {certificate.signature_algorithm.hash, certificate.tbs,
+                          digest.data()};
+  DigestBatch({&hash, 1});
+  SignatureJob job;
+  job.key = &path.state.key();
+  job.prepared = path.state.prepared_key();
+  job.algorithm = certificate.signature_algorithm;
+  job.digest = Bytes(digest.data(), size);
+  job.signature = certificate.signature;
+  VerifyBatch({&job, 1});
+  return job.result == SignatureResult::kValid;
+}
+
+BundlePaths::BundlePaths(const IssuerPaths& paths,
+                         absl::Span<const Bytes> bundle)
+    : paths_(paths), signatures_left_(paths.limits().filing_signatures_max) {
+  for (const Bytes der : bundle) {
+    BundleCertificate& certificate = bundle_.emplace_back();
+    // A hint that cannot be read helps nobody; the leaf is judged without it.
+    if (!ParseCertificate(der, &certificate.view).ok()) bundle_.pop_back();
+  }
+}
+
+PathCandidates BundlePaths::Find(const Certificate& leaf) {
+  PathCandidates candidates = FindAtDepth(leaf, 0);
+  // The profile's own paths have been tried before.
+  candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
+                                  [](const IssuerPath* path) {
+                                    return path->id != IssuerPath::kNotKept;
+                                  }),
+                   candidates.end());
+  SortByLikelihood(leaf, &candidates);
+  return candidates;
+}
+
+// The paths to every CA that may have issued `child`: the profile's, and those
+// that go down to a bundle certificate from one of them.
+PathCandidates BundlePaths::FindAtDepth(const Certificate& child, int depth) {
+  PathCandidates found = FindIssuers(paths_, child);
+  if (depth >= kPathDepthMax) return found;
+  for (BundleCertificate& ca : bundle_) {
+    if (ca.on_path || !SameName(ca.view.subject, child.issuer)) continue;
+    ca.on_path = true;
+    const PathCandidates above = FindAtDepth(ca.view, depth + 1);
+    ca.on_path = false;
+    for (const IssuerPath* parent : above) {
+      if (parent->state.chain().size() > kPathDepthMax) continue;
+      if (signatures_left_ == 0) {
+        exhausted_ = true;
+        return found;
+      }
+      --signatures_left_;
+      PathState state = parent->state;
+      state.Extend(ca.view);
+      if (state.broken().outcome == Outcome::kCertificateChainGeneralFailure) {
+        continue;
+      }
+      IssuerPath& path = built_.emplace_back(std::move(state));
+      path.parent = parent;
+      path.anchor = parent->anchor;
+      path.issuer_text = NameToText(ca.view.subject);
+      path.canonical_issuer = CanonicalName(ca.view.subject);
+      found.push_back(&path);
+    }
+  }
+  return found;
+}
+
+}  // namespace inkan

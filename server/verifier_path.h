@@ -1,0 +1,60 @@
+// Which CA issued a certificate: from the profile's own paths, else by way of
+// the CA certificates the filing brought along.
+//
+// Thread safety: one thread at a time. What is found for one filing lives as
+// long as the finder; nothing a caller sent is remembered for others.
+#ifndef INKAN_SERVER_VERIFIER_PATH_H_
+#define INKAN_SERVER_VERIFIER_PATH_H_
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "cache/issuer_paths.h"
+#include "crypto/certificate.h"
+
+namespace inkan {
+
+// Every path that ends in a CA with the leaf's issuer name, the likelier first:
+// those with the key identifier the leaf names, then whole ones before broken
+// ones, then shorter ones.
+using PathCandidates = absl::InlinedVector<const IssuerPath*, 2>;
+PathCandidates FindIssuers(const IssuerPaths& paths, const Certificate& leaf);
+
+// Whether `path` ends in the key that `leaf` says issued it. True where one of
+// the two does not say.
+bool KeyIdentifierFits(const IssuerPath& path, const Certificate& leaf);
+
+// Whether the key of `path` made the signature on `certificate`. One
+// signature's worth of work, out of any batch.
+bool Issued(const IssuerPath& path, const Certificate& certificate);
+
+// Builds paths through certificates of one filing, under a work budget.
+class BundlePaths {
+ public:
+  BundlePaths(const IssuerPaths& paths, absl::Span<const Bytes> bundle);
+
+  // Paths to CAs with `leaf`'s issuer name that lead through the bundle.
+  PathCandidates Find(const Certificate& leaf);
+
+  // Whether the budget ended the search.
+  bool exhausted() const { return exhausted_; }
+
+ private:
+  struct BundleCertificate {
+    Certificate view;
+    bool on_path = false;
+  };
+
+  PathCandidates FindAtDepth(const Certificate& child, int depth);
+
+  const IssuerPaths& paths_;
+  std::deque<BundleCertificate> bundle_;
+  std::deque<IssuerPath> built_;
+  size_t signatures_left_;
+  bool exhausted_ = false;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_VERIFIER_PATH_H_
