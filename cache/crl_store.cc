@@ -276,12 +276,14 @@ class CrlStore::Linker {
 class CrlStore::Query {
  public:
   Query(const CrlStore& store, const Certificate& certificate,
-        const IssuerPath& issuer, int64_t time, int depth)
+        const IssuerPath& issuer, int64_t time, int depth = 0,
+        const CrlPartition* signer_of = nullptr)
       : store_(store),
         certificate_(certificate),
         issuer_(issuer),
         time_(time),
-        depth_(depth) {}
+        depth_(depth),
+        signer_of_(signer_of) {}
 
   RevocationEvidence Run() {
     if (const CrlPartition* partition =
@@ -383,6 +385,10 @@ class CrlStore::Query {
   bool SignerHolds(const CrlPartition& partition) const {
     const CrlPartition& p = partition;
     if (p.signer == &issuer_ && p.signer_certificate == nullptr) return true;
+    // A CRL signer whose CA has it speak for itself (PKITS 4.14.30): that its
+    // own CRL does not list it is all there is to know. Longer circles prove
+    // nothing.
+    if (&p == signer_of_) return true;
     if (depth_ >= kPathDepthMax) return false;
     const int64_t made = p.crl->this_update;
     const int64_t judged = std::max(made, time_);
@@ -390,13 +396,13 @@ class CrlStore::Query {
     if (const Certificate* signer = p.signer_certificate) {
       if (made < signer->validity.not_before ||
           made > signer->validity.not_after ||
-          !IsGoodSigner(*signer, *p.signer, judged)) {
+          !IsGoodSigner(*signer, *p.signer, judged, p)) {
         return false;
       }
     }
     for (const IssuerPath* path = p.signer; path->parent != nullptr;
          path = path->parent) {
-      if (!IsGoodSigner(path->state.last(), *path->parent, judged)) {
+      if (!IsGoodSigner(path->state.last(), *path->parent, judged, p)) {
         return false;
       }
     }
@@ -404,8 +410,8 @@ class CrlStore::Query {
   }
 
   bool IsGoodSigner(const Certificate& signer, const IssuerPath& issuer,
-                    int64_t time) const {
-    Query query(store_, signer, issuer, time, depth_ + 1);
+                    int64_t time, const CrlPartition& signer_of) const {
+    Query query(store_, signer, issuer, time, depth_ + 1, &signer_of);
     return IsGood(query.Run().status);
   }
 
@@ -560,6 +566,8 @@ class CrlStore::Query {
   const IssuerPath& issuer_;
   int64_t time_;
   int depth_;
+  // The partition whose signer is asked about, if this is such a question.
+  const CrlPartition* signer_of_;
 
   RevocationEvidence best_;
   RevocationEvidence good_;
@@ -599,7 +607,7 @@ const CrlPartition* CrlStore::FindByEncoding(const Certificate& certificate,
 RevocationEvidence CrlStore::Check(const Certificate& certificate,
                                    const IssuerPath& issuer,
                                    int64_t time) const {
-  return Query(*this, certificate, issuer, time, 0).Run();
+  return Query(*this, certificate, issuer, time).Run();
 }
 
 }  // namespace inkan
