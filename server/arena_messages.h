@@ -1,0 +1,38 @@
+// Request and response of a call on one arena: one allocation for many small
+// ones, and one release. For SetMessageAllocatorFor_*.
+//
+// Thread safety: the allocator is stateless; gRPC owns each holder.
+#ifndef INKAN_SERVER_ARENA_MESSAGES_H_
+#define INKAN_SERVER_ARENA_MESSAGES_H_
+
+#include "google/protobuf/arena.h"
+#include "grpcpp/support/message_allocator.h"
+
+namespace inkan {
+
+template <typename Request, typename Response>
+class ArenaMessages : public grpc::MessageAllocator<Request, Response> {
+ public:
+  grpc::MessageHolder<Request, Response>* AllocateMessages() override {
+    return new Holder;
+  }
+
+ private:
+  class Holder : public grpc::MessageHolder<Request, Response> {
+   public:
+    Holder() {
+      this->set_request(
+          google::protobuf::Arena::CreateMessage<Request>(&arena_));
+      this->set_response(
+          google::protobuf::Arena::CreateMessage<Response>(&arena_));
+    }
+    void Release() override { delete this; }
+
+   private:
+    google::protobuf::Arena arena_;
+  };
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_ARENA_MESSAGES_H_

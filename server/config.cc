@@ -1,0 +1,210 @@
+#include "server/config.h"
+
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "inkan/config/v1/config.pb.h"
+#include "server/certificate_files.h"
+#include "server/config_profile.h"
+#include "server/config_text.h"
+#include "server/tls_files.h"
+
+namespace inkan {
+namespace {
+
+constexpr size_t kConfigBytesMax = 4U << 20;
+constexpr uint32_t kWorkerThreadsMax = 1024;
+constexpr int64_t kDrainSecondsMax = 3600;
+constexpr int64_t kPollSecondsMax = 86400;
+
+Limits ReadLimits(const config::v1::Limits& limits, const ConfigNode& node) {
+  Limits out;
+#define INKAN_READ(type, name, standard, least, greatest)                     \
+  if (limits.name() != 0) {                                                   \
+    if (limits.name() < (least) || limits.name() > (greatest)) {              \
+      node.Error(#name,                                                       \
+                 absl::StrCat(limits.name(), " is out of range; give ",       \
+                              (least), " to ", (greatest), ", or 0 for the ", \
+                              "default of ", (standard)));                    \
+    }                                                                         \
+    out.name = limits.name();                                                 \
+  }
+  INKAN_LIMITS(INKAN_READ)
+#undef INKAN_READ
+  // What one call may bring must fit the empty queue, or it would be refused
+  // for ever.
+  if (out.queue_filings_max < out.batch_filings_max) {
+    node.Error(
+        "queue_filings_max",
+        absl::StrCat(out.queue_filings_max, " is less than batch_filings_max (",
+                     out.batch_filings_max, "); raise it at least to that"));
+  }
+  if (out.queue_bytes_max < out.message_bytes_max) {
+    node.Error(
+        "queue_bytes_max",
+        absl::StrCat(out.queue_bytes_max, " is less than message_bytes_max (",
+                     out.message_bytes_max, "); raise it at least to that"));
+  }
+  return out;
+}
+
+bool IsAddress(const std::string& address) {
+  if (absl::StartsWith(address, "unix:")) return address.size() > 5;
+  const size_t colon = address.rfind(':');
+  uint32_t port = 0;
+  if (colon == std::string::npos || colon == 0 ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > 65535) {
+    return false;
+  }
+  const std::string host = address.substr(0, colon);
+  if (host.front() == '[') return host.back() == ']' && host.size() > 2;
+  return !absl::StrContains(host, ':');
+}
+
+ListenerOptions ReadListener(const config::v1::Listener& listener,
+                             const ConfigNode& node,
+                             const std::string& folder) {
+  ListenerOptions out;
+  out.address = listener.address();
+  if (!IsAddress(listener.address())) {
+    node.Error("address", absl::StrCat("\"", listener.address(),
+                                       "\" is no address; write \"host:port\", "
+                                       "\"[v6]:port\" or \"unix:/path\""));
+  }
+  if (listener.has_tls() && !listener.plaintext().empty()) {
+    node.Error("plaintext", "given together with tls; remove one of them");
+  } else if (listener.has_tls()) {
+    out.tls = ReadTlsFiles(listener.tls(), node.Child("tls"), folder);
+  } else if (listener.plaintext().empty()) {
+    node.Error("tls",
+               absl::StrCat("missing; give tls { certificate_chain_file: ... "
+                            "private_key_file: ... }, or, to do without "
+                            "encryption, plaintext: \"",
+                            kPlaintextWords, "\""));
+  } else if (listener.plaintext() != kPlaintextWords) {
+    node.Error("plaintext",
+               absl::StrCat("must be the words \"", kPlaintextWords,
+                            "\" exactly, or give tls instead"));
+  }
+  return out;
+}
+
+CrlSourceOptions ReadCrlSource(const config::v1::CrlSource& source,
+                               const ConfigNode& node,
+                               const std::string& folder) {
+  CrlSourceOptions out;
+  if (source.has_file()) {
+    out.kind = CrlSourceOptions::Kind::kFile;
+    out.path = ResolvePath(folder, source.file());
+    if (source.file().empty()) node.Error("file", "empty; name a CRL file");
+  } else if (source.has_directory()) {
+    out.kind = CrlSourceOptions::Kind::kDirectory;
+    out.path = ResolvePath(folder, source.directory());
+    if (source.directory().empty()) {
+      node.Error("directory", "empty; name a folder of CRL files");
+    }
+  } else {
+    node.Error("", "says no place; give file or directory");
+  }
+  if (source.has_poll_interval()) {
+    const std::optional<int64_t> seconds =
+        ReadSeconds(source.poll_interval(), node, "poll_interval");
+    if (seconds.has_value() && (*seconds < 1 || *seconds > kPollSecondsMax)) {
+      node.Error("poll_interval",
+                 absl::StrCat(*seconds, " s is out of range; give 1 to ",
+                              kPollSecondsMax));
+    } else if (seconds.has_value()) {
+      out.poll_interval = absl::Seconds(*seconds);
+    }
+  }
+  return out;
+}
+
+void ReadProfiles(const config::v1::ServerConfig& proto, const ConfigNode& root,
+                  const std::string& folder, SnapshotOptions* out) {
+  if (proto.profiles().empty()) {
+    root.Error(
+        "profiles",
+        "missing; add at least one profile { name: ... anchor_files: ... "
+        "}, see --print-default-config");
+  }
+  std::set<std::string> names;
+  for (int i = 0; i < proto.profiles_size(); ++i) {
+    const ConfigNode node = root.Child("profiles", i);
+    if (!names.insert(proto.profiles(i).name()).second) {
+      node.Error("name",
+                 absl::StrCat("\"", proto.profiles(i).name(),
+                              "\" is the name of an earlier profile too; names "
+                              "must differ"));
+    }
+    out->profiles.push_back(ReadProfile(proto.profiles(i), node, folder));
+  }
+}
+
+Config ReadConfig(const config::v1::ServerConfig& proto, const ConfigNode& root,
+                  const std::string& folder) {
+  Config out;
+  ServerOptions& server = out.server;
+  server.listener =
+      ReadListener(proto.listener(), root.Child("listener"), folder);
+  if (proto.has_operations_listener()) {
+    server.operations_listener = ReadListener(
+        proto.operations_listener(), root.Child("operations_listener"), folder);
+  }
+  server.limits = ReadLimits(proto.limits(), root.Child("limits"));
+  server.reflection = proto.reflection();
+  server.channelz = proto.channelz();
+  if (proto.worker_threads() > kWorkerThreadsMax) {
+    root.Error(
+        "worker_threads",
+        absl::StrCat(proto.worker_threads(), " is out of range; give 0 (",
+                     "one for each CPU) to ", kWorkerThreadsMax));
+  }
+  server.worker_threads = proto.worker_threads();
+  if (proto.has_drain_timeout()) {
+    const std::optional<int64_t> seconds =
+        ReadSeconds(proto.drain_timeout(), root, "drain_timeout");
+    if (seconds.has_value() && *seconds > kDrainSecondsMax) {
+      root.Error("drain_timeout",
+                 absl::StrCat(*seconds, " s is out of range; give 0 to ",
+                              kDrainSecondsMax));
+    }
+    server.drain_timeout = absl::Seconds(seconds.value_or(0));
+  }
+
+  ReadProfiles(proto, root, folder, &out.snapshot);
+  for (int i = 0; i < proto.crl_sources_size(); ++i) {
+    out.snapshot.crl_sources.push_back(ReadCrlSource(
+        proto.crl_sources(i), root.Child("crl_sources", i), folder));
+  }
+  out.snapshot.crl_bytes_max = server.limits.crl_bytes_max;
+  out.snapshot.path_limits.filing_signatures_max =
+      server.limits.path_signatures_max;
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(const std::string& text,
+                                   const std::string& path) {
+  ConfigErrors errors(path);
+  config::v1::ServerConfig proto;
+  ConfigText parsed;
+  if (!parsed.Parse(text, &proto, &errors)) return errors.ToStatus();
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  Config config = ReadConfig(proto, parsed.Root(proto, &errors), folder);
+  if (!errors.empty()) return errors.ToStatus();
+  return config;
+}
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadWholeFile(path, kConfigBytesMax);
+  if (!text.ok()) return text.status();
+  return ParseConfig(*text, path);
+}
+
+}  // namespace inkan

@@ -1,0 +1,66 @@
+// The server's configuration: inkan.config.v1.ServerConfig as text in, plain
+// values out, every file it names read and every limit given its default.
+//
+//   absl::StatusOr<Config> config = LoadConfig("/etc/inkan/inkand.textproto");
+//
+// Errors (kInvalidArgument; kNotFound and kPermissionDenied for the file
+// itself) hold one line for each mistake: file, line, column, field, what is
+// wrong and the remedy. Thread safety: free functions without state.
+#ifndef INKAN_SERVER_CONFIG_H_
+#define INKAN_SERVER_CONFIG_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cache/snapshot_keeper.h"
+#include "server/limits.h"
+
+namespace inkan {
+
+// The words that switch encryption off.
+inline constexpr char kPlaintextWords[] =
+    "I understand that filings travel unencrypted";
+
+// PEM texts, already read and found to fit together.
+struct TlsOptions {
+  std::string certificate_chain;
+  std::string private_key;
+  std::string client_ca;  // empty: clients need no certificate
+};
+
+struct ListenerOptions {
+  std::string address;
+  std::optional<TlsOptions>
+      tls;  // nothing: plaintext, asked for in so many words
+};
+
+struct ServerOptions {
+  ListenerOptions listener;
+  std::optional<ListenerOptions> operations_listener;
+  Limits limits;
+  bool reflection = false;
+  bool channelz = false;
+  unsigned worker_threads = 0;  // 0: one for each CPU
+  absl::Duration drain_timeout = absl::Seconds(30);
+};
+
+struct Config {
+  ServerOptions server;
+  SnapshotOptions snapshot;
+};
+
+absl::StatusOr<Config> LoadConfig(const std::string& path);
+
+// The same from text; `path` is for messages and to find relative paths from.
+absl::StatusOr<Config> ParseConfig(const std::string& text,
+                                   const std::string& path);
+
+// A configuration with every limit at its default and comments, for people to
+// start from. ParseConfig accepts it once its files exist.
+std::string DefaultConfigText();
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_CONFIG_H_

@@ -1,0 +1,72 @@
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/config.h"
+
+namespace inkan {
+
+std::string DefaultConfigText() {
+  std::string text = absl::StrCat(
+      R"(# Configuration of inkand: protobuf text format of inkan.config.v1.ServerConfig.
+# Relative paths are relative to the folder of this file.
+# Check it with: inkand --config THIS_FILE --check-config
+
+# Where intake systems connect.
+listener {
+  address: "0.0.0.0:8443"
+  tls {
+    certificate_chain_file: "tls/server.pem"
+    private_key_file: "tls/server.key"
+    # Given: clients must present a certificate of one of these CAs.
+    # client_ca_file: "tls/client-ca.pem"
+  }
+  # Or, instead of tls:
+  # plaintext: ")",
+      kPlaintextWords, R"("
+}
+
+# Given: OperationsService is served here and no longer to intake clients.
+# operations_listener { address: "127.0.0.1:8444" ... }
+
+profiles {
+  name: "jpki-signature"
+  anchor_files: "anchors/jpki-signature.pem"
+  policies: "1.2.392.200149.8.5.1.1.20"
+  required_key_usage: KEY_USAGE_NON_REPUDIATION
+  revocation: REVOCATION_MODE_REQUIRED
+}
+profiles {
+  name: "jpki-authentication"
+  anchor_files: "anchors/jpki-authentication.pem"
+  policies: "1.2.392.200149.8.5.1.3.30"
+  required_key_usage: KEY_USAGE_DIGITAL_SIGNATURE
+  forbidden_key_usage: KEY_USAGE_NON_REPUDIATION
+  revocation: REVOCATION_MODE_REQUIRED
+}
+
+# A folder that is watched: drop new CRLs here (write elsewhere, then rename).
+crl_sources {
+  directory: "crls"
+  poll_interval { seconds: 60 }
+}
+
+# Every limit, at its default.
+limits {
+)");
+#define INKAN_PRINT(type, name, standard, least, greatest) \
+  absl::StrAppend(&text, "  ", #name, ": ", (standard), "\n");
+  INKAN_LIMITS(INKAN_PRINT)
+#undef INKAN_PRINT
+  absl::StrAppend(&text, R"(}
+
+reflection: false
+channelz: false
+# 0: one for each CPU the process may use.
+worker_threads: 0
+# How long SIGTERM waits for accepted work.
+drain_timeout { seconds: 30 }
+)");
+  return text;
+}
+
+}  // namespace inkan

@@ -1,0 +1,87 @@
+// The filings of one request as work for the batcher: views over the request
+// in, verdict messages out. Protobuf, no gRPC.
+//
+// What is wrong with one filing in itself (a limit passed, a time that is none)
+// becomes that filing's verdict, FORMAT_FAILURE, and disturbs no other.
+//
+// Ownership: request and verdict messages are the caller's and outlive the
+// item; nothing of a filing is copied. Thread safety: as BatchItem.
+#ifndef INKAN_SERVER_FILING_BATCH_H_
+#define INKAN_SERVER_FILING_BATCH_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "inkan/v1/verification.pb.h"
+#include "server/batcher.h"
+#include "server/limits.h"
+
+namespace inkan {
+
+// What is common to all filings of one request.
+struct RequestContext {
+  const Limits* limits = nullptr;
+  // When the request arrived: the verification time of filings without one.
+  int64_t received_at = 0;
+  absl::Time deadline = absl::InfiniteFuture();
+  bool want_checks = false;
+};
+
+// Why the filing is refused unjudged; empty if it is not.
+std::string FilingLimitFault(const v1::Filing& filing, const Limits& limits);
+
+// A verdict of FORMAT_FAILURE that says why.
+void RefuseFiling(const std::string& fault, v1::Verdict* verdict);
+
+class FilingBatch : public BatchItem {
+ public:
+  // verdicts[i] receives the answer to filings[i]. `bytes` is the size of the
+  // request.
+  FilingBatch(absl::Span<const v1::Filing* const> filings,
+              absl::Span<v1::Verdict* const> verdicts, size_t bytes,
+              const RequestContext& context)
+      : BatchItem(filings.size(), bytes, context.deadline),
+        context_(context),
+        filings_(filings),
+        verdicts_(verdicts) {}
+
+  void MakeViews(const Snapshot& snapshot, size_t first,
+                 absl::Span<FilingView> views,
+                 std::pmr::memory_resource* memory) override;
+  void TakeVerdicts(const Snapshot& snapshot, size_t first,
+                    absl::Span<const FilingVerdict> verdicts) override;
+
+ private:
+  const RequestContext context_;
+  const absl::Span<const v1::Filing* const> filings_;
+  const absl::Span<v1::Verdict* const> verdicts_;
+};
+
+// One certificate without a filing.
+class CertificateBatch : public BatchItem {
+ public:
+  CertificateBatch(const v1::CheckCertificateRequest& request,
+                   v1::Verdict* verdict, size_t bytes,
+                   const RequestContext& context)
+      : BatchItem(1, bytes, context.deadline),
+        context_(context),
+        request_(request),
+        verdict_(verdict) {}
+
+  void MakeViews(const Snapshot& snapshot, size_t first,
+                 absl::Span<FilingView> views,
+                 std::pmr::memory_resource* memory) override;
+  void TakeVerdicts(const Snapshot& snapshot, size_t first,
+                    absl::Span<const FilingVerdict> verdicts) override;
+
+ private:
+  const RequestContext context_;
+  const v1::CheckCertificateRequest& request_;
+  v1::Verdict* const verdict_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_FILING_BATCH_H_

@@ -1,0 +1,150 @@
+#include "server/health.h"
+
+#include <optional>
+
+namespace inkan {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+using ServingStatus = HealthCheckResponse::ServingStatus;
+
+namespace {
+
+bool IsKnown(const std::string& service) {
+  return service.empty() || service == "inkan.v1.VerificationService" ||
+         service == "inkan.v1.OperationsService";
+}
+
+ServingStatus StatusFor(const std::string& service, bool serving) {
+  if (!IsKnown(service)) return HealthCheckResponse::SERVICE_UNKNOWN;
+  return serving ? HealthCheckResponse::SERVING
+                 : HealthCheckResponse::NOT_SERVING;
+}
+
+}  // namespace
+
+// One Watch call. Writes the status whenever it differs from the last written.
+class HealthWatch final : public grpc::ServerWriteReactor<HealthCheckResponse> {
+ public:
+  HealthWatch(HealthState* state, std::string service)
+      : state_(state), service_(std::move(service)) {}
+
+  void Start() { state_->Add(this); }
+
+  // Called by the state, which holds its own mutex.
+  void Tell(bool serving, bool ending) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    wanted_ = StatusFor(service_, serving);
+    ending_ = ending_ || ending;
+    Advance();
+  }
+
+ private:
+  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    writing_ = false;
+    gone_ = gone_ || !ok;
+    Advance();
+  }
+  void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    gone_ = true;
+    Advance();
+  }
+  void OnDone() override ABSL_LOCKS_EXCLUDED(mutex_) {
+    state_->Remove(this);
+    // Whoever called gRPC's Finish may not have left its critical section yet.
+    { MutexLock lock(&mutex_); }
+    delete this;
+  }
+
+  void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (finished_ || writing_) return;
+    if (gone_) {
+      finished_ = true;
+      Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the watcher left"));
+    } else if (wanted_ != written_) {
+      writing_ = true;
+      written_ = wanted_;
+      response_.set_status(*wanted_);
+      StartWrite(&response_);
+    } else if (ending_) {
+      finished_ = true;
+      Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                          "the server is shutting down"));
+    }
+  }
+
+  HealthState* const state_;
+  const std::string service_;
+  HealthCheckResponse response_;
+
+  Mutex mutex_;
+  std::optional<ServingStatus> wanted_ ABSL_GUARDED_BY(mutex_);
+  std::optional<ServingStatus> written_ ABSL_GUARDED_BY(mutex_);
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  bool gone_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+void HealthState::SetServing(bool serving) {
+  MutexLock lock(&mutex_);
+  serving_ = serving;
+  TellAll();
+}
+
+bool HealthState::serving() const {
+  MutexLock lock(&mutex_);
+  return serving_;
+}
+
+void HealthState::EndWatches() {
+  MutexLock lock(&mutex_);
+  ending_ = true;
+  TellAll();
+}
+
+ServingStatus HealthState::StatusOf(const std::string& service) const {
+  return StatusFor(service, serving());
+}
+
+void HealthState::Add(HealthWatch* watch) {
+  MutexLock lock(&mutex_);
+  watches_.insert(watch);
+  watch->Tell(serving_, ending_);
+}
+
+void HealthState::Remove(HealthWatch* watch) {
+  MutexLock lock(&mutex_);
+  watches_.erase(watch);
+}
+
+void HealthState::TellAll() {
+  for (HealthWatch* watch : watches_) watch->Tell(serving_, ending_);
+}
+
+grpc::ServerUnaryReactor* HealthService::Check(
+    grpc::CallbackServerContext* context, const HealthCheckRequest* request,
+    HealthCheckResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const ServingStatus status = state_->StatusOf(request->service());
+  if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
+    reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND,
+                                 "no such service is served here"));
+    return reactor;
+  }
+  response->set_status(status);
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
+    grpc::CallbackServerContext* /*context*/,
+    const HealthCheckRequest* request) {
+  auto* watch = new HealthWatch(state_, request->service());
+  watch->Start();
+  return watch;
+}
+
+}  // namespace inkan

@@ -1,0 +1,70 @@
+// grpc.health.v1: Check and Watch, for the whole server ("") and for each of
+// its services. NOT_SERVING until told otherwise, and first thing at shutdown.
+//
+//   HealthState state;
+//   HealthService service(&state);      // one for each grpc::Server
+//   state.SetServing(true);
+//
+// gRPC's own implementation is not used because its open Watch calls hold up a
+// graceful shutdown until the deadline; these end as soon as they have said
+// NOT_SERVING.
+//
+// Thread safety: everything from any thread. Ownership: the state must outlive
+// the services, these their servers.
+#ifndef INKAN_SERVER_HEALTH_H_
+#define INKAN_SERVER_HEALTH_H_
+
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "server/mutex.h"
+
+namespace inkan {
+
+class HealthWatch;
+
+class HealthState {
+ public:
+  // What health says of every known service.
+  void SetServing(bool serving) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool serving() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends every Watch, and those to come, after telling it the last status.
+  void EndWatches() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  friend class HealthWatch;
+  friend class HealthService;
+
+  grpc::health::v1::HealthCheckResponse::ServingStatus StatusOf(
+      const std::string& service) const ABSL_LOCKS_EXCLUDED(mutex_);
+  void Add(HealthWatch* watch) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Remove(HealthWatch* watch) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TellAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable Mutex mutex_;
+  bool serving_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_set<HealthWatch*> watches_ ABSL_GUARDED_BY(mutex_);
+};
+
+class HealthService final : public grpc::health::v1::Health::CallbackService {
+ public:
+  explicit HealthService(HealthState* state) : state_(state) {}
+
+  grpc::ServerUnaryReactor* Check(
+      grpc::CallbackServerContext* context,
+      const grpc::health::v1::HealthCheckRequest* request,
+      grpc::health::v1::HealthCheckResponse* response) override;
+  grpc::ServerWriteReactor<grpc::health::v1::HealthCheckResponse>* Watch(
+      grpc::CallbackServerContext* context,
+      const grpc::health::v1::HealthCheckRequest* request) override;
+
+ private:
+  HealthState* const state_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_HEALTH_H_

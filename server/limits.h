@@ -1,0 +1,48 @@
+// Bounds on everything a client can make the server do: name, default, least
+// and greatest value, in one list that configuration, server and messages
+// share. Units and meaning: inkan/config/v1/config.proto, message Limits.
+#ifndef INKAN_SERVER_LIMITS_H_
+#define INKAN_SERVER_LIMITS_H_
+
+#include <cstdint>
+
+namespace inkan {
+
+// V(type, name, default, least, greatest). Where the numbers come from:
+// batch: a batch of 1,000 takes a worker about 10 ms, past which larger batches
+// gain nothing; 100,000 keeps one call below a second.
+// message: gRPC takes an int. document: 16 MiB is above the 10 MB an e-Tax
+// attachment may have. certificate: PKITS' largest is 2 KB; name constraints
+// and bundled policies of real CAs stay below 64 KiB. intermediates: twice the
+// depth of the longest path followed (crypto/path.h). queue: half a second of
+// work for one core. worker batch: 512 filings fill the eight lanes of the RSA
+// kernel 128 times, and take 5 ms, which bounds what a lone filing waits for.
+#define INKAN_LIMITS(V)                                              \
+  V(uint32_t, batch_filings_max, 1000U, 1U, 100000U)                 \
+  V(uint32_t, message_bytes_max, 67108864U, 4096U, 2147483647U)      \
+  V(uint32_t, document_bytes_max, 16777216U, 1U, 2147483647U)        \
+  V(uint32_t, certificate_bytes_max, 65536U, 512U, 1048576U)         \
+  V(uint32_t, intermediates_max, 16U, 1U, 1024U)                     \
+  V(uint32_t, queue_filings_max, 65536U, 1U, 16777216U)              \
+  V(uint64_t, queue_bytes_max, uint64_t{1} << 30, uint64_t{1} << 12, \
+    uint64_t{1} << 40)                                               \
+  V(uint32_t, worker_batch_filings_max, 512U, 1U, 65536U)            \
+  V(uint32_t, stream_requests_in_flight_max, 4U, 1U, 1024U)          \
+  V(uint64_t, crl_bytes_max, uint64_t{4294967295U}, uint64_t{1024},  \
+    uint64_t{4294967295U})                                           \
+  V(uint32_t, concurrent_streams_max, 1024U, 1U, 1000000U)           \
+  V(uint32_t, path_signatures_max, 16U, 1U, 1000U)
+
+struct Limits {
+#define INKAN_MEMBER(type, name, standard, least, greatest) \
+  type name = standard;
+  INKAN_LIMITS(INKAN_MEMBER)
+#undef INKAN_MEMBER
+};
+
+// Octets of filing_id and request_id.
+inline constexpr uint32_t kFilingIdBytesMax = 128;
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_LIMITS_H_

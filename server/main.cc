@@ -1,0 +1,214 @@
+// inkand: the server program. Flags, signals and log lines; everything else is
+// in server/server.h.
+#include <spdlog/spdlog.h>
+#include <sysexits.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "crypto/rsa.h"
+#include "server/build_info.h"
+#include "server/config.h"
+#include "server/log.h"
+#include "server/server.h"
+
+namespace inkan {
+namespace {
+
+struct Flags {
+  std::string config;
+  std::string log_format = "text";
+  std::string port_file;
+  bool check_config = false;
+  bool print_default_config = false;
+};
+
+// Signals are taken by the main thread with sigwait, never by a handler.
+sigset_t TakenSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  return signals;
+}
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+      return EX_UNAVAILABLE;
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kPermissionDenied:
+      return EX_NOINPUT;
+    default:
+      return EX_CONFIG;
+  }
+}
+
+int Fail(const absl::Status& status) {
+  spdlog::critical("{}", std::string(status.message()));
+  return ExitCodeOf(status);
+}
+
+// Reads everything the server would, certificates and CRLs included.
+int CheckConfig(Config config) {
+  auto keeper =
+      SnapshotKeeper::Start(std::move(config.snapshot), /*watch=*/false);
+  if (!keeper.ok()) return Fail(keeper.status());
+  for (const CrlSourceError& error : (*keeper)->source_errors()) {
+    spdlog::warn("CRL source {}: {}", error.source, error.error);
+  }
+  std::cout << "The configuration is good: "
+            << (*keeper)->Current()->profiles.size() << " profile(s).\n";
+  return EX_OK;
+}
+
+void LogSnapshot(const Snapshot& snapshot) {
+  for (const auto& [name, profile] : snapshot.profiles) {
+    spdlog::info(
+        "snapshot {}: profile {}: {} anchor(s), {} issuer path(s), {} CRL "
+        "partition(s)",
+        snapshot.generation, name, profile.issuer_paths->anchors().size(),
+        profile.issuer_paths->paths().size(),
+        profile.crls->partitions().size());
+    for (const std::string& unused : profile.issuer_paths->unused()) {
+      spdlog::warn("profile {}: intermediate on no path: {}", name, unused);
+    }
+  }
+}
+
+void LogSourceErrors(const SnapshotKeeper& keeper) {
+  for (const CrlSourceError& error : keeper.source_errors()) {
+    spdlog::warn(
+        "CRL source {}: {}{}", error.source, error.error,
+        error.last_good_in_use ? "; its last good CRL stays in use" : "");
+  }
+}
+
+// The ports bound, one a line, complete once the file is there.
+bool WritePortFile(const std::string& path, const Server& server) {
+  const std::string unfinished = path + ".tmp";
+  FILE* file = std::fopen(unfinished.c_str(), "w");
+  if (file == nullptr) return false;
+  std::string text = absl::StrCat(server.port(), "\n");
+  if (server.operations_port() != 0) {
+    absl::StrAppend(&text, server.operations_port(), "\n");
+  }
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  return (std::fclose(file) == 0) && written &&
+         std::rename(unfinished.c_str(), path.c_str()) == 0;
+}
+
+// Serves until SIGTERM or SIGINT; SIGHUP reloads.
+void ServeUntilTold(Server* server) {
+  const sigset_t signals = TakenSignals();
+  while (true) {
+    int signal = 0;
+    if (sigwait(&signals, &signal) != 0) continue;
+    if (signal != SIGHUP) {
+      spdlog::info("signal {}: no new calls; finishing what was accepted",
+                   signal);
+      return;
+    }
+    spdlog::info("SIGHUP: reading configuration, certificates and CRLs again");
+    server->reloader().Reload([server](const absl::Status& status) {
+      if (status.ok()) {
+        spdlog::info("reload done");
+        LogSourceErrors(server->keeper());
+      } else {
+        spdlog::error("reload refused, nothing changed: {}",
+                      std::string(status.message()));
+      }
+    });
+  }
+}
+
+int Serve(const Flags& flags, Config config) {
+  const ServerOptions options = config.server;
+  auto started = Server::Start(std::move(config), flags.config);
+  if (!started.ok()) return Fail(started.status());
+  Server& server = **started;
+  spdlog::info("RSA kernel {}: {}", GetRsaKernelInfo().name,
+               GetRsaKernelInfo().reason);
+  LogSnapshot(*server.keeper().Current());
+  LogSourceErrors(server.keeper());
+  server.keeper().SetPublishListener(LogSnapshot);
+  spdlog::info("listening on {} (port {}, {})", options.listener.address,
+               server.port(),
+               options.listener.tls.has_value() ? "TLS" : "PLAINTEXT");
+  if (options.operations_listener.has_value()) {
+    spdlog::info(
+        "operations on {} (port {}, {})", options.operations_listener->address,
+        server.operations_port(),
+        options.operations_listener->tls.has_value() ? "TLS" : "PLAINTEXT");
+  }
+  if (!flags.port_file.empty() && !WritePortFile(flags.port_file, server)) {
+    spdlog::critical("cannot write {}", flags.port_file);
+    return EX_IOERR;
+  }
+  ServeUntilTold(&server);
+  server.Shutdown();
+  const BatcherCounters counters = server.batcher().counters();
+  spdlog::info(
+      "ended: {} filing(s) judged, {} refused, {} expired, {} cancelled",
+      counters.filings_judged, counters.filings_refused,
+      counters.filings_expired, counters.filings_cancelled);
+  return EX_OK;
+}
+
+int Run(const Flags& flags) {
+  InitLog(flags.log_format == "json" ? LogFormat::kJson : LogFormat::kText);
+  if (flags.print_default_config) {
+    std::cout << DefaultConfigText();
+    return EX_OK;
+  }
+  if (flags.config.empty()) {
+    std::cerr
+        << "--config FILE is needed; --print-default-config prints one to "
+           "start from\n";
+    return EX_USAGE;
+  }
+  absl::StatusOr<Config> config = LoadConfig(flags.config);
+  if (!config.ok()) return Fail(config.status());
+  if (flags.check_config) return CheckConfig(*std::move(config));
+  spdlog::info("inkand {} ({})", BuildVersion(), BuildDescription());
+  return Serve(flags, *std::move(config));
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("inkand: verifies signatures over filings, over gRPC");
+  app.set_version_flag(
+      "--version",
+      absl::StrCat("inkand ", BuildVersion(), " (", BuildDescription(), ")"));
+  app.add_option("--config", flags.config, "Configuration file");
+  app.add_flag("--check-config", flags.check_config,
+               "Read everything the configuration names, report, and end");
+  app.add_flag("--print-default-config", flags.print_default_config,
+               "Print a configuration with every limit at its default");
+  app.add_option("--log-format", flags.log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--port-file", flags.port_file,
+                 "Write the port bound to this file, then the operations port");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+  }
+  // Before any thread is started, so that all inherit it.
+  const sigset_t signals = TakenSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return Run(flags);
+}
+
+}  // namespace
+}  // namespace inkan
+
+int main(int argc, char** argv) { return inkan::Main(argc, argv); }

@@ -1,0 +1,107 @@
+#include "server/operations.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "grpcpp/grpcpp.h"
+#include "server/convert.h"
+#include "server/rpc_status.h"
+#include "server/status_report.h"
+
+namespace inkan {
+namespace {
+
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                                 grpc::Status status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(std::move(status));
+  return reactor;
+}
+
+std::string NamesOf(const Snapshot& snapshot) {
+  std::string names;
+  for (const auto& [name, profile] : snapshot.profiles) {
+    absl::StrAppend(&names, names.empty() ? "" : ", ", name);
+  }
+  return names;
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(
+    grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
+    v1::GetStatusResponse* response) {
+  const std::shared_ptr<const Snapshot> snapshot =
+      operations_.keeper->Current();
+  ReportBuild(grpc::Version(), response->mutable_build());
+  TimeToProto(absl::ToUnixSeconds(operations_.started_at),
+              response->mutable_started_at());
+  SnapshotToProto(*snapshot, response->mutable_snapshot());
+  response->set_serving(operations_.health->serving());
+  ReportProfiles(*snapshot, response->mutable_profiles());
+  if (!request->omit_partitions()) {
+    ReportPartitions(*snapshot, absl::Now(), response->mutable_partitions());
+  }
+  ReportSourceErrors(operations_.keeper->source_errors(),
+                     response->mutable_source_errors());
+  const BatcherCounters counters = operations_.batcher->counters();
+  response->set_filings_total(counters.filings_judged);
+  response->set_filings_refused_total(counters.filings_refused +
+                                      counters.filings_expired +
+                                      counters.filings_cancelled);
+  response->set_queue_filings(counters.filings_waiting);
+  return Answer(context, grpc::Status::OK);
+}
+
+grpc::ServerUnaryReactor* OperationsServiceImpl::LookupRevocation(
+    grpc::CallbackServerContext* context,
+    const v1::LookupRevocationRequest* request,
+    v1::LookupRevocationResponse* response) {
+  const std::shared_ptr<const Snapshot> snapshot =
+      operations_.keeper->Current();
+  const ProfileSnapshot* profile = snapshot->Find(request->profile());
+  if (profile == nullptr) {
+    return Answer(
+        context,
+        InvalidArgument({reason::kProfileUnknown, "profile",
+                         absl::StrCat("\"", request->profile(),
+                                      "\" is not configured; there are: ",
+                                      NamesOf(*snapshot))}));
+  }
+  std::vector<std::string> serials;
+  const absl::Status read = SerialsFromText(request->serial_number(), &serials);
+  if (!read.ok()) {
+    return Answer(context,
+                  InvalidArgument({reason::kSerialMalformed, "serial_number",
+                                   std::string(read.message())}));
+  }
+  LookUp(*profile, serials, request->issuer(), response);
+  SnapshotToProto(*snapshot, response->mutable_snapshot());
+  return Answer(context, grpc::Status::OK);
+}
+
+grpc::ServerUnaryReactor* OperationsServiceImpl::Reload(
+    grpc::CallbackServerContext* context, const v1::ReloadRequest* /*request*/,
+    v1::ReloadResponse* response) {
+  // The default reactor lives until it is finished, and the response with it.
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  operations_.reloader->Reload(
+      [this, reactor, response](const absl::Status& status) {
+        if (!status.ok()) {
+          reactor->Finish(Failed(status, reason::kReloadFailed));
+          return;
+        }
+        SnapshotToProto(*operations_.keeper->Current(),
+                        response->mutable_snapshot());
+        ReportSourceErrors(operations_.keeper->source_errors(),
+                           response->mutable_source_errors());
+        reactor->Finish(grpc::Status::OK);
+      });
+  return reactor;
+}
+
+}  // namespace inkan

@@ -1,0 +1,98 @@
+#include "server/rpc_status.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/duration.pb.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "grpcpp/server_context.h"
+
+namespace inkan {
+namespace {
+
+grpc::Status Make(grpc::StatusCode code, const std::string& message,
+                  google::rpc::Status* details) {
+  details->set_code(code);
+  details->set_message(message);
+  return grpc::Status(code, message, details->SerializeAsString());
+}
+
+void AddReason(const char* error_reason, google::rpc::Status* details) {
+  google::rpc::ErrorInfo info;
+  info.set_domain(kErrorDomain);
+  info.set_reason(error_reason);
+  details->add_details()->PackFrom(info);
+}
+
+void AddRetry(absl::Duration delay, google::rpc::Status* details) {
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(delay));
+  retry.mutable_retry_delay()->set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(delay % absl::Seconds(1))));
+  details->add_details()->PackFrom(retry);
+}
+
+}  // namespace
+
+grpc::Status InvalidArgument(const RequestFault& fault) {
+  google::rpc::Status details;
+  AddReason(fault.reason, &details);
+  google::rpc::BadRequest bad;
+  auto* violation = bad.add_field_violations();
+  violation->set_field(fault.field);
+  violation->set_description(fault.problem);
+  details.add_details()->PackFrom(bad);
+  return Make(grpc::StatusCode::INVALID_ARGUMENT,
+              absl::StrCat(fault.field, ": ", fault.problem), &details);
+}
+
+grpc::Status Overloaded(grpc::ServerContextBase* context) {
+  context->AddTrailingMetadata(
+      "grpc-retry-pushback-ms",
+      absl::StrCat(absl::ToInt64Milliseconds(kRetryAfter)));
+  google::rpc::Status details;
+  AddReason(reason::kQueueFull, &details);
+  AddRetry(kRetryAfter, &details);
+  return Make(
+      grpc::StatusCode::UNAVAILABLE,
+      "the queue is full; try again after the delay given, or elsewhere",
+      &details);
+}
+
+grpc::Status ShuttingDown() {
+  google::rpc::Status details;
+  AddReason(reason::kShuttingDown, &details);
+  AddRetry(kRetryAfter, &details);
+  return Make(grpc::StatusCode::UNAVAILABLE,
+              "the server is shutting down; what was not answered was not "
+              "judged, send it to another server",
+              &details);
+}
+
+grpc::Status StatusOf(ItemResult result) {
+  google::rpc::Status details;
+  switch (result) {
+    case ItemResult::kJudged:
+      return grpc::Status::OK;
+    case ItemResult::kExpired:
+      AddReason(reason::kDeadlinePassed, &details);
+      return Make(grpc::StatusCode::DEADLINE_EXCEEDED,
+                  "the deadline passed before the filings were judged",
+                  &details);
+    case ItemResult::kCancelled:
+      break;
+  }
+  AddReason(reason::kCancelled, &details);
+  return Make(grpc::StatusCode::CANCELLED, "the caller cancelled the call",
+              &details);
+}
+
+grpc::Status Failed(const absl::Status& status, const char* error_reason) {
+  google::rpc::Status details;
+  AddReason(error_reason, &details);
+  return Make(static_cast<grpc::StatusCode>(status.code()),
+              std::string(status.message()), &details);
+}
+
+}  // namespace inkan

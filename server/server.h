@@ -1,0 +1,59 @@
+// The whole server: snapshot keeper, workers, gRPC listeners, put together and
+// taken apart in the right order.
+//
+//   absl::StatusOr<std::unique_ptr<Server>> server =
+//       Server::Start(*std::move(config), config_path);
+//   ... traffic ...
+//   (*server)->Shutdown();
+//
+// Thread safety: Shutdown from any thread, once; the rest from any thread.
+// Errors of Start: kInvalidArgument for what the configuration got wrong,
+// kUnavailable if an address cannot be listened on, kFailedPrecondition if the
+// RSA kernel asked for cannot be used.
+#ifndef INKAN_SERVER_SERVER_H_
+#define INKAN_SERVER_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/batcher.h"
+#include "server/config.h"
+#include "server/reloader.h"
+
+namespace inkan {
+
+class Server {
+ public:
+  // Listens, and says SERVING, once the first snapshot is there.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      Config config, const std::string& config_path);
+  // Shuts down.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Ports bound; 0 for a listener that is not there, or not TCP.
+  int port() const;
+  int operations_port() const;
+
+  // Says NOT_SERVING, takes no new calls, and returns when every accepted
+  // filing has its verdict or the drain timeout is over.
+  void Shutdown();
+
+  SnapshotKeeper& keeper();
+  Batcher& batcher();
+  Reloader& reloader();
+
+ private:
+  struct Parts;
+
+  explicit Server(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_SERVER_H_

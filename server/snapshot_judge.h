@@ -1,0 +1,30 @@
+// A worker's judge: the verifier, under the snapshot in force.
+//
+// Thread safety: one thread. Ownership: the keeper must outlive it.
+#ifndef INKAN_SERVER_SNAPSHOT_JUDGE_H_
+#define INKAN_SERVER_SNAPSHOT_JUDGE_H_
+
+#include "cache/snapshot_keeper.h"
+#include "server/batcher.h"
+#include "server/verifier.h"
+
+namespace inkan {
+
+class SnapshotJudge final : public Judge {
+ public:
+  explicit SnapshotJudge(const SnapshotKeeper& keeper) : reader_(keeper) {}
+
+  const Snapshot& Pin() override { return *reader_.Pin(); }
+  void Verify(absl::Span<const FilingView> filings,
+              absl::Span<FilingVerdict> verdicts) override {
+    verifier_.Verify(filings, verdicts);
+  }
+
+ private:
+  SnapshotReader reader_;
+  Verifier verifier_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_SNAPSHOT_JUDGE_H_

@@ -1,0 +1,191 @@
+#include "server/status_report.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "cache/crl_data.h"
+#include "crypto/name.h"
+#include "crypto/rsa.h"
+#include "google/protobuf/stubs/common.h"
+#include "server/build_info.h"
+#include "server/convert.h"
+
+namespace inkan {
+namespace {
+
+constexpr char kWholeIssuer[] = "all certificates of the issuer";
+
+std::string ScopeOf(const CrlData& crl) {
+  std::string scope = crl.scope_text.empty() ? kWholeIssuer : crl.scope_text;
+  if (crl.is_delta) absl::StrAppend(&scope, " (delta)");
+  return scope;
+}
+
+void ReportCrl(const std::string& profile, const CrlData& crl, absl::Time now,
+               v1::CrlPartitionStatus* out) {
+  out->set_profile(profile);
+  out->set_issuer(NameToText(AsBytes(crl.issuer)));
+  out->set_scope(ScopeOf(crl));
+  if (!crl.crl_number.empty()) {
+    out->set_crl_number(NumberToHex(AsBytes(crl.crl_number)));
+  }
+  TimeToProto(crl.this_update, out->mutable_this_update());
+  if (crl.has_next_update) {
+    TimeToProto(crl.next_update, out->mutable_next_update());
+  }
+  out->set_entries(crl.entries());
+  out->mutable_age()->set_seconds(absl::ToUnixSeconds(now) - crl.this_update);
+  out->set_source(crl.source);
+  out->set_crl_sha256(crl.sha256.data(), crl.sha256.size());
+  out->set_index_bytes(crl.memory_bytes());
+}
+
+// Adds what one index says about the serials.
+void LookUpIn(const CrlData& crl, const CrlIndex& index, Bytes issuer,
+              const std::vector<std::string>& serials,
+              v1::LookupRevocationResponse* out) {
+  for (const std::string& serial : serials) {
+    RevocationEvidence evidence;
+    if (!index.Find(AsBytes(serial), &evidence.entry)) continue;
+    evidence.has_entry = true;
+    evidence.crl = &crl;
+    evidence.status = evidence.entry.reason == crl_reason::kCertificateHold
+                          ? RevocationStatus::kOnHold
+                          : RevocationStatus::kRevoked;
+    v1::RevocationEntry* entry = out->add_entries();
+    entry->set_issuer(NameToText(issuer));
+    entry->set_scope(ScopeOf(crl));
+    EvidenceToProto(evidence, entry->mutable_evidence());
+  }
+}
+
+void LookUpInCrl(const CrlData& crl, const std::vector<std::string>& serials,
+                 const std::string& issuer, v1::LookupRevocationResponse* out) {
+  const Bytes crl_issuer = AsBytes(crl.issuer);
+  if (!issuer.empty() && NameToText(crl_issuer) != issuer) return;
+  out->set_partitions_searched(out->partitions_searched() + 1);
+  LookUpIn(crl, crl.index, crl_issuer, serials, out);
+  for (const auto& [name, index] : crl.indirect) {
+    LookUpIn(crl, index, crl_issuer, serials, out);
+  }
+}
+
+}  // namespace
+
+void ReportBuild(const std::string& grpc_version, v1::BuildInfo* out) {
+  out->set_version(BuildVersion());
+  out->set_build(BuildDescription());
+  out->set_rsa_kernel(GetRsaKernelInfo().name);
+  out->set_rsa_kernel_reason(GetRsaKernelInfo().reason);
+  out->set_libraries(absl::StrCat(
+      OpenSSL_version(OPENSSL_VERSION), ", gRPC ", grpc_version, ", protobuf ",
+      google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION)));
+}
+
+void ReportProfiles(
+    const Snapshot& snapshot,
+    google::protobuf::RepeatedPtrField<v1::ProfileStatus>* out) {
+  for (const auto& [name, profile] : snapshot.profiles) {
+    v1::ProfileStatus* status = out->Add();
+    status->set_name(name);
+    for (const OwnedCertificate& anchor : profile.issuer_paths->anchors()) {
+      v1::TrustAnchorStatus* out_anchor = status->add_anchors();
+      out_anchor->set_subject(NameToText(anchor.view.subject));
+      out_anchor->set_key_identifier(ToHex(anchor.view.subject_key_id));
+      TimeToProto(anchor.view.validity.not_after,
+                  out_anchor->mutable_not_after());
+      out_anchor->set_sha256_fingerprint(anchor.fingerprint.data(),
+                                         anchor.fingerprint.size());
+    }
+    status->set_intermediates(
+        static_cast<uint32_t>(profile.issuer_paths->intermediates().size()));
+    status->set_issuer_paths(
+        static_cast<uint32_t>(profile.issuer_paths->paths().size()));
+  }
+}
+
+void ReportPartitions(
+    const Snapshot& snapshot, absl::Time now,
+    google::protobuf::RepeatedPtrField<v1::CrlPartitionStatus>* out) {
+  for (const auto& [name, profile] : snapshot.profiles) {
+    for (const CrlPartition& partition : profile.crls->partitions()) {
+      ReportCrl(name, *partition.crl, now, out->Add());
+      if (partition.delta != nullptr) {
+        ReportCrl(name, *partition.delta, now, out->Add());
+      }
+    }
+  }
+  std::sort(
+      out->pointer_begin(), out->pointer_end(),
+      [](const auto* a, const auto* b) {
+        return std::tie(a->profile(), a->issuer(), a->scope(), a->source()) <
+               std::tie(b->profile(), b->issuer(), b->scope(), b->source());
+      });
+}
+
+void ReportSourceErrors(
+    const std::vector<CrlSourceError>& errors,
+    google::protobuf::RepeatedPtrField<v1::CrlSourceError>* out) {
+  for (const CrlSourceError& error : errors) {
+    v1::CrlSourceError* status = out->Add();
+    status->set_source(error.source);
+    status->set_error(error.error);
+    TimeToProto(absl::ToUnixSeconds(error.last_attempt),
+                status->mutable_last_attempt());
+    status->set_last_good_in_use(error.last_good_in_use);
+  }
+}
+
+absl::Status SerialsFromText(absl::string_view text,
+                             std::vector<std::string>* serials) {
+  std::string digits;
+  for (const char c : text) {
+    if (c == ':' || c == ' ') continue;
+    if (!absl::ascii_isxdigit(static_cast<unsigned char>(c))) {
+      return absl::InvalidArgumentError(
+          "is no serial number; write hexadecimal digits, colons and spaces "
+          "between them as you like");
+    }
+    digits.push_back(c);
+  }
+  if (digits.empty()) return absl::InvalidArgumentError("missing");
+  if (digits.size() % 2 != 0) digits = absl::StrCat("0", digits);
+  std::string octets = absl::HexStringToBytes(digits);
+  // DER's shortest form: no sign octet that says nothing.
+  const auto is_high = [](char c) {
+    return (static_cast<unsigned char>(c) & 0x80U) != 0;
+  };
+  while (octets.size() > 1 && octets[0] == 0 && !is_high(octets[1])) {
+    octets.erase(0, 1);
+  }
+  if (octets.size() > kSerialBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("has ", octets.size(),
+                     " octets; serial numbers have at "
+                     "most ",
+                     kSerialBytesMax));
+  }
+  serials->push_back(octets);
+  if (is_high(octets[0]) && octets.size() < kSerialBytesMax) {
+    serials->push_back(absl::StrCat(std::string(1, '\0'), octets));
+  }
+  return absl::OkStatus();
+}
+
+void LookUp(const ProfileSnapshot& profile,
+            const std::vector<std::string>& serials, const std::string& issuer,
+            v1::LookupRevocationResponse* out) {
+  for (const CrlPartition& partition : profile.crls->partitions()) {
+    LookUpInCrl(*partition.crl, serials, issuer, out);
+    if (partition.delta != nullptr) {
+      LookUpInCrl(*partition.delta, serials, issuer, out);
+    }
+  }
+}
+
+}  // namespace inkan

@@ -1,0 +1,279 @@
+#include "server/stream_call.h"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "google/protobuf/arena.h"
+#include "server/filing_batch.h"
+#include "server/request_check.h"
+#include "server/rpc_status.h"
+
+namespace inkan {
+namespace {
+
+using google::protobuf::Arena;
+
+}  // namespace
+
+// gRPC's operations are started with the mutex held, which keeps their order
+// that of our decisions; gRPC never calls a reactor back from inside them.
+class StreamCall final
+    : public grpc::ServerBidiReactor<v1::StreamVerifyRequest,
+                                     v1::StreamVerifyResponse> {
+ public:
+  StreamCall(const Limits& limits, Batcher* batcher, absl::Time deadline,
+             OpenStreams* streams)
+      : limits_(limits),
+        batcher_(batcher),
+        deadline_(deadline),
+        streams_(streams) {}
+
+  void Start() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const bool draining = !streams_->Add(this);
+    MutexLock lock(&mutex_);
+    if (draining) {
+      End(ShuttingDown());
+    } else {
+      Advance();
+    }
+  }
+
+  // Takes no more messages, answers those it has, and ends.
+  void BeginDrain() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    End(ShuttingDown());
+  }
+
+ private:
+  // One message, from reading to writing its answer.
+  class Exchange;
+
+  void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnDone() override ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void OnAdmitted() ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnJudged(Exchange* exchange, ItemResult result)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void Accept(std::unique_ptr<Exchange> exchange)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Abandon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void End(grpc::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Limits& limits_;
+  Batcher* const batcher_;
+  const absl::Time deadline_;
+  OpenStreams* const streams_;
+
+  Mutex mutex_;
+  // Being read into; null if no read is under way.
+  std::unique_ptr<Exchange> reading_ ABSL_GUARDED_BY(mutex_);
+  // Accepted and not answered yet, in the order received.
+  std::deque<std::unique_ptr<Exchange>> exchanges_ ABSL_GUARDED_BY(mutex_);
+  bool waiting_for_room_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // Nobody reads answers any more.
+  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  // Set once no more messages are taken: what to end with.
+  std::optional<grpc::Status> end_status_ ABSL_GUARDED_BY(mutex_);
+};
+
+class StreamCall::Exchange {
+ public:
+  Exchange()
+      : request(Arena::CreateMessage<v1::StreamVerifyRequest>(&arena_)),
+        response(Arena::CreateMessage<v1::StreamVerifyResponse>(&arena_)) {}
+
+  // Makes the item for the batcher, once the request is there.
+  BatchItem* MakeItem(StreamCall* stream, const RequestContext& context) {
+    response->set_sequence(request->sequence());
+    item_.emplace(stream, this, context);
+    return &*item_;
+  }
+  void Cancel() {
+    if (item_.has_value()) item_->Cancel();
+  }
+
+ private:
+  class Item final : public FilingBatch {
+   public:
+    Item(StreamCall* stream, Exchange* exchange, const RequestContext& context)
+        : FilingBatch(FilingsOf(*exchange->request),
+                      MakeVerdicts(*exchange->request, exchange->response),
+                      exchange->request->ByteSizeLong(), context),
+          stream_(stream),
+          exchange_(exchange) {}
+    void Admitted() override { stream_->OnAdmitted(); }
+    void Finished(ItemResult result) override {
+      stream_->OnJudged(exchange_, result);
+    }
+
+   private:
+    StreamCall* const stream_;
+    Exchange* const exchange_;
+  };
+
+  Arena arena_;
+  std::optional<Item> item_;
+
+ public:
+  v1::StreamVerifyRequest* const request;
+  v1::StreamVerifyResponse* const response;
+  // All its filings are dealt with.
+  bool settled = false;
+};
+
+void StreamCall::OnReadDone(bool ok) {
+  MutexLock lock(&mutex_);
+  std::unique_ptr<Exchange> exchange = std::move(reading_);
+  // A message that arrives after the end was decided was not accepted: the
+  // status says so.
+  if (!ok) {
+    End(grpc::Status::OK);
+  } else if (!end_status_.has_value()) {
+    Accept(std::move(exchange));
+  }
+  Advance();
+}
+
+void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
+  const RequestFault fault =
+      CheckFilings(exchange->request->filings(), limits_);
+  if (!fault.ok()) {
+    End(InvalidArgument(fault));
+    return;
+  }
+  RequestContext context;
+  context.limits = &limits_;
+  context.received_at = absl::ToUnixSeconds(absl::Now());
+  context.deadline = deadline_;
+  context.want_checks = exchange->request->want_checks();
+  BatchItem* item = exchange->MakeItem(this, context);
+  exchanges_.push_back(std::move(exchange));
+  switch (batcher_->SubmitOrWait(item)) {
+    case Admission::kAdmitted:
+      return;
+    case Admission::kWaiting:
+      waiting_for_room_ = true;
+      return;
+    case Admission::kFull:
+    case Admission::kShuttingDown:
+      exchanges_.pop_back();
+      End(ShuttingDown());
+      return;
+  }
+}
+
+void StreamCall::OnAdmitted() {
+  MutexLock lock(&mutex_);
+  waiting_for_room_ = false;
+  Advance();
+}
+
+void StreamCall::OnJudged(Exchange* exchange, ItemResult result) {
+  MutexLock lock(&mutex_);
+  exchange->settled = true;
+  if (result != ItemResult::kJudged) {
+    // Without this answer the later ones would be out of order.
+    if (!end_status_.has_value() || end_status_->ok()) {
+      end_status_ = StatusOf(result);
+    }
+    Abandon();
+  }
+  Advance();
+}
+
+void StreamCall::OnWriteDone(bool ok) {
+  MutexLock lock(&mutex_);
+  writing_ = false;
+  exchanges_.pop_front();
+  if (!ok) Abandon();
+  Advance();
+}
+
+void StreamCall::OnCancel() {
+  MutexLock lock(&mutex_);
+  Abandon();
+  Advance();
+}
+
+void StreamCall::OnDone() {
+  streams_->Remove(this);
+  // Whoever called gRPC's Finish may not have left its critical section yet.
+  { MutexLock lock(&mutex_); }
+  delete this;
+}
+
+// Nothing is to be written any more; what is in the queue is dropped there.
+void StreamCall::Abandon() {
+  abandoned_ = true;
+  for (const std::unique_ptr<Exchange>& exchange : exchanges_) {
+    exchange->Cancel();
+  }
+  End(StatusOf(ItemResult::kCancelled));
+}
+
+// The first reason to end stands.
+void StreamCall::End(grpc::Status status) {
+  if (!end_status_.has_value()) end_status_ = std::move(status);
+  Advance();
+}
+
+// Starts whatever can be started now: the next write, the next read, the end.
+void StreamCall::Advance() {
+  if (finished_) return;
+  // Abandoned answers need no writing, but the one being written stays until
+  // gRPC has let go of it.
+  while (abandoned_ && !writing_ && !exchanges_.empty() &&
+         exchanges_.front()->settled) {
+    exchanges_.pop_front();
+  }
+  if (!writing_ && !abandoned_ && !exchanges_.empty() &&
+      exchanges_.front()->settled) {
+    writing_ = true;
+    StartWrite(exchanges_.front()->response);
+  }
+  if (!end_status_.has_value() && reading_ == nullptr && !waiting_for_room_ &&
+      exchanges_.size() < limits_.stream_requests_in_flight_max) {
+    reading_ = std::make_unique<Exchange>();
+    StartRead(reading_->request);
+  }
+  if (end_status_.has_value() && exchanges_.empty()) {
+    finished_ = true;
+    Finish(*end_status_);
+  }
+}
+
+bool OpenStreams::Add(StreamCall* stream) {
+  MutexLock lock(&mutex_);
+  streams_.insert(stream);
+  return !draining_;
+}
+
+void OpenStreams::Remove(StreamCall* stream) {
+  MutexLock lock(&mutex_);
+  streams_.erase(stream);
+}
+
+void OpenStreams::BeginDrain() {
+  MutexLock lock(&mutex_);
+  draining_ = true;
+  for (StreamCall* stream : streams_) stream->BeginDrain();
+}
+
+grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
+StartStreamCall(const Limits& limits, Batcher* batcher, absl::Time deadline,
+                OpenStreams* streams) {
+  auto* call = new StreamCall(limits, batcher, deadline, streams);
+  call->Start();
+  return call;
+}
+
+}  // namespace inkan

@@ -1,0 +1,63 @@
+// One StreamVerify call: messages in, answers out in the same order, with a
+// bounded number in work at once.
+//
+// Back-pressure is gRPC's own: the stream is read only while it has room, and a
+// message that finds the queue full waits for room rather than being refused,
+// so that a client that sends faster than it is served is slowed down. A
+// message that is wrong as a whole ends the stream with INVALID_ARGUMENT, after
+// every earlier message was answered.
+#ifndef INKAN_SERVER_STREAM_CALL_H_
+#define INKAN_SERVER_STREAM_CALL_H_
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "grpcpp/support/server_callback.h"
+#include "inkan/v1/verification.pb.h"
+#include "server/batcher.h"
+#include "server/limits.h"
+#include "server/mutex.h"
+
+namespace inkan {
+
+// The filings of a BatchVerifyRequest or StreamVerifyRequest, and one empty
+// verdict for each in its response. REQUIRES: at least one filing.
+template <typename Request>
+absl::Span<const v1::Filing* const> FilingsOf(const Request& request) {
+  return {request.filings().data(),
+          static_cast<size_t>(request.filings_size())};
+}
+template <typename Request, typename Response>
+absl::Span<v1::Verdict* const> MakeVerdicts(const Request& request,
+                                            Response* response) {
+  response->mutable_verdicts()->Reserve(request.filings_size());
+  for (int i = 0; i < request.filings_size(); ++i) response->add_verdicts();
+  return {&*response->mutable_verdicts()->pointer_begin(),
+          static_cast<size_t>(request.filings_size())};
+}
+
+class StreamCall;
+
+// The streams that are open, so that a drain can end them. Thread-safe.
+class OpenStreams {
+ public:
+  // Returns false if draining has begun.
+  bool Add(StreamCall* stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Remove(StreamCall* stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  void BeginDrain() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  Mutex mutex_;
+  absl::flat_hash_set<StreamCall*> streams_ ABSL_GUARDED_BY(mutex_);
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+// The call owns itself. The arguments must outlive it.
+grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
+StartStreamCall(const Limits& limits, Batcher* batcher, absl::Time deadline,
+                OpenStreams* streams);
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_STREAM_CALL_H_

@@ -1,0 +1,414 @@
+#include "server/batcher.h"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace inkan {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Le;
+using ::testing::SizeIs;
+
+// Happens once. (absl::Notification is not seen by ThreadSanitizer.)
+class Event {
+ public:
+  // REQUIRES: it has not happened yet.
+  void Notify() {
+    MutexLock lock(&mutex_);
+    EXPECT_FALSE(happened_);
+    happened_ = true;
+    condition_.SignalAll();
+  }
+  void Wait() {
+    MutexLock lock(&mutex_);
+    while (!happened_) condition_.Wait(&mutex_);
+  }
+  bool happened() {
+    MutexLock lock(&mutex_);
+    return happened_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar condition_;
+  bool happened_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+// What all judges of one test do and see. A verdict says kPassed exactly if the
+// filing's time is even, so that swapped verdicts are seen.
+struct Bench {
+  Snapshot snapshot;
+  std::atomic<bool> open{true};  // judges wait while it is closed
+  std::atomic<int> inside{0};    // judges at work
+  Mutex mutex;
+  std::vector<size_t> batches ABSL_GUARDED_BY(mutex);
+
+  std::vector<size_t> Batches() {
+    MutexLock lock(&mutex);
+    return batches;
+  }
+};
+
+class FakeJudge : public Judge {
+ public:
+  explicit FakeJudge(Bench* bench) : bench_(bench) {}
+
+  const Snapshot& Pin() override { return bench_->snapshot; }
+
+  void Verify(absl::Span<const FilingView> filings,
+              absl::Span<FilingVerdict> verdicts) override {
+    {
+      MutexLock lock(&bench_->mutex);
+      bench_->batches.push_back(filings.size());
+    }
+    bench_->inside.fetch_add(1);
+    while (!bench_->open.load()) std::this_thread::yield();
+    for (size_t i = 0; i < filings.size(); ++i) {
+      EXPECT_EQ(verdicts[i].outcome, Outcome::kGeneric);
+      verdicts[i].outcome =
+          filings[i].time % 2 == 0 ? Outcome::kPassed : Outcome::kHashFailure;
+      verdicts[i].diagnostic = std::string(filings[i].profile_name);
+    }
+    bench_->inside.fetch_sub(1);
+  }
+
+ private:
+  Bench* bench_;
+};
+
+class TestItem : public BatchItem {
+ public:
+  explicit TestItem(size_t filings,
+                    absl::Time deadline = absl::InfiniteFuture(),
+                    size_t bytes = 1, int64_t base = 0)
+      : BatchItem(filings, bytes, deadline),
+        base_(base),
+        verdicts(filings),
+        times_taken_(filings) {}
+
+  void MakeViews(const Snapshot&, size_t first, absl::Span<FilingView> views,
+                 std::pmr::memory_resource* memory) override {
+    for (size_t i = 0; i < views.size(); ++i) {
+      const size_t index = first + i;
+      views[i].time = base_ + static_cast<int64_t>(index);
+      // The name lives in the batch's scratch memory until the verdicts are in.
+      const std::string name = std::to_string(views[i].time);
+      char* text = static_cast<char*>(memory->allocate(name.size(), 1));
+      std::copy(name.begin(), name.end(), text);
+      views[i].profile_name = std::string_view(text, name.size());
+    }
+  }
+  void TakeVerdicts(const Snapshot&, size_t first,
+                    absl::Span<const FilingVerdict> taken) override {
+    for (size_t i = 0; i < taken.size(); ++i) {
+      verdicts[first + i] = taken[i];
+      times_taken_[first + i].fetch_add(1);
+    }
+  }
+  void Admitted() override {
+    EXPECT_FALSE(done.happened());
+    admitted.fetch_add(1);
+  }
+  void Finished(ItemResult finish_result) override {
+    result = finish_result;
+    done.Notify();
+  }
+
+  void ExpectRightVerdicts() const {
+    for (size_t i = 0; i < verdicts.size(); ++i) {
+      const int64_t time = base_ + static_cast<int64_t>(i);
+      ASSERT_EQ(times_taken_[i].load(), 1) << "filing " << i;
+      ASSERT_EQ(verdicts[i].outcome,
+                time % 2 == 0 ? Outcome::kPassed : Outcome::kHashFailure);
+      ASSERT_EQ(verdicts[i].diagnostic, std::to_string(time));
+    }
+  }
+
+  const int64_t base_;
+  std::vector<FilingVerdict> verdicts;
+  std::vector<std::atomic<int>> times_taken_;
+  std::atomic<int> admitted{0};
+  ItemResult result = ItemResult::kCancelled;
+  Event done;
+};
+
+std::unique_ptr<Batcher> MakeBatcher(Bench* bench,
+                                     BatcherOptions options = {}) {
+  return std::make_unique<Batcher>(
+      options, [bench] { return std::make_unique<FakeJudge>(bench); });
+}
+
+// Keeps the only worker busy until the bench is opened.
+void Occupy(Bench* bench, Batcher* batcher, TestItem* item) {
+  bench->open = false;
+  ASSERT_EQ(batcher->Submit(item), Admission::kAdmitted);
+  while (bench->inside.load() == 0) std::this_thread::yield();
+}
+
+TEST(BatcherTest, ALoneItemIsJudgedAtOnceAndAlone) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench);
+  TestItem item(1);
+  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  item.done.Wait();
+  EXPECT_EQ(item.result, ItemResult::kJudged);
+  item.ExpectRightVerdicts();
+  EXPECT_THAT(bench.Batches(), ElementsAre(1));
+}
+
+TEST(BatcherTest, WhatWaitedIsJudgedTogether) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench);
+  TestItem first(1);
+  Occupy(&bench, batcher.get(), &first);
+  TestItem second(2);
+  TestItem third(3);
+  ASSERT_EQ(batcher->Submit(&second), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(&third), Admission::kAdmitted);
+  EXPECT_EQ(batcher->counters().filings_waiting, 5U);
+  bench.open = true;
+  batcher->Drain();
+  EXPECT_THAT(bench.Batches(), ElementsAre(1, 5));
+  second.ExpectRightVerdicts();
+  third.ExpectRightVerdicts();
+  EXPECT_EQ(batcher->counters().filings_judged, 6U);
+  EXPECT_EQ(batcher->counters().filings_waiting, 0U);
+}
+
+TEST(BatcherTest, ALargeItemIsCutAtTheCapAndKeepsItsOrder) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.worker_batch_filings_max = 100});
+  TestItem item(250);
+  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  item.done.Wait();
+  EXPECT_EQ(item.result, ItemResult::kJudged);
+  item.ExpectRightVerdicts();
+  EXPECT_THAT(bench.Batches(), ElementsAre(100, 100, 50));
+}
+
+TEST(BatcherTest, ALargeItemIsSharedAmongWorkers) {
+  Bench bench;
+  bench.open = false;
+  auto batcher = MakeBatcher(&bench, {.workers = 4});
+  TestItem item(400);
+  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  while (bench.inside.load() < 4) std::this_thread::yield();
+  bench.open = true;
+  item.done.Wait();
+  item.ExpectRightVerdicts();
+  EXPECT_THAT(bench.Batches(), SizeIs(testing::Ge(4U)));
+}
+
+TEST(BatcherTest, TheQueueHoldsItsBoundOfFilingsAndNotOneMore) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.queue_filings_max = 10});
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem nine(9);
+  TestItem one(1);
+  TestItem too_many(1);
+  EXPECT_EQ(batcher->Submit(&nine), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&one), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&too_many), Admission::kFull);
+  EXPECT_EQ(batcher->counters().filings_refused, 1U);
+  bench.open = true;
+  batcher->Drain();
+  EXPECT_TRUE(nine.done.happened());
+  EXPECT_TRUE(one.done.happened());
+  EXPECT_FALSE(too_many.done.happened());
+}
+
+TEST(BatcherTest, BytesCountWhileQueuedAndInWork) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.queue_bytes_max = 100});
+  TestItem busy(1, absl::InfiniteFuture(), 60);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem fits(1, absl::InfiniteFuture(), 40);
+  TestItem too_big(1, absl::InfiniteFuture(), 1);
+  EXPECT_EQ(batcher->Submit(&fits), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&too_big), Admission::kFull);
+  bench.open = true;
+  fits.done.Wait();
+  // Freed bytes are room again.
+  TestItem again(1, absl::InfiniteFuture(), 100);
+  Admission admission = Admission::kFull;
+  for (int i = 0; i < 10000 && admission == Admission::kFull; ++i) {
+    admission = batcher->Submit(&again);
+    if (admission == Admission::kFull) absl::SleepFor(absl::Milliseconds(1));
+  }
+  EXPECT_EQ(admission, Admission::kAdmitted);
+  batcher->Drain();
+}
+
+TEST(BatcherTest, WorkThatCanWaitLeavesHalfOfTheQueueAndIsLetInInOrder) {
+  Bench bench;
+  auto batcher = MakeBatcher(
+      &bench, {.worker_batch_filings_max = 64, .queue_filings_max = 10});
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem half(5);
+  TestItem waits(1);
+  TestItem waits_too(4);
+  TestItem call(5);
+  EXPECT_EQ(batcher->SubmitOrWait(&half), Admission::kAdmitted);
+  EXPECT_EQ(batcher->SubmitOrWait(&waits), Admission::kWaiting);
+  EXPECT_EQ(batcher->SubmitOrWait(&waits_too), Admission::kWaiting);
+  EXPECT_EQ(batcher->Submit(&call), Admission::kAdmitted);
+  EXPECT_EQ(waits.admitted.load(), 0);
+  bench.open = true;
+  waits.done.Wait();
+  waits_too.done.Wait();
+  EXPECT_EQ(half.admitted.load(), 0);
+  EXPECT_EQ(waits.admitted.load(), 1);
+  EXPECT_EQ(waits_too.admitted.load(), 1);
+  waits.ExpectRightVerdicts();
+  waits_too.ExpectRightVerdicts();
+  batcher->Drain();
+}
+
+TEST(BatcherTest, WorkThatCanWaitIsLetInEvenIfItFillsMoreThanHalf) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.queue_filings_max = 10});
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem queued(1);
+  TestItem large(9);
+  EXPECT_EQ(batcher->Submit(&queued), Admission::kAdmitted);
+  EXPECT_EQ(batcher->SubmitOrWait(&large), Admission::kWaiting);
+  bench.open = true;
+  large.done.Wait();
+  large.ExpectRightVerdicts();
+  batcher->Drain();
+}
+
+TEST(BatcherTest, ExpiredItemsAreDroppedUnjudged) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench);
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem late(3, absl::Now() - absl::Milliseconds(1));
+  TestItem in_time(2, absl::Now() + absl::Hours(1));
+  EXPECT_EQ(batcher->Submit(&late), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&in_time), Admission::kAdmitted);
+  bench.open = true;
+  batcher->Drain();
+  EXPECT_EQ(late.result, ItemResult::kExpired);
+  EXPECT_EQ(late.verdicts[0].outcome, Outcome::kGeneric);
+  EXPECT_EQ(in_time.result, ItemResult::kJudged);
+  EXPECT_THAT(bench.Batches(), ElementsAre(1, 2));
+  EXPECT_EQ(batcher->counters().filings_expired, 3U);
+}
+
+TEST(BatcherTest, CancelledItemsAreDroppedUnjudged) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench);
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem item(4);
+  EXPECT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  item.Cancel();
+  bench.open = true;
+  batcher->Drain();
+  EXPECT_EQ(item.result, ItemResult::kCancelled);
+  EXPECT_THAT(bench.Batches(), ElementsAre(1));
+  EXPECT_EQ(batcher->counters().filings_cancelled, 4U);
+}
+
+TEST(BatcherTest, AnItemCancelledHalfWayIsNotCalledJudged) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.worker_batch_filings_max = 64});
+  TestItem item(128);
+  Occupy(&bench, batcher.get(), &item);
+  item.Cancel();
+  bench.open = true;
+  batcher->Drain();
+  EXPECT_EQ(item.result, ItemResult::kCancelled);
+  EXPECT_THAT(bench.Batches(), ElementsAre(64));
+  EXPECT_EQ(batcher->counters().filings_judged, 64U);
+  EXPECT_EQ(batcher->counters().filings_cancelled, 64U);
+}
+
+TEST(BatcherTest, DrainingFinishesAllThatWasAdmittedOrWaitsAndTakesNoMore) {
+  Bench bench;
+  auto batcher = MakeBatcher(
+      &bench, {.worker_batch_filings_max = 64, .queue_filings_max = 100});
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem queued(90);
+  TestItem waiting(60);
+  TestItem waiting_too(60);
+  EXPECT_EQ(batcher->Submit(&queued), Admission::kAdmitted);
+  EXPECT_EQ(batcher->SubmitOrWait(&waiting), Admission::kWaiting);
+  EXPECT_EQ(batcher->SubmitOrWait(&waiting_too), Admission::kWaiting);
+  std::thread drain([&] { batcher->Drain(); });
+  TestItem refused(50);
+  while (batcher->Submit(&refused) != Admission::kShuttingDown) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(batcher->SubmitOrWait(&refused), Admission::kShuttingDown);
+  bench.open = true;
+  drain.join();
+  for (TestItem* item : {&busy, &queued, &waiting, &waiting_too}) {
+    ASSERT_TRUE(item->done.happened());
+    EXPECT_EQ(item->result, ItemResult::kJudged);
+    item->ExpectRightVerdicts();
+  }
+}
+
+TEST(BatcherTest, NoCompletionIsLostOrSwappedUnderManyThreads) {
+  Bench bench;
+  auto batcher = MakeBatcher(
+      &bench,
+      {.workers = 3, .worker_batch_filings_max = 37, .queue_filings_max = 500});
+  constexpr int kThreads = 6;
+  constexpr int kItems = 300;
+  std::atomic<uint64_t> judged{0};
+  std::atomic<uint64_t> refused{0};
+  std::atomic<uint64_t> cancelled{0};
+  std::vector<std::thread> clients;
+  for (int t = 0; t < kThreads; ++t) {
+    clients.emplace_back([&, t] {
+      for (int i = 0; i < kItems; ++i) {
+        TestItem item(static_cast<size_t>(1 + (i * 7 + t) % 120),
+                      absl::InfiniteFuture(), 10, t * 100000 + i);
+        const bool can_wait = (i + t) % 2 == 0;
+        const Admission admission =
+            can_wait ? batcher->SubmitOrWait(&item) : batcher->Submit(&item);
+        if (admission == Admission::kFull) {
+          refused.fetch_add(item.filings());
+          continue;
+        }
+        if (i % 16 == 3) item.Cancel();
+        item.done.Wait();
+        if (item.result == ItemResult::kJudged) {
+          item.ExpectRightVerdicts();
+          judged.fetch_add(item.filings());
+        } else {
+          EXPECT_EQ(i % 16, 3);
+          cancelled.fetch_add(item.filings());
+        }
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  batcher->Drain();
+  const BatcherCounters counters = batcher->counters();
+  EXPECT_EQ(counters.filings_refused, refused.load());
+  EXPECT_EQ(counters.filings_judged + counters.filings_cancelled,
+            judged.load() + cancelled.load());
+  EXPECT_EQ(counters.filings_waiting, 0U);
+  EXPECT_THAT(bench.Batches(), testing::Each(Le(37U)));
+}
+
+}  // namespace
+}  // namespace inkan
