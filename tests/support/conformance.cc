@@ -18,7 +18,8 @@ std::string ConformanceDir() {
 
 std::string ConformanceMissingMessage() {
   return "conformance material not found: set INKAN_CONFORMANCE_DIR, or put it "
-         "in tests/conformance/data (pkits/: NIST PKITS 1.0.1 from csrc.nist.gov; "
+         "in tests/conformance/data (pkits/: NIST PKITS 1.0.1 from "
+         "csrc.nist.gov; "
          "wycheproof/: C2SP Wycheproof testvectors_v1; jpki/: CA certificates "
          "published by J-LIS; egov/: test fixtures of kufu/kiji); see "
          "tests/conformance/README.md for the layout";

@@ -25,15 +25,15 @@ std::vector<std::string> ListFiles(const std::string& folder);
 // Put first in a test that reads conformance material: `INKAN_CONFORMANCE(dir)`
 // declares `dir`. Without the material the test is skipped, but fails where
 // CI=true, so that a green CI has always seen it.
-#define INKAN_CONFORMANCE(dir)                                             \
-  const std::string dir = ::inkan::ConformanceDir();                       \
-  if (dir.empty()) {                                                       \
-    const char* ci = std::getenv("CI");                                    \
-    if (ci != nullptr && std::string(ci) == "true") {                      \
-      FAIL() << ::inkan::ConformanceMissingMessage();                      \
-    }                                                                      \
-    GTEST_SKIP() << ::inkan::ConformanceMissingMessage();                  \
-  }                                                                        \
+#define INKAN_CONFORMANCE(dir)                            \
+  const std::string dir = ::inkan::ConformanceDir();      \
+  if (dir.empty()) {                                      \
+    const char* ci = std::getenv("CI");                   \
+    if (ci != nullptr && std::string(ci) == "true") {     \
+      FAIL() << ::inkan::ConformanceMissingMessage();     \
+    }                                                     \
+    GTEST_SKIP() << ::inkan::ConformanceMissingMessage(); \
+  }                                                       \
   static_assert(true, "")
 
 #endif  // INKAN_TESTS_SUPPORT_CONFORMANCE_H_
