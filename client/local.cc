@@ -1,0 +1,107 @@
+#include "client/local.h"
+
+#include <filesystem>
+#include <memory>
+#include <memory_resource>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/filing_batch.h"
+#include "server/limits.h"
+#include "server/snapshot_judge.h"
+
+namespace inkan {
+namespace {
+
+// The command line has no clients to be protected from.
+Limits GenerousLimits() {
+  Limits limits;
+  limits.document_bytes_max = 2147483647U;
+  limits.certificate_bytes_max = 1U << 30;
+  limits.intermediates_max = 1U << 20;
+  return limits;
+}
+
+absl::StatusOr<std::unique_ptr<SnapshotKeeper>> KeeperOf(LocalRules rules) {
+  SnapshotOptions options;
+  options.profiles.push_back(std::move(rules.profile));
+  for (std::string& path : rules.crls) {
+    std::error_code ignored;
+    CrlSourceOptions source;
+    source.kind = std::filesystem::is_directory(path, ignored)
+                      ? CrlSourceOptions::Kind::kDirectory
+                      : CrlSourceOptions::Kind::kFile;
+    source.path = std::move(path);
+    options.crl_sources.push_back(std::move(source));
+  }
+  return SnapshotKeeper::Start(std::move(options), /*watch=*/false);
+}
+
+template <typename Batch>
+class LocalItem final : public Batch {
+ public:
+  using Batch::Batch;
+  void Finished(ItemResult /*result*/) override {}
+};
+
+// Takes the way a worker takes, for one filing.
+void JudgeOne(const SnapshotKeeper& keeper, BatchItem* item) {
+  SnapshotJudge judge(keeper);
+  const Snapshot& snapshot = judge.Pin();
+  std::pmr::monotonic_buffer_resource memory;
+  FilingView view;
+  FilingVerdict verdict;
+  item->MakeViews(snapshot, 0, absl::MakeSpan(&view, 1), &memory);
+  judge.Verify(absl::MakeConstSpan(&view, 1), absl::MakeSpan(&verdict, 1));
+  item->TakeVerdicts(snapshot, 0, absl::MakeConstSpan(&verdict, 1));
+}
+
+RequestContext ContextOf(const Limits& limits, bool want_checks) {
+  RequestContext context;
+  context.limits = &limits;
+  context.received_at = absl::ToUnixSeconds(absl::Now());
+  context.want_checks = want_checks;
+  return context;
+}
+
+std::vector<std::string> ErrorsOf(const SnapshotKeeper& keeper) {
+  std::vector<std::string> errors;
+  for (const CrlSourceError& error : keeper.source_errors()) {
+    errors.push_back(absl::StrCat(error.source, ": ", error.error));
+  }
+  return errors;
+}
+
+}  // namespace
+
+absl::StatusOr<LocalAnswer> VerifyLocally(LocalRules rules,
+                                          const v1::Filing& filing,
+                                          bool want_checks) {
+  auto keeper = KeeperOf(std::move(rules));
+  if (!keeper.ok()) return keeper.status();
+  const Limits limits = GenerousLimits();
+  LocalAnswer answer;
+  const v1::Filing* filings[] = {&filing};
+  v1::Verdict* verdicts[] = {&answer.verdict};
+  LocalItem<FilingBatch> item(filings, absl::MakeConstSpan(verdicts), 0,
+                              ContextOf(limits, want_checks));
+  JudgeOne(**keeper, &item);
+  answer.crl_errors = ErrorsOf(**keeper);
+  return answer;
+}
+
+absl::StatusOr<LocalAnswer> CheckCertificateLocally(
+    LocalRules rules, const v1::CheckCertificateRequest& request) {
+  auto keeper = KeeperOf(std::move(rules));
+  if (!keeper.ok()) return keeper.status();
+  const Limits limits = GenerousLimits();
+  LocalAnswer answer;
+  LocalItem<CertificateBatch> item(request, &answer.verdict, 0,
+                                   ContextOf(limits, request.want_checks()));
+  JudgeOne(**keeper, &item);
+  answer.crl_errors = ErrorsOf(**keeper);
+  return answer;
+}
+
+}  // namespace inkan
