@@ -108,6 +108,12 @@ std::string ReadmeText(const LabOptions& options, const LabCounts& counts,
 
 std::string SampleText(const lab::v1::CorpusEntry& entry) {
   const api::Filing& filing = entry.filing();
+  std::string anchors;
+  for (const char* generation : {"01", "02", "03"}) {
+    absl::StrAppend(&anchors, " --anchor ../../anchors/",
+                    filing.profile() == "jpki-signature" ? "signca" : "authca",
+                    generation, ".cer");
+  }
   const bool passed =
       entry.truth().indication() == api::INDICATION_TOTAL_PASSED;
   return absl::StrCat(
@@ -125,12 +131,8 @@ std::string SampleText(const lab::v1::CorpusEntry& entry) {
       filing.has_document() ? "--document document.xml"
                             : "--digest $(cat digest.hex)",
       " \\\n    --algorithm ", AlgorithmWord(filing.signature_algorithm()),
-      " --at ", Rfc3339Japan(filing.verification_time().seconds()),
-      " \\\n    --anchor ../../anchors/",
-      filing.profile() == "jpki-signature" ? "signca" : "authca",
-      "02.cer --anchor ../../anchors/",
-      filing.profile() == "jpki-signature" ? "signca" : "authca",
-      "03.cer --crl ../../crls --revocation required\n");
+      " --at ", Rfc3339Japan(filing.verification_time().seconds()), " \\\n   ",
+      anchors, " \\\n    --crl ../../crls --revocation required\n");
 }
 
 }  // namespace inkan::lab

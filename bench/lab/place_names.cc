@@ -15,8 +15,8 @@ constexpr uint32_t kPrefectures = 47;
 
 constexpr const char* kPrefectureFirst[] = {"Asa",  "Hoshi", "Kaze", "Mizu",
                                             "Yuki", "Sora",  "Nami", "Tsuki"};
-constexpr const char* kPrefectureSecond[] = {"hoshi", "mori", "nagi",
-                                             "tani",  "saka", "sato"};
+constexpr const char* kPrefectureSecond[] = {"kawa", "mori", "nagi",
+                                             "tani", "saka", "sato"};
 constexpr const char* kTownFirst[] = {
     "Aka",   "Ao",   "Fuji",   "Hana",  "Haru", "Higashi", "Hiro",   "Ishi",
     "Iwa",   "Kami", "Kawa",   "Kita",  "Kuro", "Matsu",   "Midori", "Minami",

@@ -1,0 +1,250 @@
+// The load generator against small servers that misbehave in one way each.
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bench/load/report.h"
+#include "bench/load/runner.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "inkan/v1/verification.grpc.pb.h"
+
+namespace inkan::load {
+namespace {
+
+using ::testing::HasSubstr;
+
+Corpus SmallCorpus() {
+  std::vector<lab::v1::CorpusEntry> entries(100);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    entries[i].mutable_filing()->set_filing_id("filing-" + std::to_string(i));
+    const bool good = i % 5 != 0;
+    lab::v1::Truth* truth = entries[i].mutable_truth();
+    truth->set_kind(good ? "good" : "expired");
+    truth->set_indication(good ? v1::INDICATION_TOTAL_PASSED
+                               : v1::INDICATION_TOTAL_FAILED);
+    truth->set_sub_indication(good ? v1::SUB_INDICATION_UNSPECIFIED
+                                   : v1::SUB_INDICATION_EXPIRED);
+  }
+  return MakeCorpus(std::move(entries));
+}
+
+// Knows the truth; `before` may delay, refuse or spoil a message.
+class FakeService : public v1::VerificationService::Service {
+ public:
+  using Spoil = std::function<grpc::Status(int message, v1::Verdict* first)>;
+
+  explicit FakeService(const Corpus& corpus) {
+    for (const lab::v1::CorpusEntry& entry : corpus.entries) {
+      truth_[entry.filing().filing_id()] = entry.truth();
+    }
+  }
+
+  // Called with the number of the message and its first verdict.
+  Spoil spoil = [](int, v1::Verdict*) { return grpc::Status::OK; };
+  // Verdicts of a message are turned around.
+  bool reverse = false;
+
+  grpc::Status Verify(grpc::ServerContext*, const v1::VerifyRequest* request,
+                      v1::VerifyResponse* response) override {
+    Judge(request->filing(), response->mutable_verdict());
+    return spoil(messages_++, response->mutable_verdict());
+  }
+
+  grpc::Status BatchVerify(grpc::ServerContext*,
+                           const v1::BatchVerifyRequest* request,
+                           v1::BatchVerifyResponse* response) override {
+    return JudgeAll(*request, response);
+  }
+
+  grpc::Status StreamVerify(
+      grpc::ServerContext*,
+      grpc::ServerReaderWriter<v1::StreamVerifyResponse,
+                               v1::StreamVerifyRequest>* stream) override {
+    v1::StreamVerifyRequest request;
+    while (stream->Read(&request)) {
+      v1::StreamVerifyResponse response;
+      response.set_sequence(request.sequence());
+      const grpc::Status status = JudgeAll(request, &response);
+      if (!status.ok()) return status;
+      stream->Write(response);
+    }
+    return grpc::Status::OK;
+  }
+
+ private:
+  void Judge(const v1::Filing& filing, v1::Verdict* verdict) {
+    const lab::v1::Truth& truth = truth_[filing.filing_id()];
+    verdict->set_filing_id(filing.filing_id());
+    verdict->set_indication(truth.indication());
+    verdict->set_sub_indication(truth.sub_indication());
+  }
+
+  template <typename Request, typename Response>
+  grpc::Status JudgeAll(const Request& request, Response* response) {
+    const int n = request.filings_size();
+    for (int i = 0; i < n; ++i) {
+      Judge(request.filings(reverse ? n - 1 - i : i), response->add_verdicts());
+    }
+    return spoil(messages_++, response->mutable_verdicts(0));
+  }
+
+  std::map<std::string, lab::v1::Truth> truth_;
+  std::atomic<int> messages_ = 0;
+};
+
+class LoadRun : public ::testing::TestWithParam<Mode> {
+ protected:
+  LoadRun() : corpus_(SmallCorpus()), service_(corpus_) {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
+                             &port);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    options_.target = "127.0.0.1:" + std::to_string(port);
+    options_.mode = GetParam();
+    options_.batch_size = GetParam() == Mode::kUnary ? 1 : 8;
+    options_.timeout = std::chrono::seconds(5);
+    options_.connections = 2;
+    options_.count = 1'000;
+  }
+  ~LoadRun() override { server_->Shutdown(std::chrono::system_clock::now()); }
+
+  Report Run() {
+    absl::StatusOr<Report> report =
+        RunLoad(options_, corpus_, [](const ProgressReport&) {});
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.ok() ? *report : Report();
+  }
+
+  const Corpus corpus_;
+  FakeService service_;
+  std::unique_ptr<grpc::Server> server_;
+  LoadOptions options_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, LoadRun,
+                         ::testing::Values(Mode::kUnary, Mode::kBatch,
+                                           Mode::kStream),
+                         [](const auto& info) {
+                           return std::string(ModeName(info.param));
+                         });
+
+TEST_P(LoadRun, EveryFilingIsAnsweredOnceAndNoneIsWrong) {
+  const Report report = Run();
+  EXPECT_EQ(report.issued, 1'000U);
+  EXPECT_EQ(report.results.answered, 1'000U);
+  EXPECT_EQ(report.results.mismatches, 0U);
+  EXPECT_EQ(report.results.lost, 0U);
+  EXPECT_EQ(report.results.latency_ns.count(), 1'000U);
+  EXPECT_EQ(ExitCode(report), 0);
+  const std::string text = TextReport(options_, corpus_, report);
+  EXPECT_THAT(text, HasSubstr("TOTAL_FAILED/EXPIRED"));
+  EXPECT_THAT(JsonReport(options_, corpus_, report),
+              HasSubstr("\"filings_answered\": 1000"));
+}
+
+TEST_P(LoadRun, AWrongVerdictIsAMismatchAndFailsTheRun) {
+  service_.spoil = [](int message, v1::Verdict* verdict) {
+    if (message == 3) {
+      verdict->set_sub_indication(v1::SUB_INDICATION_REVOKED);
+    }
+    return grpc::Status::OK;
+  };
+  const Report report = Run();
+  EXPECT_EQ(report.results.mismatches, 1U);
+  EXPECT_EQ(ExitCode(report), 1);
+  EXPECT_FALSE(report.results.examples.empty());
+}
+
+TEST_P(LoadRun, VerdictsInAnotherOrderAreMismatches) {
+  service_.reverse = true;
+  const Report report = Run();
+  if (GetParam() == Mode::kUnary) {
+    EXPECT_EQ(report.results.mismatches, 0U);  // one has no order
+  } else {
+    EXPECT_GT(report.results.mismatches, 900U);
+  }
+}
+
+TEST_P(LoadRun, ARefusedMessageIsNeitherLostNorWrong) {
+  service_.spoil = [](int message, v1::Verdict*) {
+    return message == 5 ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "busy")
+                        : grpc::Status::OK;
+  };
+  const Report report = Run();
+  EXPECT_GT(report.results.refused, 0U);
+  EXPECT_EQ(report.results.lost, 0U);
+  EXPECT_EQ(report.results.answered + report.results.refused, 1'000U);
+  EXPECT_EQ(report.results.errors_by_code.count("UNAVAILABLE"), 1U);
+  EXPECT_EQ(ExitCode(report), 2);
+}
+
+TEST_P(LoadRun, AMessageThatFailsOtherwiseIsLost) {
+  service_.spoil = [](int message, v1::Verdict*) {
+    return message == 5 ? grpc::Status(grpc::StatusCode::INTERNAL, "bug")
+                        : grpc::Status::OK;
+  };
+  const Report report = Run();
+  EXPECT_GT(report.results.lost, 0U);
+  EXPECT_EQ(report.results.answered + report.results.lost, 1'000U);
+  EXPECT_EQ(ExitCode(report), 1);
+}
+
+TEST_P(LoadRun, AServerThatStopsAnsweringEndsTheRun) {
+  options_.timeout = std::chrono::milliseconds(300);
+  options_.in_flight = 1;
+  options_.connections = 1;
+  options_.duration = std::chrono::seconds(1);
+  service_.spoil = [](int, v1::Verdict*) {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    return grpc::Status::OK;
+  };
+  const Report report = Run();
+  EXPECT_GT(report.results.lost, 0U);
+  EXPECT_EQ(report.results.answered, 0U);
+  EXPECT_EQ(ExitCode(report), 1);
+}
+
+// One stall of half a second at 200 messages a second must show in the latency
+// of all the messages that should have left meanwhile.
+TEST_P(LoadRun, AnOpenLoopChargesAStallToEveryMessageItDelays) {
+  options_.connections = 1;
+  options_.in_flight = 1;
+  options_.rate = 200.0 * options_.batch_size;
+  options_.count = 0;
+  options_.duration = std::chrono::seconds(2);
+  service_.spoil = [](int message, v1::Verdict*) {
+    if (message == 20) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+    return grpc::Status::OK;
+  };
+  const Report report = Run();
+  EXPECT_EQ(report.results.lost, 0U);
+  EXPECT_GE(report.results.latency_ns.max(), 450'000'000U);
+  // A quarter of the run stood still: a tenth at least waited 100 ms or more.
+  EXPECT_GE(report.results.latency_ns.Quantile(0.9), 100'000'000U);
+}
+
+TEST(LoadRunWithoutServer, SaysThatItCannotConnect) {
+  LoadOptions options;
+  options.target = "unix:/nonexistent/inkan.sock";
+  options.timeout = std::chrono::milliseconds(300);
+  const Corpus corpus = SmallCorpus();
+  const absl::StatusOr<Report> report =
+      RunLoad(options, corpus, [](const ProgressReport&) {});
+  EXPECT_EQ(report.status().code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace inkan::load
