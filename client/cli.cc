@@ -169,14 +169,28 @@ absl::Status ReadFiling(const VerifyFlags& flags, v1::Filing* filing) {
   return absl::OkStatus();
 }
 
+// A folder may hold many CRLs of other CAs; they only matter to someone who
+// misses one.
+void TellCrlErrors(const Streams& streams, const JudgeFlags& flags,
+                   const LocalAnswer& answer) {
+  if (answer.crl_errors.empty()) return;
+  if (!flags.checks &&
+      answer.verdict.sub_indication() != v1::SUB_INDICATION_TRY_LATER) {
+    streams.err << "inkan: " << answer.crl_errors.size()
+                << " CRL file(s) not used; --checks lists them\n";
+    return;
+  }
+  for (const std::string& error : answer.crl_errors) {
+    streams.err << "inkan: CRL not used: " << Printable(error) << "\n";
+  }
+}
+
 int FinishLocal(const Streams& streams, const JudgeFlags& flags,
                 const absl::StatusOr<LocalAnswer>& answer, Bytes names_of) {
   if (!answer.ok()) {
     return Complain(streams, answer.status(), ExitCodeOfInput(answer.status()));
   }
-  for (const std::string& error : answer->crl_errors) {
-    streams.err << "inkan: CRL not used: " << Printable(error) << "\n";
-  }
+  TellCrlErrors(streams, flags, *answer);
   return PrintVerdict(streams, flags, answer->verdict, names_of);
 }
 

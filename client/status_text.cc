@@ -31,6 +31,13 @@ void ProfileText(const v1::ProfileStatus& profile, std::string* out) {
   }
 }
 
+// By the server's clock.
+bool IsStale(const v1::CrlPartitionStatus& partition) {
+  return partition.has_next_update() &&
+         partition.this_update().seconds() + partition.age().seconds() >
+             partition.next_update().seconds();
+}
+
 void PartitionsText(const v1::GetStatusResponse& status, std::string* out) {
   uint64_t entries = 0;
   uint64_t bytes = 0;
@@ -46,7 +53,8 @@ void PartitionsText(const v1::GetStatusResponse& status, std::string* out) {
         Printable(partition.profile()), partition.entries(),
         AgeText(partition.age().seconds()),
         partition.has_next_update()
-            ? absl::StrCat(", next by ", TimeText(partition.next_update()))
+            ? absl::StrCat(IsStale(partition) ? ", STALE since " : ", next by ",
+                           TimeText(partition.next_update()))
             : "",
         Printable(partition.scope()), Printable(partition.source()));
   }
@@ -74,7 +82,14 @@ std::string StatusText(const v1::GetStatusResponse& status) {
     ProfileText(profile, &out);
   }
   if (status.partitions_size() > 0) PartitionsText(status, &out);
-  if (status.source_errors_size() == 0) {
+  const auto stale = std::count_if(status.partitions().begin(),
+                                   status.partitions().end(), IsStale);
+  if (stale > 0) {
+    absl::StrAppend(&out, "WRONG: ", stale,
+                    " CRL partition(s) are past nextUpdate; filings of today "
+                    "under them get TRY_LATER. Fetch their CRLs.\n");
+  }
+  if (stale == 0 && status.source_errors_size() == 0) {
     absl::StrAppend(&out, "Nothing is wrong.\n");
   }
   for (const v1::CrlSourceError& error : status.source_errors()) {
