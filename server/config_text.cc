@@ -125,7 +125,9 @@ void ConfigNode::Error(absl::string_view field, int index,
   const FieldDescriptor* descriptor =
       type_->FindFieldByName(std::string(field));
   if (places_ != nullptr && descriptor != nullptr) {
-    const auto place = places_->GetLocation(descriptor, index);
+    // A whole list is found at its first value.
+    const int at = descriptor->is_repeated() && index < 0 ? 0 : index;
+    const auto place = places_->GetLocation(descriptor, at);
     if (place.line >= 0) {
       line = place.line;
       column = place.column;

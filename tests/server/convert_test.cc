@@ -1,0 +1,195 @@
+#include "server/convert.h"
+
+#include <string>
+
+#include "cache/crl_data.h"
+#include "crypto/oid.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace inkan {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr Outcome kOutcomes[] = {
+#define INKAN_LIST(name, indication, sub_indication) Outcome::name,
+    INKAN_OUTCOMES(INKAN_LIST)
+#undef INKAN_LIST
+};
+
+TEST(ConvertTest, OnlyPassedIsTotalPassed) {
+  for (const Outcome outcome : kOutcomes) {
+    FilingVerdict verdict;
+    verdict.outcome = outcome;
+    v1::Verdict proto;
+    VerdictToProto(verdict, &proto);
+    EXPECT_EQ(proto.indication() == v1::INDICATION_TOTAL_PASSED,
+              outcome == Outcome::kPassed)
+        << OutcomeName(outcome);
+    EXPECT_EQ(proto.sub_indication() == v1::SUB_INDICATION_UNSPECIFIED,
+              outcome == Outcome::kPassed)
+        << OutcomeName(outcome);
+    EXPECT_NE(proto.indication(), v1::INDICATION_UNSPECIFIED);
+  }
+}
+
+TEST(ConvertTest, SubIndicationsKeepTheirNames) {
+  for (const Outcome outcome : kOutcomes) {
+    if (outcome == Outcome::kPassed) continue;
+    EXPECT_EQ(v1::SubIndication_Name(SubIndicationOf(outcome)),
+              "SUB_INDICATION_" + std::string(OutcomeName(outcome)));
+  }
+}
+
+TEST(ConvertTest, AVerdictNobodyFilledInIsGeneric) {
+  v1::Verdict proto;
+  VerdictToProto(FilingVerdict(), &proto);
+  EXPECT_EQ(proto.indication(), v1::INDICATION_INDETERMINATE);
+  EXPECT_EQ(proto.sub_indication(), v1::SUB_INDICATION_GENERIC);
+  EXPECT_FALSE(proto.has_certificate());
+  EXPECT_FALSE(proto.has_revocation());
+  EXPECT_FALSE(proto.has_certificate_index());
+}
+
+TEST(ConvertTest, EveryAlgorithmOfTheContractIsOneOfOurs) {
+  for (int number = 1; number < v1::SignatureAlgorithm_ARRAYSIZE; ++number) {
+    const auto algorithm = static_cast<v1::SignatureAlgorithm>(number);
+    EXPECT_NE(AlgorithmFromProto(algorithm).scheme, SignatureScheme::kUnknown)
+        << v1::SignatureAlgorithm_Name(algorithm);
+  }
+  EXPECT_EQ(AlgorithmFromProto(v1::SIGNATURE_ALGORITHM_UNSPECIFIED).scheme,
+            SignatureScheme::kUnknown);
+  EXPECT_EQ(AlgorithmFromProto(static_cast<v1::SignatureAlgorithm>(99)).scheme,
+            SignatureScheme::kUnknown);
+  EXPECT_EQ(AlgorithmFromProto(v1::SIGNATURE_ALGORITHM_RSA_PSS_SHA512),
+            (SignatureAlgorithm{SignatureScheme::kRsaPss,
+                                HashAlgorithm::kSha512, 64}));
+}
+
+TEST(ConvertTest, TimesAreWholeSecondsInTheRangeOfTimestamp) {
+  google::protobuf::Timestamp time;
+  time.set_seconds(-1);
+  time.set_nanos(999999999);
+  EXPECT_EQ(TimeFromProto(time), -1);
+  time.set_nanos(1000000000);
+  EXPECT_EQ(TimeFromProto(time), std::nullopt);
+  time.set_nanos(-1);
+  EXPECT_EQ(TimeFromProto(time), std::nullopt);
+  time.set_nanos(0);
+  time.set_seconds(253402300799);
+  EXPECT_EQ(TimeFromProto(time), 253402300799);
+  time.set_seconds(253402300800);
+  EXPECT_EQ(TimeFromProto(time), std::nullopt);
+  time.set_seconds(-62135596800);
+  EXPECT_EQ(TimeFromProto(time), -62135596800);
+  time.set_seconds(-62135596801);
+  EXPECT_EQ(TimeFromProto(time), std::nullopt);
+}
+
+TEST(ConvertTest, NumbersLoseLeadingZerosAndOctetsDoNot) {
+  const uint8_t padded[] = {0x00, 0x80, 0x01};
+  EXPECT_EQ(ToHex(padded), "008001");
+  EXPECT_EQ(NumberToHex(padded), "8001");
+  const uint8_t zero[] = {0x00};
+  EXPECT_EQ(NumberToHex(zero), "00");
+}
+
+TEST(ConvertTest, EvidenceNamesTheEntryAndItsCrl) {
+  CrlData crl;
+  crl.this_update = 1000;
+  crl.has_next_update = true;
+  crl.next_update = 2000;
+  crl.crl_number = std::string("\x00\xff", 2);
+  crl.sha256.fill(7);
+  crl.scope_text = "CN=somewhere";
+  RevocationEvidence evidence;
+  evidence.status = RevocationStatus::kOnHold;
+  evidence.has_entry = true;
+  evidence.entry = {900, crl_reason::kCertificateHold, true, 800};
+  evidence.crl = &crl;
+  v1::RevocationEvidence proto;
+  EvidenceToProto(evidence, &proto);
+  EXPECT_EQ(proto.status(), v1::REVOCATION_STATUS_ON_HOLD);
+  EXPECT_EQ(proto.revoked_at().seconds(), 900);
+  EXPECT_EQ(proto.invalidity_date().seconds(), 800);
+  EXPECT_EQ(proto.reason(), v1::REVOCATION_REASON_CERTIFICATE_HOLD);
+  EXPECT_EQ(proto.crl_number(), "ff");
+  EXPECT_EQ(proto.this_update().seconds(), 1000);
+  EXPECT_EQ(proto.next_update().seconds(), 2000);
+  EXPECT_EQ(proto.crl_sha256(), std::string(32, '\x07'));
+  EXPECT_EQ(proto.crl_scope(), "CN=somewhere");
+}
+
+TEST(ConvertTest, EvidenceWithoutEntryOrCrlSaysSo) {
+  RevocationEvidence evidence;
+  v1::RevocationEvidence proto;
+  EvidenceToProto(evidence, &proto);
+  EXPECT_EQ(proto.status(), v1::REVOCATION_STATUS_UNKNOWN);
+  EXPECT_FALSE(proto.has_revoked_at());
+  EXPECT_FALSE(proto.has_this_update());
+  EXPECT_EQ(proto.reason(), v1::REVOCATION_REASON_UNSPECIFIED);
+}
+
+TEST(ConvertTest, ReasonCodesAreShiftedByOne) {
+  const auto convert = [](uint8_t code) {
+    RevocationEvidence evidence;
+    evidence.has_entry = true;
+    evidence.entry.reason = code;
+    v1::RevocationEvidence proto;
+    EvidenceToProto(evidence, &proto);
+    return proto.reason();
+  };
+  EXPECT_EQ(convert(0), v1::REVOCATION_REASON_NOT_GIVEN);
+  EXPECT_EQ(convert(1), v1::REVOCATION_REASON_KEY_COMPROMISE);
+  EXPECT_EQ(convert(6), v1::REVOCATION_REASON_CERTIFICATE_HOLD);
+  EXPECT_EQ(convert(7), v1::REVOCATION_REASON_NOT_GIVEN);  // unused by X.509
+  EXPECT_EQ(convert(8), v1::REVOCATION_REASON_REMOVE_FROM_CRL);
+  EXPECT_EQ(convert(10), v1::REVOCATION_REASON_AA_COMPROMISE);
+  EXPECT_EQ(convert(200), v1::REVOCATION_REASON_NOT_GIVEN);
+}
+
+TEST(ConvertTest, ChecksKeepOrderNameRuleAndPlace) {
+  FilingVerdict verdict;
+  verdict.checks = {{CheckId::kFilingFormat, CheckResult::kPassed, -1, ""},
+                    {CheckId::kValidity, CheckResult::kFailed, 0, "too late"},
+                    {CheckId::kRevocation, CheckResult::kIndeterminate, 1, ""},
+                    {CheckId::kFilingSignature, CheckResult::kSkipped, -1, ""}};
+  verdict.certificate_index = 0;
+  v1::Verdict proto;
+  VerdictToProto(verdict, &proto);
+  EXPECT_TRUE(proto.has_certificate_index());
+  ASSERT_EQ(proto.checks_size(), 4);
+  EXPECT_EQ(proto.checks(0).name(), "filing_format");
+  EXPECT_EQ(proto.checks(0).result(), v1::CHECK_RESULT_PASSED);
+  EXPECT_FALSE(proto.checks(0).has_certificate_index());
+  EXPECT_EQ(proto.checks(1).rule(), "RFC 5280 6.1.3 (a)(2)");
+  EXPECT_EQ(proto.checks(1).detail(), "too late");
+  EXPECT_EQ(proto.checks(1).certificate_index(), 0U);
+  EXPECT_EQ(proto.checks(2).result(), v1::CHECK_RESULT_INDETERMINATE);
+  EXPECT_EQ(proto.checks(3).result(), v1::CHECK_RESULT_SKIPPED);
+}
+
+TEST(ConvertTest, PoliciesAreDottedAndTheSnapshotIsNamed) {
+  const std::string policy = *OidFromText("1.2.392.200149.8.5.1.1.20");
+  FilingVerdict verdict;
+  verdict.has_certificate = true;
+  // An empty Name: SEQUENCE of nothing.
+  const uint8_t name[] = {0x30, 0x00};
+  verdict.certificate.subject = name;
+  verdict.certificate.issuer = name;
+  verdict.valid_policies.push_back(AsBytes(policy));
+  v1::Verdict proto;
+  VerdictToProto(verdict, &proto);
+  EXPECT_THAT(proto.certificate().valid_policies(),
+              ElementsAre("1.2.392.200149.8.5.1.1.20"));
+  Snapshot snapshot;
+  snapshot.generation = 5;
+  snapshot.digest.fill(9);
+  SnapshotToProto(snapshot, proto.mutable_snapshot());
+  EXPECT_EQ(proto.snapshot().generation(), 5U);
+  EXPECT_EQ(proto.snapshot().digest(), std::string(32, '\x09'));
+}
+
+}  // namespace
+}  // namespace inkan
