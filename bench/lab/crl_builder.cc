@@ -22,11 +22,7 @@ constexpr uint64_t kProgressEntries = 1U << 18U;
 class EntryEncoder {
  public:
   void Append(const CrlEntry& entry, DerWriter* w) {
-    if (!date_valid_ || entry.revoked_at != date_) {
-      date_ = entry.revoked_at;
-      date_valid_ = true;
-      date_der_ = Der([&](DerWriter& d) { d.Time(date_); });
-    }
+    SetDate(entry.revoked_at);
     w->Nest(der::kSequence, [&] {
       w->IntegerContents(entry.serial);
       w->Raw(date_der_);
@@ -64,8 +60,23 @@ class EntryEncoder {
     return EncodeExtensions(all);
   }
 
-  bool date_valid_ = false;
-  int64_t date_ = 0;
+  // Calendar arithmetic is needed only where a new day begins.
+  void SetDate(int64_t time) {
+    int64_t second = time % kSecondsPerDay;
+    if (second < 0) second += kSecondsPerDay;
+    if (time - second != day_) {
+      day_ = time - second;
+      date_der_ = Der([&](DerWriter& d) { d.Time(day_); });
+    }
+    // Both forms of time end in HHMMSSZ.
+    char* digits = date_der_.data() + date_der_.size() - 7;
+    for (const int64_t part : {second / 3600, second / 60 % 60, second % 60}) {
+      *digits++ = static_cast<char>('0' + part / 10);
+      *digits++ = static_cast<char>('0' + part % 10);
+    }
+  }
+
+  int64_t day_ = INT64_MIN;
   std::string date_der_;
   std::string reasons_[16];
 };

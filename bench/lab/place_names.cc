@@ -18,7 +18,7 @@ constexpr const char* kPrefectureFirst[] = {"Asa",  "Hoshi", "Kaze", "Mizu",
 constexpr const char* kPrefectureSecond[] = {"kawa", "mori", "nagi",
                                              "tani", "saka", "sato"};
 constexpr const char* kTownFirst[] = {
-    "Aka",   "Ao",   "Fuji",   "Hana",  "Haru", "Higashi", "Hiro",   "Ishi",
+    "Aka",   "Awa",  "Fuji",   "Hana",  "Haru", "Higashi", "Hiro",   "Ishi",
     "Iwa",   "Kami", "Kawa",   "Kita",  "Kuro", "Matsu",   "Midori", "Minami",
     "Nishi", "Oto",  "Sakura", "Shira", "Suzu", "Take",    "Tomi",   "Ume"};
 constexpr const char* kTownSecond[] = {

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <map>
 #include <string>
 
 #include "bench/load/corpus_file.h"
@@ -32,6 +31,7 @@ std::atomic<bool> g_stop = false;
 struct Arguments {
   LoadOptions load;
   std::string corpus;
+  std::string mode = "batch";
   std::string format = "text";
   double duration_seconds = 0;
   double timeout_seconds = 30;
@@ -45,11 +45,10 @@ void DescribeLoad(CLI::App* app, Arguments* arguments) {
   app->add_option("--corpus", arguments->corpus,
                   "Filings with their truth, as inkan-lab writes them")
       ->required();
-  const std::map<std::string, Mode> modes = {{"unary", Mode::kUnary},
-                                             {"batch", Mode::kBatch},
-                                             {"stream", Mode::kStream}};
-  app->add_option("--mode", load.mode, "unary, batch or stream (default batch)")
-      ->transform(CLI::CheckedTransformer(modes));
+  app->add_option("--mode", arguments->mode,
+                  "Verify, BatchVerify or StreamVerify")
+      ->check(CLI::IsMember({"unary", "batch", "stream"}))
+      ->capture_default_str();
   app->add_option("--batch-size", load.batch_size, "Filings a message")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
@@ -104,6 +103,9 @@ void PrintProgress(const inkan::load::ProgressReport& progress) {
 
 void Complete(Arguments* arguments) {
   LoadOptions& load = arguments->load;
+  load.mode = arguments->mode == "unary"   ? Mode::kUnary
+              : arguments->mode == "batch" ? Mode::kBatch
+                                           : Mode::kStream;
   if (arguments->duration_seconds == 0 && load.count == 0) {
     arguments->duration_seconds = kDefaultSeconds;
   }

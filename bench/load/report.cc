@@ -3,6 +3,10 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -47,10 +51,23 @@ Outcome TruthOf(const Corpus& corpus, uint32_t kind) {
   return {};
 }
 
+// The kinds that pass first, then those that fail alike, each by name.
+std::vector<uint32_t> KindsInOrder(const Corpus& corpus) {
+  std::vector<std::pair<Outcome, std::string>> keys;
+  std::vector<uint32_t> order;
+  for (uint32_t kind = 0; kind < corpus.kinds.size(); ++kind) {
+    keys.emplace_back(TruthOf(corpus, kind), corpus.kinds[kind]);
+    order.push_back(kind);
+  }
+  std::sort(order.begin(), order.end(),
+            [&](uint32_t a, uint32_t b) { return keys[a] < keys[b]; });
+  return order;
+}
+
 std::string KindTable(const Corpus& corpus, const Results& results) {
   std::string text = absl::StrFormat("  %-27s %9s  %s\n", "kind of filing",
                                      "filings", "verdict");
-  for (uint32_t kind = 0; kind < corpus.kinds.size(); ++kind) {
+  for (const uint32_t kind : KindsInOrder(corpus)) {
     const Outcome truth = TruthOf(corpus, kind);
     for (const auto& [outcome, count] : results.by_kind[kind]) {
       absl::StrAppendFormat(

@@ -187,10 +187,11 @@ absl::StatusOr<Report> RunLoad(
   for (uint32_t i = 0; i < options.connections; ++i) {
     absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = Connect(options);
     if (!channel.ok()) return channel.status();
-    if (!(*channel)->WaitForConnected(std::chrono::system_clock::now() +
-                                      std::chrono::seconds(10))) {
+    if (!(*channel)->WaitForConnected(
+            DeadlineAfter(std::min<std::chrono::duration<double>>(
+                options.timeout, kConnectMax)))) {
       return absl::UnavailableError("cannot connect to " + options.target +
-                                    " within 10 s; is the server running?");
+                                    "; is the server running?");
     }
     drivers.push_back(
         std::make_unique<Driver>(options, corpus, i, *channel, &source));
