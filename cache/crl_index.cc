@@ -77,7 +77,15 @@ CrlIndex CrlIndexBuilder::Build() && {
   std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
     const int order = CompareWide(a.serial, a.size, b.serial, b.size);
     if (order != 0) return order < 0;
-    return a.revocation.EffectiveAt() < b.revocation.EffectiveAt();
+    const bool a_removes = a.revocation.reason == crl_reason::kRemoveFromCrl;
+    const bool b_removes = b.revocation.reason == crl_reason::kRemoveFromCrl;
+    if (a_removes != b_removes) return b_removes;
+    if (a.revocation.EffectiveAt() != b.revocation.EffectiveAt()) {
+      return a.revocation.EffectiveAt() < b.revocation.EffectiveAt();
+    }
+    // A hold can be lifted, any other revocation cannot.
+    return a.revocation.reason != crl_reason::kCertificateHold &&
+           b.revocation.reason == crl_reason::kCertificateHold;
   });
   CrlIndex index;
   index.epoch_ = 0;

@@ -87,8 +87,9 @@ class CrlIndex {
 };
 
 // Collects entries in any order. For a serial listed twice the first entry with
-// the earliest effective date is kept: CRLs must not list one twice, and the
-// stricter reading can only refuse more.
+// the earliest effective date is kept, and removeFromCRL only if it is all
+// there is: CRLs must not list one twice, and the stricter reading can only
+// refuse more.
 class CrlIndexBuilder {
  public:
   // REQUIRES: 1 <= serial.size() <= kSerialBytesMax.

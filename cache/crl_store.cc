@@ -1,276 +1,23 @@
+// Asking: what the CRLs at hand say about one certificate at one time.
 #include "cache/crl_store.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
-#include "absl/strings/str_cat.h"
+#include "cache/crl_scope.h"
 #include "crypto/certificate.h"
+#include "crypto/der.h"
 #include "crypto/general_name.h"
 #include "crypto/name.h"
-#include "crypto/signature.h"
 
 namespace inkan {
 namespace {
-
-std::string ScopeKey(size_t anchor, const std::string& crl_issuer,
-                     const std::string& name) {
-  return absl::StrCat(anchor, ":", crl_issuer.size(), ":", crl_issuer, name);
-}
-
-// cRLNumbers are non-negative DER INTEGERs, so the longer one is the larger.
-int CompareNumbers(const std::string& a, const std::string& b) {
-  if (a.size() != b.size()) return a.size() < b.size() ? -1 : 1;
-  return a.compare(b);
-}
-
-// Whether `a` is newer than `b`, two CRLs for one partition.
-bool IsNewer(const CrlData& a, const CrlData& b) {
-  if (!a.crl_number.empty() && !b.crl_number.empty()) {
-    const int order = CompareNumbers(a.crl_number, b.crl_number);
-    if (order != 0) return order > 0;
-  }
-  return a.this_update > b.this_update;
-}
-
-bool MaySignCrls(const Certificate& certificate) {
-  return !certificate.has_key_usage ||
-         (certificate.key_usage & key_usage::kCrlSign) != 0;
-}
-
-// What makes two CRLs speak for the same partition.
-std::string PartitionIdentity(const CrlData& crl, size_t anchor, Bytes key) {
-  std::string identity = ScopeKey(anchor, crl.canonical_issuer, "");
-  const CrlScope& scope = crl.scope;
-  absl::StrAppend(&identity, "|", crl.is_delta, scope.only_user_certs,
-                  scope.only_ca_certs, scope.only_attribute_certs,
-                  scope.indirect, "|", scope.some_reasons, "|");
-  identity.append(AsText(key));
-  for (const std::string& name : crl.scope_names) {
-    absl::StrAppend(&identity, "|", name.size(), ":", name);
-  }
-  return identity;
-}
 
 std::string DirectoryNameKey(Bytes name) {
   return CanonicalGeneralName({GeneralNameKind::kDirectoryName, name});
 }
 
 }  // namespace
-
-// Decides which CRLs are believed, and arranges them.
-class CrlStore::Linker {
- public:
-  Linker(CrlStore* store, const CrlStore* previous) : store_(store) {
-    if (previous != nullptr && previous->paths_ == store->paths_) {
-      previous_ = previous;
-    }
-    for (const OwnedCertificate& owned : paths().intermediates()) {
-      if (!MaySignCrls(owned.view)) continue;
-      signers_by_name_[CanonicalName(owned.view.subject)].push_back(
-          &owned.view);
-    }
-  }
-
-  void Link(absl::Span<const std::shared_ptr<const CrlData>> crls) {
-    for (const auto& crl : crls) Admit(crl);
-    AttachDeltas();
-    Arrange();
-  }
-
- private:
-  const Profile& profile() const { return *store_->profile_; }
-  const IssuerPaths& paths() const { return *store_->paths_; }
-
-  void Refuse(const CrlData& crl, std::string reason) {
-    store_->refusals_.push_back({crl.source, std::move(reason)});
-  }
-
-  void Admit(const std::shared_ptr<const CrlData>& crl) {
-    bool issuer_known = false;
-    std::vector<Signer> signers;
-    const bool remembered =
-        previous_ != nullptr && previous_->signers_.contains(crl.get());
-    if (remembered) {
-      signers = previous_->signers_.at(crl.get());
-    } else {
-      signers = FindSigners(*crl, &issuer_known);
-    }
-    if (signers.empty()) {
-      if (issuer_known) {
-        Refuse(*crl,
-               absl::StrCat(
-                   "signatureValue: does not verify with any key that ",
-                   NameToText(AsBytes(crl->issuer)), " may sign CRLs with"));
-      }
-      return;
-    }
-    if (!crl->has_next_update && !profile().allow_crl_without_next_update) {
-      Refuse(*crl, "nextUpdate: absent (profile " + profile().name +
-                       " does not allow_crl_without_next_update)");
-      return;
-    }
-    store_->signers_[crl.get()] = signers;
-    for (const Signer& signer : signers) AdmitUnder(crl, signer);
-  }
-
-  void AdmitUnder(const std::shared_ptr<const CrlData>& crl,
-                  const Signer& signer) {
-    const Bytes key = signer.certificate != nullptr
-                          ? signer.certificate->key.spki
-                          : signer.path->state.key().spki;
-    const std::string identity =
-        PartitionIdentity(*crl, signer.path->anchor, key);
-    const auto [known, is_new] =
-        by_identity_.try_emplace(identity, admitted_.size());
-    if (is_new) {
-      admitted_.push_back({crl, nullptr, signer.path, signer.certificate});
-      return;
-    }
-    CrlPartition& partition = admitted_[known->second];
-    if (IsNewer(*crl, *partition.crl)) {
-      partition.crl = crl;
-    } else if (partition.crl->sha256 != crl->sha256) {
-      Refuse(*crl, absl::StrCat("cRLNumber: older than the CRL in use, from ",
-                                partition.crl->source));
-    }
-  }
-
-  // Tries the keys of the CA itself, then of CRL signers below it. Sets
-  // *issuer_known if any key of that name was there to try.
-  std::vector<Signer> FindSigners(const CrlData& crl, bool* issuer_known) {
-    std::vector<Signer> signers;
-    absl::flat_hash_set<size_t> anchors;
-    for (const IssuerPath* path : paths().FindCanonical(crl.canonical_issuer)) {
-      *issuer_known = true;
-      const PathState& state = path->state;
-      if (anchors.contains(path->anchor) || !state.broken().ok() ||
-          !MaySignCrls(state.last()) ||
-          !Verifies(crl, state.key(), state.prepared_key())) {
-        continue;
-      }
-      anchors.insert(path->anchor);
-      signers.push_back({path, nullptr});
-    }
-    const auto delegated = signers_by_name_.find(crl.canonical_issuer);
-    if (delegated == signers_by_name_.end()) return signers;
-    *issuer_known = true;
-    for (const Certificate* certificate : delegated->second) {
-      if (!Verifies(crl, certificate->key, nullptr)) continue;
-      for (const IssuerPath* path : paths().Find(certificate->issuer)) {
-        if (anchors.contains(path->anchor) || !Vouches(*path, *certificate)) {
-          continue;
-        }
-        anchors.insert(path->anchor);
-        signers.push_back({path, certificate});
-      }
-    }
-    return signers;
-  }
-
-  static bool Verifies(const CrlData& crl, const PublicKey& key,
-                       const RsaPreparedKey* prepared) {
-    SignatureJob job;
-    job.key = &key;
-    job.prepared = prepared;
-    job.algorithm = crl.signature_algorithm;
-    job.digest = AsBytes(crl.tbs_digest);
-    job.signature = AsBytes(crl.signature);
-    VerifyBatch({&job, 1});
-    return job.result == SignatureResult::kValid;
-  }
-
-  // Whether `path` leads to `certificate` as a CRL signer.
-  static bool Vouches(const IssuerPath& path, const Certificate& certificate) {
-    const LeafRules any_use;
-    if (!path.state.Accept(certificate, any_use, nullptr).ok()) return false;
-    std::array<uint8_t, kDigestBytesMax> digest;
-    const DigestJob hash = {certificate.signature_algorithm.hash,
-                            certificate.tbs, digest.data()};
-    DigestBatch({&hash, 1});
-    SignatureJob job;
-    job.key = &path.state.key();
-    job.prepared = path.state.prepared_key();
-    job.algorithm = certificate.signature_algorithm;
-    job.digest = Bytes(digest.data(), DigestSize(hash.algorithm));
-    job.signature = certificate.signature;
-    VerifyBatch({&job, 1});
-    return job.result == SignatureResult::kValid;
-  }
-
-  // Moves each delta to the complete CRL it applies to (RFC 5280
-  // section 5.2.4): same issuer, key and scope, a base not newer than the
-  // complete CRL, and a number above it.
-  void AttachDeltas() {
-    for (CrlPartition& delta : admitted_) {
-      if (!delta.crl->is_delta) continue;
-      for (CrlPartition& base : admitted_) {
-        if (base.crl->is_delta || !SamePartition(base, delta)) continue;
-        const bool applies =
-            !base.crl->crl_number.empty() && !delta.crl->crl_number.empty() &&
-            CompareNumbers(delta.crl->base_crl_number, base.crl->crl_number) <=
-                0 &&
-            CompareNumbers(delta.crl->crl_number, base.crl->crl_number) >= 0;
-        if (applies) base.delta = delta.crl;
-      }
-    }
-    for (CrlPartition& partition : admitted_) {
-      if (!partition.crl->is_delta) {
-        store_->partitions_.push_back(std::move(partition));
-      }
-    }
-  }
-
-  static bool SamePartition(const CrlPartition& a, const CrlPartition& b) {
-    const CrlScope& x = a.crl->scope;
-    const CrlScope& y = b.crl->scope;
-    return a.signer == b.signer &&
-           a.signer_certificate == b.signer_certificate &&
-           a.crl->canonical_issuer == b.crl->canonical_issuer &&
-           a.crl->scope_names == b.crl->scope_names &&
-           x.only_user_certs == y.only_user_certs &&
-           x.only_ca_certs == y.only_ca_certs &&
-           x.only_attribute_certs == y.only_attribute_certs &&
-           x.indirect == y.indirect && x.some_reasons == y.some_reasons;
-  }
-
-  void Arrange() {
-    auto& partitions = store_->partitions_;
-    store_->by_encoding_.resize(paths().paths().size());
-    for (uint32_t i = 0; i < partitions.size(); ++i) {
-      const CrlPartition& partition = partitions[i];
-      const CrlData& crl = *partition.crl;
-      const size_t anchor = partition.signer->anchor;
-      store_->used_.insert(crl.sha256);
-      if (partition.delta != nullptr) {
-        store_->used_.insert(partition.delta->sha256);
-      }
-      if (crl.scope_names.empty()) {
-        store_->by_scope_[ScopeKey(anchor, crl.canonical_issuer, "")].push_back(
-            i);
-      }
-      for (const std::string& name : crl.scope_names) {
-        store_->by_scope_[ScopeKey(anchor, crl.canonical_issuer, name)]
-            .push_back(i);
-      }
-      const bool plain = !crl.scope_encoding.empty() && !crl.scope.indirect &&
-                         !crl.scope.has_some_reasons &&
-                         !crl.scope.only_ca_certs &&
-                         !crl.scope.only_attribute_certs &&
-                         partition.signer_certificate == nullptr;
-      if (plain) {
-        store_->by_encoding_[partition.signer->id][crl.scope_encoding] = i;
-      }
-    }
-  }
-
-  CrlStore* store_;
-  const CrlStore* previous_ = nullptr;
-  std::vector<CrlPartition> admitted_;
-  absl::flat_hash_map<std::string, size_t> by_identity_;
-  absl::flat_hash_map<std::string, std::vector<const Certificate*>>
-      signers_by_name_;
-};
 
 // One question: what is known at `time` about one certificate.
 class CrlStore::Query {
@@ -308,17 +55,10 @@ class CrlStore::Query {
       evidence.reason = "the key that signed the CRL is not good itself";
       return evidence;
     }
-    if (partition.delta != nullptr && FindEntry(*partition.delta, &evidence)) {
-      evidence.crl = partition.delta.get();
-      if (evidence.entry.reason == crl_reason::kRemoveFromCrl) {
-        evidence.has_entry = false;
-      }
-    } else {
-      FindEntry(base, &evidence);
-    }
+    FindEntries(partition, &evidence);
     const bool revoked_by_now =
         evidence.has_entry && evidence.entry.EffectiveAt() <= time_;
-    const bool on_hold = evidence.entry.reason == crl_reason::kCertificateHold;
+    const bool on_hold = IsHold(evidence.entry);
     // A revocation is final, so even a stale CRL proves it; a hold is not.
     if (revoked_by_now && !on_hold) {
       evidence.status = RevocationStatus::kRevoked;
@@ -329,7 +69,10 @@ class CrlStore::Query {
     if (stale != nullptr && partition.delta != nullptr) {
       stale = WhyStale(*partition.delta);
     }
-    if (stale == nullptr && !evidence.has_entry && MayHaveDropped(base)) {
+    const bool may_have_dropped =
+        MayHaveDropped(base) ||
+        (partition.delta != nullptr && MayHaveDropped(*partition.delta));
+    if (stale == nullptr && !evidence.has_entry && may_have_dropped) {
       stale =
           "the certificate had expired before the CRL was issued, and its "
           "entry may have been dropped";
@@ -345,7 +88,32 @@ class CrlStore::Query {
   }
 
  private:
-  bool FindEntry(const CrlData& crl, RevocationEvidence* evidence) const {
+  static bool IsHold(const Revocation& entry) {
+    return entry.reason == crl_reason::kCertificateHold;
+  }
+
+  // The delta's word goes before the complete CRL's, except that a revocation
+  // is final: removeFromCRL lifts a hold, but CAs also write it when a revoked
+  // certificate expires (section 5.3.1), and before that it stays revoked.
+  void FindEntries(const CrlPartition& partition,
+                   RevocationEvidence* evidence) const {
+    evidence->has_entry = FindEntry(*partition.crl, &evidence->entry);
+    Revocation changed;
+    if (partition.delta == nullptr || !FindEntry(*partition.delta, &changed)) {
+      return;
+    }
+    const bool removed = changed.reason == crl_reason::kRemoveFromCrl;
+    const bool final = evidence->has_entry && !IsHold(evidence->entry);
+    if (final &&
+        (removed || evidence->entry.EffectiveAt() <= changed.EffectiveAt())) {
+      return;
+    }
+    evidence->crl = partition.delta.get();
+    evidence->has_entry = !removed;
+    evidence->entry = changed;
+  }
+
+  bool FindEntry(const CrlData& crl, Revocation* entry) const {
     const CrlIndex* index = &crl.index;
     if (crl.scope.indirect &&
         crl.canonical_issuer != issuer_.canonical_issuer) {
@@ -353,8 +121,7 @@ class CrlStore::Query {
       if (other == crl.indirect.end()) return false;
       index = &other->second;
     }
-    evidence->has_entry = index->Find(certificate_.serial, &evidence->entry);
-    return evidence->has_entry;
+    return index->Find(certificate_.serial, entry);
   }
 
   const char* WhyStale(const CrlData& crl) const {
@@ -385,6 +152,11 @@ class CrlStore::Query {
   bool SignerHolds(const CrlPartition& partition) const {
     const CrlPartition& p = partition;
     if (p.signer == &issuer_ && p.signer_certificate == nullptr) return true;
+    // Another path to the same CA: the same name and key.
+    if (p.signer->canonical_issuer == issuer_.canonical_issuer &&
+        SignedByOwnKey(p, issuer_) && MaySignCrls(issuer_.state.last())) {
+      return true;
+    }
     // A CRL signer whose CA has it speak for itself (PKITS 4.14.30): that its
     // own CRL does not list it is all there is to know. Longer circles prove
     // nothing.
@@ -514,6 +286,11 @@ class CrlStore::Query {
     std::erase_if(candidates, [&](const CrlPartition* p) {
       return !FlagsFit(*p, want_indirect);
     });
+    // Of two CRLs that cover the same, the newer one is to be heard.
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [](const CrlPartition* a, const CrlPartition* b) {
+                       return a->crl->this_update > b->crl->this_update;
+                     });
     const bool has_own = std::any_of(
         candidates.begin(), candidates.end(),
         [&](const CrlPartition* p) { return SignedByOwnKey(*p, issuer_); });
@@ -575,18 +352,6 @@ class CrlStore::Query {
   bool done_ = false;
 };
 
-std::shared_ptr<const CrlStore> CrlStore::Link(
-    std::shared_ptr<const Profile> profile,
-    std::shared_ptr<const IssuerPaths> paths,
-    absl::Span<const std::shared_ptr<const CrlData>> crls,
-    const CrlStore* previous) {
-  auto store = std::make_shared<CrlStore>();
-  store->profile_ = std::move(profile);
-  store->paths_ = std::move(paths);
-  Linker(store.get(), previous).Link(crls);
-  return store;
-}
-
 const CrlPartition* CrlStore::FindByEncoding(const Certificate& certificate,
                                              const IssuerPath& issuer) const {
   if (issuer.id == IssuerPath::kNotKept || certificate.is_ca) return nullptr;
@@ -607,7 +372,9 @@ const CrlPartition* CrlStore::FindByEncoding(const Certificate& certificate,
 RevocationEvidence CrlStore::Check(const Certificate& certificate,
                                    const IssuerPath& issuer,
                                    int64_t time) const {
-  return Query(*this, certificate, issuer, time).Run();
+  // No X.509 time lies beyond these, and within them no difference overflows.
+  return Query(*this, certificate, issuer, std::clamp(time, kTimeMin, kTimeMax))
+      .Run();
 }
 
 }  // namespace inkan

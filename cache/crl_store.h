@@ -80,15 +80,17 @@ class CrlStore {
   std::shared_ptr<const IssuerPaths> paths_;
   std::vector<CrlPartition> partitions_;
   std::vector<Refusal> refusals_;
-  absl::flat_hash_map<const CrlData*, std::vector<Signer>> signers_;
+  // By the digest of the whole CRL, so that what was verified once is never
+  // taken for something else.
+  absl::flat_hash_map<std::array<uint8_t, 32>, std::vector<Signer>> signers_;
   absl::flat_hash_set<std::array<uint8_t, 32>> used_;
   // ScopeKey(anchor, CRL issuer, distribution point name or empty) ->
   // partitions.
   absl::flat_hash_map<std::string, std::vector<uint32_t>> by_scope_;
   // For each issuer path: the encoding of a distribution point's fullName ->
-  // the one partition, signed by that CA's own key, that covers it for all
-  // reasons. Citizens' certificates are looked up here; all else goes by
-  // by_scope_.
+  // the one partition, signed by that CA's own key, that can speak about its
+  // user certificates at all. Citizens' certificates are looked up here; all
+  // else goes by by_scope_.
   std::vector<absl::flat_hash_map<std::string, uint32_t>> by_encoding_;
 };
 

@@ -23,6 +23,11 @@
 
 namespace inkan {
 
+// The span of times that GeneralizedTime can write, in seconds since 1970:
+// 0000-01-01T00:00:00Z to 9999-12-31T23:59:59Z.
+inline constexpr int64_t kTimeMin = -62'167'219'200;
+inline constexpr int64_t kTimeMax = 253'402'300'799;
+
 namespace der {
 inline constexpr uint8_t kBoolean = 0x01;
 inline constexpr uint8_t kInteger = 0x02;
