@@ -1,11 +1,13 @@
 #include "cache/crl_source.h"
 
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
@@ -53,13 +55,20 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
   return contents;
 }
 
+// Asks nobody for a pass phrase, as OpenSSL would at the terminal.
+int NoPassPhrase(char*, int, int, void*) { return -1; }
+
 absl::StatusOr<std::string> PemToDer(const std::string& text) {
+  if (text.size() > INT_MAX) {
+    return absl::InvalidArgumentError("PEM of more than 2 GiB");
+  }
   BIO* bio = BIO_new_mem_buf(text.data(), static_cast<int>(text.size()));
   const auto free_bio = absl::MakeCleanup([bio] { BIO_free(bio); });
   unsigned char* data = nullptr;
   long size = 0;
   if (PEM_bytes_read_bio(&data, &size, nullptr, PEM_STRING_X509_CRL, bio,
-                         nullptr, nullptr) != 1) {
+                         NoPassPhrase, nullptr) != 1) {
+    ERR_clear_error();
     return absl::InvalidArgumentError("PEM without an X509 CRL block");
   }
   std::string der(reinterpret_cast<char*>(data), static_cast<size_t>(size));
@@ -67,12 +76,19 @@ absl::StatusOr<std::string> PemToDer(const std::string& text) {
   return der;
 }
 
+// The change time moves with every write, and cannot be set back.
+int64_t ChangedNs(const struct stat& status) {
+  return status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec;
+}
+
 bool SameState(const CrlFile& file, const struct stat& status) {
-  const int64_t modified_ns =
-      status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
-  return file.size == status.st_size && file.modified_ns == modified_ns &&
+  return file.size == status.st_size && file.changed_ns == ChangedNs(status) &&
          file.inode == status.st_ino;
 }
+
+// Two writes closer together than this may carry one change time, so that the
+// second would not be seen.
+constexpr int64_t kClockTickNs = 20'000'000;
 
 }  // namespace
 
@@ -87,28 +103,42 @@ absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrlFile(
   return ReadCrl(AsBytes(*contents), path);
 }
 
+// Nothing can be read from the file any more; what was good from it stays.
+bool CrlSource::Lose(CrlFile* file, const std::string& error) {
+  const bool changed = file->error != error || file->newest != nullptr;
+  file->newest = nullptr;
+  file->awaited = nullptr;
+  file->error = error;
+  return changed;
+}
+
 bool CrlSource::RescanFile(const std::string& path) {
   CrlFile& file = files_[path];
   file.seen = true;
   struct stat status = {};
   if (stat(path.c_str(), &status) != 0) {
-    const std::string error =
-        absl::StrCat("cannot stat: ", std::strerror(errno));
-    const bool changed = file.error != error;
-    file.error = error;
-    file.size = -1;
     file.last_attempt = absl::Now();
-    return changed;
+    file.size = -1;
+    return Lose(&file, absl::StrCat("cannot stat: ", std::strerror(errno)));
   }
   if (SameState(file, status)) return false;
-  file.size = status.st_size;
-  file.modified_ns =
-      status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
-  file.inode = status.st_ino;
   file.last_attempt = absl::Now();
+  const bool settled =
+      absl::ToUnixNanos(file.last_attempt) - ChangedNs(status) > kClockTickNs;
+  file.size = settled ? status.st_size : -1;
+  file.changed_ns = ChangedNs(status);
+  file.inode = status.st_ino;
   auto crl = ReadCrlFile(path, bytes_max_);
-  file.newest = crl.ok() ? *std::move(crl) : nullptr;
-  file.error = crl.ok() ? "" : std::string(crl.status().message());
+  if (!crl.ok()) {
+    if (absl::IsUnavailable(crl.status())) file.size = -1;  // try again
+    return Lose(&file, std::string(crl.status().message()));
+  }
+  for (const auto& known : {file.newest, file.awaited}) {
+    if (known != nullptr && known->sha256 == (*crl)->sha256) return false;
+  }
+  file.newest = *std::move(crl);
+  file.awaited = nullptr;
+  file.error.clear();
   return true;
 }
 
@@ -125,10 +155,8 @@ void CrlSource::ForgetUnseen(bool* changed) {
       *changed = true;
       continue;
     }
-    *changed |= file.newest != nullptr;
-    file.newest = nullptr;
     file.size = -1;
-    file.error = "the file is gone";
+    *changed |= Lose(&file, "the file is gone");
     ++it;
   }
 }

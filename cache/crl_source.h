@@ -4,8 +4,8 @@
 //   source.Rescan();                       // true if something changed
 //   for (const CrlFile& file : source.files()) ...
 //
-// Rescan reads only files whose size, modification time or inode moved. What
-// was good stays at hand while its replacement is bad or its file is gone.
+// Rescan reads only files whose size, change time or inode moved. What was good
+// stays at hand while its replacement is bad or its file is gone.
 //
 // Thread safety: one thread at a time (the keeper's). Reading is not streaming:
 // a file is in memory while it is parsed.
@@ -34,6 +34,8 @@ struct CrlSourceOptions {
 struct CrlFile {
   // What the file holds now, if it could be read.
   std::shared_ptr<const CrlData> newest;
+  // The same, while its thisUpdate lies in the future.
+  std::shared_ptr<const CrlData> awaited;
   // What was last in force from this file; may be the same.
   std::shared_ptr<const CrlData> last_good;
   // Why the file as it is now cannot be used; empty if it can.
@@ -42,7 +44,7 @@ struct CrlFile {
 
   // What a change is seen by.
   int64_t size = -1;
-  int64_t modified_ns = 0;
+  int64_t changed_ns = 0;
   uint64_t inode = 0;
   bool seen = false;
 };
@@ -56,13 +58,15 @@ class CrlSource {
   bool Rescan();
 
   const CrlSourceOptions& options() const { return options_; }
-  // By path. The keeper writes last_good and error after linking.
+  // By path. The keeper moves what is awaited, and writes last_good and error
+  // after linking.
   std::map<std::string, CrlFile>& files() { return files_; }
   // Why the folder or file itself cannot be looked at; empty if it can.
   const std::string& error() const { return error_; }
 
  private:
   bool RescanFile(const std::string& path);
+  static bool Lose(CrlFile* file, const std::string& error);
   void ForgetUnseen(bool* changed);
 
   CrlSourceOptions options_;

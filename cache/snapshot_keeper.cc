@@ -190,16 +190,38 @@ void SnapshotKeeper::Rebuild(bool force) {
   for (CrlSource& source : workshop_.sources) {
     changed |= source.Rescan();
     for (auto& [path, file] : source.files()) {
-      if (file.newest == nullptr || file.newest == file.last_good) continue;
-      const std::string error = WhyNotYet(*file.newest);
-      if (error.empty()) continue;
-      file.error = error;
-      file.newest = nullptr;
-      file.size = -1;  // look again next time
+      if (file.newest != nullptr && file.newest != file.last_good &&
+          !WhyNotYet(*file.newest).empty()) {
+        file.awaited = std::move(file.newest);
+        file.newest = nullptr;
+      }
+      if (file.awaited == nullptr) continue;
+      file.error = WhyNotYet(*file.awaited);
+      if (!file.error.empty()) continue;
+      file.newest = std::move(file.awaited);
+      file.awaited = nullptr;
+      changed = true;
     }
   }
   if (changed) LinkAll();
-  Publish(SettleFiles(), changed);
+  std::vector<CrlSourceError> errors = SettleFiles();
+  Publish(std::move(errors), changed ? NewSnapshot(force) : nullptr);
+}
+
+// What is built by now; null if verdicts would not be any different and it is
+// not `wanted` anyway.
+std::shared_ptr<const Snapshot> SnapshotKeeper::NewSnapshot(bool wanted) {
+  auto snapshot = std::make_shared<Snapshot>();
+  for (const auto& [name, profile] : workshop_.profiles) {
+    snapshot->profiles.emplace(name, profile);
+  }
+  snapshot->digest = DigestOf(*snapshot);
+  const std::shared_ptr<const Snapshot> current = Current();
+  if (!wanted && current != nullptr && current->digest == snapshot->digest) {
+    return nullptr;
+  }
+  snapshot->generation = ++workshop_.generation;
+  return snapshot;
 }
 
 // Links what each file holds now together with what was last good from it, so
@@ -269,17 +291,8 @@ std::vector<CrlSourceError> SnapshotKeeper::SettleFiles() {
   return errors;
 }
 
-void SnapshotKeeper::Publish(std::vector<CrlSourceError> errors, bool changed) {
-  std::shared_ptr<const Snapshot> published;
-  if (changed) {
-    auto snapshot = std::make_shared<Snapshot>();
-    snapshot->generation = ++workshop_.generation;
-    for (const auto& [name, profile] : workshop_.profiles) {
-      snapshot->profiles.emplace(name, profile);
-    }
-    snapshot->digest = DigestOf(*snapshot);
-    published = std::move(snapshot);
-  }
+void SnapshotKeeper::Publish(std::vector<CrlSourceError> errors,
+                             std::shared_ptr<const Snapshot> published) {
   std::function<void(const Snapshot&)> listener;
   {
     absl::MutexLock lock(&mutex_);
@@ -324,6 +337,11 @@ void SnapshotKeeper::Watch() {
   });
   while (!stopping_) {
     if (inotify >= 0) WatchFolders(inotify);
+    {
+      // After the folders are watched, so that no change falls in between.
+      absl::MutexLock lock(&build_mutex_);
+      Rebuild(/*force=*/false);
+    }
     pollfd fds[] = {{wake_fd_, POLLIN, 0}, {inotify, POLLIN, 0}};
     const auto timeout =
         static_cast<int>(absl::ToInt64Milliseconds(ShortestPoll()));
@@ -335,8 +353,6 @@ void SnapshotKeeper::Watch() {
     char events[4096];
     while (inotify >= 0 && read(inotify, events, sizeof(events)) > 0) {
     }
-    absl::MutexLock lock(&build_mutex_);
-    Rebuild(/*force=*/false);
   }
 }
 

@@ -93,13 +93,17 @@ class SnapshotKeeper {
   SnapshotKeeper() = default;
 
   static absl::StatusOr<Workshop> Furnish(SnapshotOptions options);
-  // Looks at every source, links, and publishes if something changed or
-  // `force`.
+  // Looks at every source, links, and publishes if something that bears on
+  // verdicts changed, or `force`.
   void Rebuild(bool force) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void LinkAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   std::vector<CrlSourceError> SettleFiles()
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  void Publish(std::vector<CrlSourceError> errors, bool changed)
+  std::shared_ptr<const Snapshot> NewSnapshot(bool wanted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // `published` null: only the errors are new.
+  void Publish(std::vector<CrlSourceError> errors,
+               std::shared_ptr<const Snapshot> published)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void Watch();
   absl::Duration ShortestPoll() ABSL_LOCKS_EXCLUDED(build_mutex_);
