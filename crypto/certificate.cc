@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crypto/crl.h"
 #include "crypto/der.h"
 #include "crypto/general_name.h"
 #include "crypto/name.h"
@@ -220,7 +221,9 @@ Fault ParseExtendedKeyUsage(Bytes value, bool critical, Certificate* c) {
 }
 
 Fault ParseDistributionPoints(Bytes value, const char* field, Bytes* points) {
-  if (!ReadNonEmptySequenceOf(value, der::kSequence, points)) {
+  DerReader outer(value);
+  if (!outer.Read(der::kSequence, points) || !outer.empty() ||
+      !AreWellFormedDistributionPoints(*points)) {
     return {field, "not a non-empty SEQUENCE of DistributionPoint"};
   }
   return kNoFault;

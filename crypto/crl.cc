@@ -88,6 +88,16 @@ Fault ParseKeyId(Bytes value, Bytes* key_id) {
   return kNoFault;
 }
 
+// SEQUENCE SIZE (1..MAX) OF DistributionPoint.
+Fault ParseFreshestCrl(Bytes value, Crl* crl) {
+  DerReader reader(value);
+  if (!reader.Read(der::kSequence, &crl->freshest_crl) || !reader.empty() ||
+      !AreWellFormedDistributionPoints(crl->freshest_crl)) {
+    return {"freshestCRL", "not a non-empty SEQUENCE of DistributionPoint"};
+  }
+  return kNoFault;
+}
+
 Fault ParseExtensionValue(int id_ce, Bytes value, Crl* crl, bool* processed) {
   *processed = true;
   switch (id_ce) {
@@ -99,13 +109,8 @@ Fault ParseExtensionValue(int id_ce, Bytes value, Crl* crl, bool* processed) {
       return ParseIssuingDistributionPoint(value, &crl->scope);
     case 35:
       return ParseKeyId(value, &crl->authority_key_id);
-    case 46: {
-      DerReader reader(value);
-      if (!reader.Read(der::kSequence, &crl->freshest_crl) || !reader.empty()) {
-        return {"freshestCRL", "not a SEQUENCE"};
-      }
-      return kNoFault;
-    }
+    case 46:
+      return ParseFreshestCrl(value, crl);
     case 60: {
       DerReader reader(value);
       if (!reader.ReadGeneralizedTime(&crl->expired_certs_on_crl) ||
@@ -230,6 +235,16 @@ bool ParseDistributionPointName(Bytes contents, DistributionPointName* name) {
          reader.empty() && !name->relative_name.empty();
 }
 
+bool AreWellFormedDistributionPoints(Bytes contents) {
+  DerReader points(contents);
+  if (points.empty()) return false;
+  DistributionPoint point;
+  while (!points.empty()) {
+    if (!ReadDistributionPoint(&points, &point)) return false;
+  }
+  return true;
+}
+
 bool ReadDistributionPoint(DerReader* points, DistributionPoint* point) {
   Bytes contents;
   if (!points->Read(der::kSequence, &contents)) return false;
@@ -245,7 +260,9 @@ bool ReadDistributionPoint(DerReader* points, DistributionPoint* point) {
        !AreWellFormedGeneralNames(point->crl_issuer))) {
     return false;
   }
-  return reader.empty();
+  // Section 4.2.1.13: reasons alone say nothing about where to look.
+  return reader.empty() &&
+         (point->name.present() || !point->crl_issuer.empty());
 }
 
 Fault ParseCrl(Bytes der, Crl* crl) {

@@ -45,8 +45,12 @@ struct DistributionPoint {
   Bytes crl_issuer;  // GeneralNames contents; empty if absent
 };
 
-// Reads the next DistributionPoint; false if it is malformed.
+// Reads the next DistributionPoint; false if it is malformed, or names neither
+// a point nor a cRLIssuer.
 bool ReadDistributionPoint(DerReader* points, DistributionPoint* point);
+
+// Whether `contents` is one or more well-formed DistributionPoints.
+bool AreWellFormedDistributionPoints(Bytes contents);
 
 // issuingDistributionPoint (section 5.2.5).
 struct CrlScope {

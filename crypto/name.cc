@@ -83,20 +83,51 @@ bool ValueToUtf8(const Attribute& attribute, std::string* out) {
 
 bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-// Drops outer spaces, folds inner runs to one, folds ASCII case.
+// Hands out the characters of a text that count in comparison: without outer
+// spaces, with inner runs of them as one, in lower case (ASCII only).
+class FoldedText {
+ public:
+  static constexpr int kEnd = -1;
+
+  explicit FoldedText(std::string_view text) : text_(text) {}
+
+  int Next() {
+    bool after_space = false;
+    while (position_ < text_.size() && IsSpace(text_[position_])) {
+      ++position_;
+      after_space = true;
+    }
+    if (position_ == text_.size()) return kEnd;
+    if (after_space && begun_) return ' ';
+    begun_ = true;
+    const char c = text_[position_++];
+    return static_cast<uint8_t>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  }
+
+ private:
+  std::string_view text_;
+  size_t position_ = 0;
+  bool begun_ = false;
+};
+
 std::string FoldText(std::string_view text) {
   std::string folded;
-  bool pending_space = false;
-  for (const char c : text) {
-    if (IsSpace(c)) {
-      pending_space = !folded.empty();
-      continue;
-    }
-    if (pending_space) folded.push_back(' ');
-    pending_space = false;
-    folded.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+  FoldedText characters(text);
+  for (int c = characters.Next(); c != FoldedText::kEnd;
+       c = characters.Next()) {
+    folded.push_back(static_cast<char>(c));
   }
   return folded;
+}
+
+bool SameFolded(std::string_view a, std::string_view b) {
+  FoldedText one(a);
+  FoldedText other(b);
+  while (true) {
+    const int c = one.Next();
+    if (c != other.Next()) return false;
+    if (c == FoldedText::kEnd) return true;
+  }
 }
 
 void AppendSized(std::string_view bytes, std::string* out) {
@@ -121,18 +152,64 @@ void AppendElement(uint8_t tag, std::string_view contents, std::string* out) {
   out->append(contents);
 }
 
+// Stands for every string type; no tag, since tag numbers of 31 are refused.
+constexpr char kTextMark = 0x1f;
+
+// Attributes in one RelativeDistinguishedName. Two are rare, more are not seen;
+// the bound keeps putting them in order cheap.
+constexpr int kAttributesPerRdnMax = 16;
+
 std::string CanonicalAttribute(const Attribute& attribute) {
   std::string canonical;
   AppendSized(AsText(attribute.type), &canonical);
   std::string text;
   if (ValueToUtf8(attribute, &text)) {
-    canonical.push_back('\0');
+    canonical.push_back(kTextMark);
     AppendSized(FoldText(text), &canonical);
   } else {
     canonical.push_back(static_cast<char>(attribute.tag));
     AppendSized(AsText(attribute.value), &canonical);
   }
   return canonical;
+}
+
+// The attributes in an order of their own: a SET has none.
+std::string CanonicalRdn(Bytes rdn) {
+  std::vector<std::string> attributes;
+  DerReader set(rdn);
+  Attribute attribute;
+  while (!set.empty() && ReadAttribute(&set, &attribute)) {
+    attributes.push_back(CanonicalAttribute(attribute));
+  }
+  std::sort(attributes.begin(), attributes.end());
+  std::string joined;
+  for (const std::string& one : attributes) joined += one;
+  return joined;
+}
+
+// Whether the octets of the value are its characters.
+bool IsPlainText(uint8_t tag) {
+  return tag == der::kUtf8String || tag == der::kPrintableString ||
+         tag == der::kIa5String || tag == der::kNumericString ||
+         tag == der::kVisibleString;
+}
+
+// CanonicalRdn(a) == CanonicalRdn(b), without writing either where that can be
+// avoided: every certificate's subject is compared with its issuer.
+bool SameRdn(Bytes a, Bytes b) {
+  if (SameBytes(a, b)) return true;
+  DerReader set_a(a);
+  DerReader set_b(b);
+  Attribute one;
+  Attribute other;
+  if (ReadAttribute(&set_a, &one) && ReadAttribute(&set_b, &other) &&
+      set_a.empty() && set_b.empty()) {
+    if (!SameBytes(one.type, other.type)) return false;
+    if (IsPlainText(one.tag) && IsPlainText(other.tag)) {
+      return SameFolded(AsText(one.value), AsText(other.value));
+    }
+  }
+  return CanonicalRdn(a) == CanonicalRdn(b);
 }
 
 struct ShortName {
@@ -236,17 +313,15 @@ void AppendAttributeText(const Attribute& attribute, std::string* out) {
     return;
   }
   // RFC 4514 section 2.4: other types as dotted OID and the value's encoding.
-  // Values above 127 octets would need a long-form length here; show contents.
   absl::StrAppend(out, OidToText(attribute.type), "=#");
+  std::string element;
+  AppendElement(attribute.tag, AsText(attribute.value), &element);
   static constexpr char kDigits[] = "0123456789ABCDEF";
-  const auto put = [out](size_t octet) {
-    out->push_back(kDigits[octet >> 4 & 15]);
+  for (const char c : element) {
+    const auto octet = static_cast<uint8_t>(c);
+    out->push_back(kDigits[octet >> 4]);
     out->push_back(kDigits[octet & 15]);
-  };
-  put(attribute.tag);
-  if (attribute.value.size() > 127) put(0x82), put(attribute.value.size() >> 8);
-  put(attribute.value.size());
-  for (const uint8_t octet : attribute.value) put(octet);
+  }
 }
 
 }  // namespace
@@ -260,9 +335,11 @@ bool IsWellFormedName(Bytes name) {
     Bytes rdn;
     if (!sequence.Read(der::kSet, &rdn) || rdn.empty()) return false;
     DerReader set(rdn);
+    int count = 0;
     while (!set.empty()) {
       Attribute attribute;
       if (!ReadAttribute(&set, &attribute)) return false;
+      if (++count > kAttributesPerRdnMax) return false;
     }
   }
   return true;
@@ -272,7 +349,24 @@ bool IsEmptyName(Bytes name) { return name.size() <= 2; }
 
 bool SameName(Bytes a, Bytes b) {
   if (SameBytes(a, b)) return true;
-  return CanonicalName(a) == CanonicalName(b);
+  DerReader outer_a(a);
+  DerReader outer_b(b);
+  Bytes rdns_a;
+  Bytes rdns_b;
+  if (!outer_a.Read(der::kSequence, &rdns_a) ||
+      !outer_b.Read(der::kSequence, &rdns_b)) {
+    return false;
+  }
+  DerReader sequence_a(rdns_a);
+  DerReader sequence_b(rdns_b);
+  Bytes rdn_a;
+  Bytes rdn_b;
+  while (sequence_a.Read(der::kSet, &rdn_a)) {
+    if (!sequence_b.Read(der::kSet, &rdn_b) || !SameRdn(rdn_a, rdn_b)) {
+      return false;
+    }
+  }
+  return sequence_a.empty() && sequence_b.empty();
 }
 
 std::string CanonicalName(Bytes name) {
@@ -283,16 +377,7 @@ std::string CanonicalName(Bytes name) {
   DerReader sequence(rdns);
   Bytes rdn;
   while (sequence.Read(der::kSet, &rdn)) {
-    std::vector<std::string> attributes;
-    DerReader set(rdn);
-    Attribute attribute;
-    while (!set.empty() && ReadAttribute(&set, &attribute)) {
-      attributes.push_back(CanonicalAttribute(attribute));
-    }
-    std::sort(attributes.begin(), attributes.end());
-    std::string joined;
-    for (const std::string& one : attributes) joined += one;
-    AppendSized(joined, &canonical);
+    AppendSized(CanonicalRdn(rdn), &canonical);
   }
   return canonical;
 }

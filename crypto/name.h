@@ -13,8 +13,8 @@
 
 namespace inkan {
 
-// Whether `name`, a whole Name element, is well-formed: a SEQUENCE of non-empty
-// SETs of SEQUENCE { OID, value }.
+// Whether `name`, a whole Name element, is well-formed: a SEQUENCE of SETs of 1
+// to 16 SEQUENCE { OID, value }.
 bool IsWellFormedName(Bytes name);
 
 // Whether it has no attributes at all.

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "crypto/der.h"
@@ -39,10 +40,16 @@ bool HostFits(std::string_view host, std::string_view base) {
   return SameIgnoringCase(host, base);
 }
 
+// A host name that could be taken for another one: with a dot at its end it is
+// the same host, but not the same text.
+bool IsDoubtfulHost(std::string_view host) {
+  return host.empty() || host.back() == '.';
+}
+
 // dNSName: the base itself and everything with labels added on the left.
 Match DnsFits(std::string_view name, std::string_view base) {
+  if (IsDoubtfulHost(name)) return Match::kMalformed;
   if (base.empty()) return Match::kYes;
-  if (name.empty()) return Match::kMalformed;
   if (base.front() == '.') return YesOrNo(HostFits(name, base));
   if (!EndsWithIgnoringCase(name, base)) return Match::kNo;
   return YesOrNo(name.size() == base.size() ||
@@ -52,7 +59,8 @@ Match DnsFits(std::string_view name, std::string_view base) {
 // rfc822Name: one mailbox, all mailboxes at a host, or all below a domain.
 Match MailboxFits(std::string_view name, std::string_view base) {
   const size_t at = name.rfind('@');
-  if (at == std::string_view::npos || at == 0 || at + 1 == name.size()) {
+  if (at == std::string_view::npos || at == 0 ||
+      IsDoubtfulHost(name.substr(at + 1))) {
     return Match::kMalformed;
   }
   const size_t base_at = base.rfind('@');
@@ -84,7 +92,9 @@ Match UriFits(std::string_view uri, std::string_view base) {
   if (user != std::string_view::npos) host.remove_prefix(user + 1);
   if (LooksLikeIpAddress(host)) return Match::kMalformed;
   host = host.substr(0, host.find(':'));
-  if (host.empty() || LooksLikeIpAddress(host)) return Match::kMalformed;
+  if (IsDoubtfulHost(host) || LooksLikeIpAddress(host)) {
+    return Match::kMalformed;
+  }
   return base.empty() ? Match::kYes : YesOrNo(HostFits(host, base));
 }
 
@@ -99,11 +109,9 @@ Match IpFits(Bytes address, Bytes base) {
   return Match::kYes;
 }
 
+// All forms but directoryName.
 Match NameFits(const GeneralName& name, const GeneralName& base) {
   switch (name.kind) {
-    case GeneralNameKind::kDirectoryName:
-      return YesOrNo(absl::StartsWith(CanonicalName(name.value),
-                                      CanonicalName(base.value)));
     case GeneralNameKind::kRfc822Name:
       return MailboxFits(AsText(name.value), AsText(base.value));
     case GeneralNameKind::kDnsName:
@@ -117,46 +125,26 @@ Match NameFits(const GeneralName& name, const GeneralName& base) {
   }
 }
 
-// Reads one GeneralSubtree; false unless it is a base alone.
-bool ReadSubtree(DerReader* subtrees, GeneralName* base) {
-  Bytes contents;
-  if (!subtrees->Read(der::kSequence, &contents)) return false;
-  DerReader reader(contents);
-  return ReadGeneralName(&reader, base) && reader.empty();
-}
-
-Fault CheckSubtrees(Bytes subtrees) {
-  DerReader reader(subtrees);
-  GeneralName base;
-  while (!reader.empty()) {
-    if (!ReadSubtree(&reader, &base)) {
-      return {"nameConstraints",
-              "a subtree is malformed, or has a minimum or "
-              "maximum"};
-    }
-    if (base.kind == GeneralNameKind::kIpAddress && base.value.size() != 8 &&
-        base.value.size() != 32) {
-      return {"nameConstraints", "an iPAddress is not address and mask"};
-    }
-  }
-  return kNoFault;
-}
+}  // namespace
 
 // Walks the names of one certificate against the constraints of its path.
-class Checker {
+class NameConstraints::Checker {
  public:
-  Checker(absl::Span<const Bytes> permitted, absl::Span<const Bytes> excluded)
-      : permitted_(permitted), excluded_(excluded) {}
+  explicit Checker(const NameConstraints& constraints)
+      : constraints_(constraints) {}
 
   Fault CheckName(const GeneralName& name) {
-    for (const Bytes subtrees : excluded_) {
+    canonical_ = name.kind == GeneralNameKind::kDirectoryName
+                     ? CanonicalName(name.value)
+                     : "";
+    for (const Subtrees& subtrees : constraints_.excluded_) {
       const Scan scan = ScanSubtrees(name, subtrees);
       if (!scan.fault.ok()) return scan.fault;
       if (scan.any_fits) {
         return {"nameConstraints", "a name lies in an excluded subtree"};
       }
     }
-    for (const Bytes subtrees : permitted_) {
+    for (const Subtrees& subtrees : constraints_.permitted_) {
       const Scan scan = ScanSubtrees(name, subtrees);
       if (!scan.fault.ok()) return scan.fault;
       if (scan.any_of_form && !scan.any_fits) {
@@ -166,6 +154,8 @@ class Checker {
     return kNoFault;
   }
 
+  Fault CheckSubjectEmails(Bytes subject);
+
  private:
   struct Scan {
     bool any_of_form = false;
@@ -173,18 +163,16 @@ class Checker {
     Fault fault;
   };
 
-  Scan ScanSubtrees(const GeneralName& name, Bytes subtrees) {
+  Scan ScanSubtrees(const GeneralName& name, const Subtrees& subtrees) {
     Scan scan;
-    DerReader reader(subtrees);
-    GeneralName base;
-    while (!reader.empty() && ReadSubtree(&reader, &base)) {
-      if (base.kind != name.kind) continue;
+    for (const Subtree& subtree : subtrees) {
       if (++comparisons_ > kNameComparisonsMax) {
         scan.fault = {"nameConstraints", "more than 250,000 comparisons"};
         return scan;
       }
+      if (subtree.base.kind != name.kind) continue;
       scan.any_of_form = true;
-      const Match match = NameFits(name, base);
+      const Match match = Fits(name, subtree);
       if (match == Match::kMalformed) {
         scan.fault = {"nameConstraints",
                       "a name of a constrained form cannot be judged"};
@@ -195,14 +183,22 @@ class Checker {
     return scan;
   }
 
-  absl::Span<const Bytes> permitted_;
-  absl::Span<const Bytes> excluded_;
+  Match Fits(const GeneralName& name, const Subtree& subtree) const {
+    if (name.kind != GeneralNameKind::kDirectoryName) {
+      return NameFits(name, subtree.base);
+    }
+    return YesOrNo(canonical_.compare(0, subtree.canonical.size(),
+                                      subtree.canonical) == 0);
+  }
+
+  const NameConstraints& constraints_;
+  std::string canonical_;  // of the name looked at, if a directoryName
   int comparisons_ = 0;
 };
 
 // RFC 5280 section 4.2.1.10: where no rfc822Name is in the subjectAltName, the
 // constraint applies to emailAddress attributes of the subject.
-Fault CheckSubjectEmails(Bytes subject, Checker* checker) {
+Fault NameConstraints::Checker::CheckSubjectEmails(Bytes subject) {
   // 1.2.840.113549.1.9.1
   constexpr uint8_t kEmailAddress[] = {0x2a, 0x86, 0x48, 0x86, 0xf7,
                                        0x0d, 0x01, 0x09, 0x01};
@@ -221,29 +217,60 @@ Fault CheckSubjectEmails(Bytes subject, Checker* checker) {
       Bytes value;
       if (!reader.ReadOid(&type) || !reader.ReadAny(&tag, &value)) continue;
       if (!SameBytes(type, kEmailAddress)) continue;
-      Fault fault = checker->CheckName({GeneralNameKind::kRfc822Name, value});
+      // In any other string type the mailbox would not read as what it is, so
+      // it is judged as one that fits nothing and cannot be judged.
+      const bool is_ascii = tag == der::kIa5String || tag == der::kUtf8String ||
+                            tag == der::kPrintableString;
+      Fault fault =
+          CheckName({GeneralNameKind::kRfc822Name, is_ascii ? value : Bytes()});
       if (!fault.ok()) return fault;
     }
   }
   return kNoFault;
 }
 
-}  // namespace
+// Faults on a GeneralSubtree that is more than a base.
+Fault NameConstraints::Read(Bytes contents, Subtrees* subtrees) {
+  DerReader reader(contents);
+  while (!reader.empty()) {
+    Bytes subtree;
+    GeneralName base;
+    if (!reader.Read(der::kSequence, &subtree)) {
+      return {"nameConstraints", "a subtree is malformed"};
+    }
+    DerReader parts(subtree);
+    if (!ReadGeneralName(&parts, &base) || !parts.empty()) {
+      return {"nameConstraints",
+              "a subtree is malformed, or has a minimum or maximum"};
+    }
+    if (base.kind == GeneralNameKind::kIpAddress && base.value.size() != 8 &&
+        base.value.size() != 32) {
+      return {"nameConstraints", "an iPAddress is not address and mask"};
+    }
+    subtrees->push_back({base, base.kind == GeneralNameKind::kDirectoryName
+                                   ? CanonicalName(base.value)
+                                   : ""});
+  }
+  return kNoFault;
+}
 
 Fault NameConstraints::Add(const Certificate& ca) {
-  for (const Bytes subtrees : {ca.permitted_subtrees, ca.excluded_subtrees}) {
-    if (Fault fault = CheckSubtrees(subtrees); !fault.ok()) return fault;
+  Subtrees permitted;
+  Subtrees excluded;
+  if (Fault fault = Read(ca.permitted_subtrees, &permitted); !fault.ok()) {
+    return fault;
   }
-  if (!ca.permitted_subtrees.empty()) {
-    permitted_.push_back(ca.permitted_subtrees);
+  if (Fault fault = Read(ca.excluded_subtrees, &excluded); !fault.ok()) {
+    return fault;
   }
-  if (!ca.excluded_subtrees.empty()) excluded_.push_back(ca.excluded_subtrees);
+  if (!permitted.empty()) permitted_.push_back(std::move(permitted));
+  if (!excluded.empty()) excluded_.push_back(std::move(excluded));
   return kNoFault;
 }
 
 Fault NameConstraints::Check(const Certificate& certificate) const {
   if (empty()) return kNoFault;
-  Checker checker(permitted_, excluded_);
+  Checker checker(*this);
   if (!IsEmptyName(certificate.subject)) {
     Fault fault = checker.CheckName(
         {GeneralNameKind::kDirectoryName, certificate.subject});
@@ -257,7 +284,7 @@ Fault NameConstraints::Check(const Certificate& certificate) const {
     if (Fault fault = checker.CheckName(name); !fault.ok()) return fault;
   }
   return has_mailbox ? kNoFault
-                     : CheckSubjectEmails(certificate.subject, &checker);
+                     : checker.CheckSubjectEmails(certificate.subject);
 }
 
 }  // namespace inkan

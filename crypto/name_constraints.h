@@ -12,11 +12,13 @@
 #ifndef INKAN_CRYPTO_NAME_CONSTRAINTS_H_
 #define INKAN_CRYPTO_NAME_CONSTRAINTS_H_
 
+#include <string>
 #include <vector>
 
 #include "crypto/bytes.h"
 #include "crypto/certificate.h"
 #include "crypto/fault.h"
+#include "crypto/general_name.h"
 
 namespace inkan {
 
@@ -36,8 +38,18 @@ class NameConstraints {
   Fault Check(const Certificate& certificate) const;
 
  private:
-  std::vector<Bytes> permitted_;  // GeneralSubtrees contents
-  std::vector<Bytes> excluded_;
+  struct Subtree {
+    GeneralName base;
+    std::string canonical;  // directoryName: CanonicalName(base)
+  };
+  using Subtrees = std::vector<Subtree>;
+  class Checker;
+
+  static Fault Read(Bytes contents, Subtrees* subtrees);
+
+  // One list for each CA certificate that has one.
+  std::vector<Subtrees> permitted_;
+  std::vector<Subtrees> excluded_;
 };
 
 }  // namespace inkan

@@ -115,8 +115,14 @@ void AppendArc(uint64_t arc, std::string* out) {
   }
 }
 
-// An arc above 64 bits, such as a UUID arc: big-endian base 128 to decimal.
-std::string BigArcToText(Bytes arc) {
+// Octets of an object identifier that are still written out: RFC 5280 appendix
+// B asks for 20 arcs of 28 bits, which is 80. The work grows with the square of
+// the length, and names come from callers.
+constexpr size_t kOidTextOctetsMax = 128;
+
+// An arc above 63 bits, such as a UUID arc: big-endian base 128, less
+// `subtrahend`, to decimal.
+std::string BigArcToText(Bytes arc, int subtrahend) {
   std::string digits(1, '\0');  // little-endian decimal digits
   for (const uint8_t octet : arc) {
     int carry = octet & 0x7f;
@@ -129,6 +135,12 @@ std::string BigArcToText(Bytes arc) {
       digits.push_back(static_cast<char>(carry % 10));
     }
   }
+  for (char& digit : digits) {
+    const int left = digit - subtrahend % 10;
+    subtrahend = subtrahend / 10 + (left < 0 ? 1 : 0);
+    digit = static_cast<char>(left < 0 ? left + 10 : left);
+  }
+  while (digits.size() > 1 && digits.back() == 0) digits.pop_back();
   std::string text;
   for (auto it = digits.rbegin(); it != digits.rend(); ++it) {
     text.push_back(static_cast<char>('0' + *it));
@@ -139,6 +151,9 @@ std::string BigArcToText(Bytes arc) {
 }  // namespace
 
 std::string OidToText(Bytes oid) {
+  if (oid.size() > kOidTextOctetsMax) {
+    return absl::StrCat("an OBJECT IDENTIFIER of ", oid.size(), " octets");
+  }
   std::string text;
   size_t start = 0;
   for (size_t i = 0; i < oid.size(); ++i) {
@@ -146,7 +161,9 @@ std::string OidToText(Bytes oid) {
     const Bytes arc = oid.subspan(start, i + 1 - start);
     start = i + 1;
     if (arc.size() > 9) {
-      absl::StrAppend(&text, text.empty() ? "2." : ".", BigArcToText(arc));
+      // The first two arcs share one: 40 times the first, plus the second.
+      absl::StrAppend(&text, text.empty() ? "2." : ".",
+                      BigArcToText(arc, text.empty() ? 80 : 0));
       continue;
     }
     uint64_t value = 0;

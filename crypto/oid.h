@@ -10,7 +10,8 @@
 
 namespace inkan {
 
-// DER contents (no header) to dotted text; arcs of any size.
+// DER contents (no header) to dotted text; arcs of any size. Of more than 128
+// octets, only how many.
 std::string OidToText(Bytes oid);
 
 // Dotted text to DER contents; nothing if the text is no OID.
