@@ -47,10 +47,13 @@ Fault CheckStrength(const Certificate& certificate, size_t modulus_bits_min) {
 
 Fault CheckKeyUsage(const Certificate& leaf, const LeafRules& rules) {
   if (!leaf.has_key_usage) {
-    // Without the extension a key may be used for anything, so it has every
-    // required bit, and every forbidden one.
+    // Without the extension a key may be used for anything, a forbidden use
+    // among it; but nobody has said that it is for the required one.
     if (rules.forbidden_key_usage != 0) {
       return {"keyUsage", "absent, so a use the profile forbids is allowed"};
+    }
+    if (rules.required_key_usage != 0) {
+      return {"keyUsage", "absent, but the profile requires a use"};
     }
     return kNoFault;
   }
@@ -61,6 +64,16 @@ Fault CheckKeyUsage(const Certificate& leaf, const LeafRules& rules) {
     return {"keyUsage", "has a use the profile forbids"};
   }
   return kNoFault;
+}
+
+bool AllowsAnyPurpose(const Certificate& certificate) {
+  constexpr uint8_t kAnyPurpose[] = {0x55, 0x1d, 0x25, 0x00};  // 2.5.29.37.0
+  DerReader usages(certificate.extended_key_usage);
+  Bytes usage;
+  while (usages.ReadOid(&usage)) {
+    if (SameBytes(usage, kAnyPurpose)) return true;
+  }
+  return false;
 }
 
 Fault CheckExtendedKeyUsage(const Certificate& leaf, const LeafRules& rules) {
@@ -78,7 +91,7 @@ Fault CheckExtendedKeyUsage(const Certificate& leaf, const LeafRules& rules) {
   // A critical list of purposes nobody asked about restricts the key to uses we
   // cannot tell apart from ours.
   if (rules.required_extended_key_usage.empty() &&
-      leaf.extended_key_usage_critical) {
+      leaf.extended_key_usage_critical && !AllowsAnyPurpose(leaf)) {
     return {"extKeyUsage", "critical, and the profile names no purpose"};
   }
   return kNoFault;
@@ -160,13 +173,21 @@ void PathState::CheckCaExtensions(const Certificate& ca) {
     Break(Outcome::kChainConstraintsFailure, CheckId::kKeyUsage, "keyUsage",
           "a CA certificate lacks keyCertSign");
   }
+  // RFC 5280 section 4.2.1.12 expects no extKeyUsage on a CA; where a CA's key
+  // is bound to purposes in so many words, signing certificates is none of
+  // them.
+  if (ca.extended_key_usage_critical && !AllowsAnyPurpose(ca)) {
+    Break(Outcome::kChainConstraintsFailure, CheckId::kExtendedKeyUsage,
+          "extKeyUsage", "a CA's key is restricted to other purposes");
+  }
   if (Fault fault = CheckCriticalExtensions(ca); !fault.ok()) {
     Break(Outcome::kChainConstraintsFailure, CheckId::kCriticalExtensions,
           fault.field, fault.problem);
   }
 }
 
-void PathState::VerifyCaSignature(const Certificate& ca) {
+// Whether the working key made the signature on `ca`.
+bool PathState::Issued(const Certificate& ca) const {
   std::array<uint8_t, kDigestBytesMax> digest;
   const size_t size = DigestSize(ca.signature_algorithm.hash);
   SignatureJob job;
@@ -180,12 +201,7 @@ void PathState::VerifyCaSignature(const Certificate& ca) {
     job.signature = ca.signature;
     VerifyBatch({&job, 1});
   }
-  if (job.result == SignatureResult::kValid) return;
-  chain_.push_back(&ca);  // the fault is this certificate's
-  Break(Outcome::kCertificateChainGeneralFailure,
-        CheckId::kCertificateSignature, "signatureValue",
-        "does not verify with the issuer's key");
-  chain_.pop_back();
+  return job.result == SignatureResult::kValid;
 }
 
 // 6.1.4 (l)-(m).
@@ -204,11 +220,19 @@ void PathState::TightenCounters(const Certificate& ca) {
 }
 
 void PathState::Extend(const Certificate& ca) {
-  VerifyCaSignature(ca);
+  const bool issued = Issued(ca);
   chain_.push_back(&ca);
   window_.not_before = std::max(window_.not_before, ca.validity.not_before);
   window_.not_after = std::min(window_.not_after, ca.validity.not_after);
   CheckCaStrength(ca);
+  if (!issued) {
+    Break(Outcome::kCertificateChainGeneralFailure,
+          CheckId::kCertificateSignature, "signatureValue",
+          "does not verify with the issuer's key");
+    // Anyone may have written it, so no work is spent on what it says.
+    prepared_ = PrepareRsaKey(ca.key);
+    return;
+  }
   if (!ca.self_issued) {
     if (Fault fault = name_constraints_.Check(ca); !fault.ok()) {
       Break(Outcome::kChainConstraintsFailure, CheckId::kNameConstraints,
@@ -243,24 +267,25 @@ PathFault PathState::Accept(const Certificate& leaf, const LeafRules& rules,
 }
 
 PathFault PathState::CheckValidity(int64_t time) const {
-  PathFault fault;
-  fault.check = CheckId::kValidity;
-  if (time >= window_.not_before && time <= window_.not_after) return fault;
+  PathFault worst;
+  worst.check = CheckId::kValidity;
+  if (time >= window_.not_before && time <= window_.not_after) return worst;
   for (size_t i = chain_.size(); i-- > 0;) {
     const Validity& validity = chain_[i]->validity;
-    fault.certificate = static_cast<int>(i);
-    if (time < validity.not_before) {
-      fault.outcome = Outcome::kNotYetValid;
-      fault.fault = {"notBefore", "a CA certificate is not valid yet"};
-      return fault;
-    }
-    if (time > validity.not_after) {
-      fault.outcome = Outcome::kExpired;
-      fault.fault = {"notAfter", "a CA certificate has expired"};
-      return fault;
+    const int certificate = static_cast<int>(i);
+    if (time < validity.not_before && worst.outcome > Outcome::kNotYetValid) {
+      worst = {Outcome::kNotYetValid,
+               CheckId::kValidity,
+               certificate,
+               {"notBefore", "a CA certificate is not valid yet"}};
+    } else if (time > validity.not_after && worst.outcome > Outcome::kExpired) {
+      worst = {Outcome::kExpired,
+               CheckId::kValidity,
+               certificate,
+               {"notAfter", "a CA certificate has expired"}};
     }
   }
-  return fault;
+  return worst;
 }
 
 PathFault CheckLeafAlone(const Certificate& leaf, const LeafRules& rules,

@@ -115,7 +115,7 @@ class PathState {
              const char* problem);
   void CheckCaStrength(const Certificate& ca);
   void CheckCaExtensions(const Certificate& ca);
-  void VerifyCaSignature(const Certificate& ca);
+  bool Issued(const Certificate& ca) const;
   void TightenCounters(const Certificate& ca);
 
   PathFault broken_;
