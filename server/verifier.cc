@@ -27,6 +27,19 @@ std::string FaultText(const Fault& fault) {
   return absl::StrCat(fault.field, ": ", fault.problem);
 }
 
+// A diagnostic is for a person to read; names in it are as long as the caller
+// likes.
+constexpr size_t kDiagnosticBytesMax = 1024;
+
+void Shorten(std::string* text) {
+  if (text->size() <= kDiagnosticBytesMax) return;
+  size_t end = kDiagnosticBytesMax;
+  // Not in the middle of a UTF-8 sequence.
+  while (end > 0 && (static_cast<uint8_t>((*text)[end]) & 0xc0) == 0x80) --end;
+  text->resize(end);
+  text->append("...");
+}
+
 LeafRules LeafRulesOf(const Profile& profile) {
   LeafRules rules;
   rules.required_key_usage = profile.required_key_usage;
@@ -60,7 +73,6 @@ class Judge {
   // revocation.
   void Examine() {
     if (!CheckFiling() || !ParseLeaf()) return;
-    CheckFilingAlgorithm();
     ChooseIssuer();
   }
 
@@ -116,6 +128,9 @@ class Judge {
       SettleFilingSignature(filing_job_ < 0 ? nullptr : &jobs[filing_job_]);
     }
     FillVerdict();
+    // Judges are reused, and a filing's own chain can be large.
+    candidates_.clear();
+    bundle_.reset();
   }
 
  private:
@@ -134,6 +149,7 @@ class Judge {
   void Record(Finding* finding, CheckId check, CheckResult result,
               int certificate_index, std::string detail) const {
     if (!filing_->want_checks) return;
+    Shorten(&detail);
     finding->checks.push_back(
         {check, result, certificate_index, std::move(detail)});
   }
@@ -149,46 +165,55 @@ class Judge {
 
   // --- Form ------------------------------------------------------------------
 
-  bool RefuseFiling(Outcome outcome, std::string diagnostic) {
+  void RefuseFiling(Outcome outcome, const std::string& diagnostic) {
     FailCheck(&filing_finding_, CheckId::kFilingFormat, outcome, -1,
               diagnostic);
-    return false;
   }
 
+  // Looks at everything but the certificate itself. False if there is nothing
+  // to judge the filing by.
   bool CheckFiling() {
     if (filing_->profile == nullptr) {
-      return RefuseFiling(
+      RefuseFiling(
           Outcome::kGeneric,
           absl::StrCat("profile: '", std::string(filing_->profile_name),
                        "' is not configured on this server"));
+      return false;
     }
     if (filing_->certificate.empty()) {
-      return RefuseFiling(Outcome::kFormatFailure, "certificate: missing");
+      RefuseFiling(Outcome::kFormatFailure, "certificate: missing");
     }
-    if (filing_->certificate_only) return true;
+    if (!filing_->certificate_only) CheckSignedParts();
+    if (filing_finding_.outcome == Outcome::kPassed) {
+      Record(&filing_finding_, CheckId::kFilingFormat, CheckResult::kPassed, -1,
+             "");
+      well_formed_ = true;
+    }
+    if (!filing_->certificate_only) CheckFilingAlgorithm();
+    return !filing_->certificate.empty();
+  }
+
+  void CheckSignedParts() {
+    const size_t digest_size = DigestSize(filing_->algorithm.hash);
     if (filing_->algorithm.scheme == SignatureScheme::kUnknown) {
-      return RefuseFiling(Outcome::kFormatFailure,
-                          "signature_algorithm: not specified");
+      RefuseFiling(Outcome::kFormatFailure,
+                   "signature_algorithm: not specified");
     }
     if (filing_->signature.empty()) {
-      return RefuseFiling(Outcome::kFormatFailure, "signature: missing");
+      RefuseFiling(Outcome::kFormatFailure, "signature: missing");
     }
     if (filing_->content == FilingView::Content::kNone) {
-      return RefuseFiling(Outcome::kSignedDataNotFound,
-                          "content: neither document nor digest was sent");
+      RefuseFiling(Outcome::kSignedDataNotFound,
+                   "content: neither document nor digest was sent");
     }
-    const size_t digest_size = DigestSize(filing_->algorithm.hash);
     if (filing_->content == FilingView::Content::kDigest && digest_size != 0 &&
         filing_->document_or_digest.size() != digest_size) {
-      return RefuseFiling(
+      RefuseFiling(
           Outcome::kFormatFailure,
           absl::StrCat("digest: ", filing_->document_or_digest.size(),
                        " octets, but the hash of signature_algorithm has ",
                        digest_size));
     }
-    Record(&filing_finding_, CheckId::kFilingFormat, CheckResult::kPassed, -1,
-           "");
-    return true;
   }
 
   bool ParseLeaf() {
@@ -206,7 +231,7 @@ class Judge {
   }
 
   void CheckFilingAlgorithm() {
-    if (filing_->certificate_only) return;
+    if (filing_->algorithm.scheme == SignatureScheme::kUnknown) return;
     const Fault fault = CheckAlgorithmStrength(filing_->algorithm);
     const auto& allowed = profile().filing_algorithms;
     if (!fault.ok()) {
@@ -237,8 +262,11 @@ class Judge {
     }
     candidates_ = FindIssuers(paths, verdict_->certificate);
     if (candidates_.empty()) SearchBundle();
-    if (candidates_.empty()) return;  // SettleIssuer says so
-    ChooseBest(*candidates_.front());
+    if (candidates_.empty()) {
+      JudgeWithoutPath(nullptr);
+    } else {
+      ChooseBest(*candidates_.front());
+    }
   }
 
   void SearchBundle() {
@@ -440,13 +468,18 @@ class Judge {
   // Arithmetic whose result could not change what is reported is left undone,
   // unless the caller wants to see every check.
   bool WantsCertificateSignature() const {
-    return path_ != nullptr &&
-           (filing_->want_checks ||
-            OutcomeSoFar() > Outcome::kCertificateChainGeneralFailure);
+    if (path_ == nullptr) return false;
+    if (filing_->want_checks) return true;
+    constexpr Outcome kIfForged = Outcome::kCertificateChainGeneralFailure;
+    // What is wrong with a CA above only counts if that CA issued the
+    // certificate.
+    const bool above = path_finding_.certificate_index > 0;
+    return filing_finding_.outcome > kIfForged &&
+           (path_finding_.outcome > kIfForged || above);
   }
 
   bool WantsFilingSignature() const {
-    if (filing_->certificate_only) return false;
+    if (filing_->certificate_only || !well_formed_) return false;
     return filing_->want_checks || OutcomeSoFar() == Outcome::kPassed;
   }
 
@@ -456,17 +489,17 @@ class Judge {
              "trusted as it is (trusted_certificate_files)");
       return;
     }
-    if (path_ != nullptr && job == nullptr &&
-        path_finding_.outcome == Outcome::kPassed &&
-        filing_finding_.outcome == Outcome::kPassed) {
+    if (path_ == nullptr) return;  // the finding says why
+    if (job == nullptr) {
       // Not reached: a certificate nothing is held against has its signature
       // checked. Should it be, it must not pass.
-      Fail(&path_finding_, Outcome::kGeneric, 0,
-           "certificate 0: its signature was not checked");
+      if (OutcomeSoFar() == Outcome::kPassed) {
+        Fail(&path_finding_, Outcome::kGeneric, 0,
+             "certificate 0: its signature was not checked");
+      }
       return;
     }
-    if (path_ != nullptr && job == nullptr) return;
-    if (path_ != nullptr && job->result == SignatureResult::kValid) {
+    if (job->result == SignatureResult::kValid) {
       RecordChain();
       return;
     }
@@ -476,48 +509,73 @@ class Judge {
   // The first choice did not issue the certificate: another generation of the
   // CA, or one the filing brought along, may have.
   void TryOtherIssuers() {
-    const IssuerPath* first = candidates_.empty() ? nullptr : path_;
-    if (TryCandidates(first)) return;
-    SearchBundle();
-    if (bundle_ != nullptr && TryCandidates(first)) return;
-    Finding none;
-    const Certificate& leaf = verdict_->certificate;
-    if (bundle_ != nullptr && bundle_->exhausted()) {
-      FailCheck(&none, CheckId::kChain, Outcome::kNoCertificateChainFound, 0,
-                "certificate 0: the search for a chain through the "
-                "intermediates was ended by limits.path_signatures_max");
-    } else if (first == nullptr) {
-      FailCheck(&none, CheckId::kChain, Outcome::kNoCertificateChainFound, 0,
-                absl::StrCat("certificate 0: no trust anchor or intermediate "
-                             "of the profile is its issuer, ",
-                             NameToText(leaf.issuer)));
-    } else if (!KeyIdentifierFits(*first, leaf)) {
-      FailCheck(
-          &none, CheckId::kChain, Outcome::kNoCertificateChainFound, 0,
-          absl::StrCat("certificate 0: no configured CA named ",
-                       first->issuer_text, " has the key that issued it"));
-    } else {
-      FailCheck(&none, CheckId::kCertificateSignature,
-                Outcome::kCertificateChainGeneralFailure, 0,
-                absl::StrCat("certificate 0: its signature does not verify "
-                             "with the key of ",
-                             first->issuer_text));
+    const IssuerPath* first = path_;
+    absl::InlinedVector<Bytes, 4> tried = {first->state.key().spki};
+    if (TryCandidates(&tried)) return;
+    if (bundle_ == nullptr) {
+      SearchBundle();
+      if (TryCandidates(&tried)) return;
     }
-    path_finding_ = std::move(none);
     path_ = nullptr;
+    JudgeWithoutPath(first);
   }
 
-  bool TryCandidates(const IssuerPath* failed) {
+  // `tried` lists the keys that did not issue the certificate.
+  bool TryCandidates(absl::InlinedVector<Bytes, 4>* tried) {
     for (const IssuerPath* candidate : candidates_) {
-      const bool same_key =
-          failed != nullptr &&
-          SameBytes(candidate->state.key().spki, failed->state.key().spki);
-      if (same_key || !Issued(*candidate, verdict_->certificate)) continue;
+      const Bytes key = candidate->state.key().spki;
+      if (std::any_of(tried->begin(), tried->end(),
+                      [key](Bytes other) { return SameBytes(other, key); })) {
+        continue;
+      }
+      tried->push_back(key);
+      if (!Issued(*candidate, verdict_->certificate)) continue;
       ChooseBest(*candidate);
       RecordChain();
       return true;
     }
     return false;
+  }
+
+  // No CA issued the certificate, as far as is known; `likeliest`, if not null,
+  // has its issuer's name. What can be said of it without a path is said.
+  void JudgeWithoutPath(const IssuerPath* likeliest) {
+    Finding finding;
+    const Certificate& leaf = verdict_->certificate;
+    Observation observation = {this, &finding, 0};
+    TakeFault(CheckLeafAlone(
+                  leaf, LeafRulesOf(profile()), profile().rsa_modulus_bits_min,
+                  filing_->want_checks ? &Observe : nullptr, &observation),
+              0, &finding);
+    JudgeValidity(leaf.validity, 0, &finding);
+    ExplainNoPath(likeliest, &finding);
+    path_finding_ = std::move(finding);
+  }
+
+  void ExplainNoPath(const IssuerPath* likeliest, Finding* finding) const {
+    const Certificate& leaf = verdict_->certificate;
+    const auto no_chain = [&](const std::string& why) {
+      FailCheck(finding, CheckId::kChain, Outcome::kNoCertificateChainFound, 0,
+                "certificate 0: " + why);
+    };
+    if (bundle_ != nullptr && bundle_->exhausted()) {
+      no_chain(
+          "the search for a chain through the intermediates was ended by its "
+          "work budget (limits.path_signatures_max)");
+    } else if (likeliest == nullptr) {
+      no_chain(
+          "no trust anchor or intermediate of the profile is its issuer, " +
+          NameToText(leaf.issuer));
+    } else if (!KeyIdentifierFits(*likeliest, leaf)) {
+      no_chain("no configured CA named " + likeliest->issuer_text +
+               " has the key that issued it");
+    } else {
+      FailCheck(finding, CheckId::kCertificateSignature,
+                Outcome::kCertificateChainGeneralFailure, 0,
+                "certificate 0: its signature does not verify with the key "
+                "of " +
+                    likeliest->issuer_text);
+    }
   }
 
   void RecordChain() {
@@ -601,6 +659,7 @@ class Judge {
     verdict_->outcome = decisive.outcome;
     if (verdict_->outcome != Outcome::kPassed) {
       verdict_->diagnostic = std::move(decisive.diagnostic);
+      Shorten(&verdict_->diagnostic);
       verdict_->certificate_index = decisive.certificate_index;
     }
     verdict_->has_revocation = path_finding_.has_revocation;
@@ -627,6 +686,7 @@ class Judge {
   std::unique_ptr<BundlePaths> bundle_;
   const IssuerPath* path_ = nullptr;
   bool trusted_ = false;
+  bool well_formed_ = false;  // the filing's parts, not its certificate
 
   std::array<uint8_t, kDigestBytesMax> certificate_digest_;
   std::array<uint8_t, kDigestBytesMax> filing_digest_;

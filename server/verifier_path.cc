@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "crypto/digest.h"
 #include "crypto/name.h"
 #include "crypto/signature.h"
@@ -24,6 +25,12 @@ void SortByLikelihood(const Certificate& leaf, PathCandidates* candidates) {
                    [&](const IssuerPath* a, const IssuerPath* b) {
                      return Unlikeliness(*a, leaf) < Unlikeliness(*b, leaf);
                    });
+}
+
+// Whether `ca` has the key identifier that `child` names.
+bool IsNamedIssuer(const Certificate& ca, const Certificate& child) {
+  return !child.authority_key_id.empty() &&
+         SameBytes(child.authority_key_id, ca.subject_key_id);
 }
 
 }  // namespace
@@ -61,15 +68,31 @@ bool Issued(const IssuerPath& path, const Certificate& certificate) {
 BundlePaths::BundlePaths(const IssuerPaths& paths,
                          absl::Span<const Bytes> bundle)
     : paths_(paths), signatures_left_(paths.limits().filing_signatures_max) {
+  if (bundle.size() > kBundleCertificatesMax) {
+    bundle = bundle.first(kBundleCertificatesMax);
+    exhausted_ = true;
+  }
+  absl::flat_hash_set<absl::string_view> seen;
   for (const Bytes der : bundle) {
+    const auto* const text = reinterpret_cast<const char*>(der.data());
+    if (!seen.insert(absl::string_view(text, der.size())).second) continue;
     BundleCertificate& certificate = bundle_.emplace_back();
-    // A hint that cannot be read helps nobody; the leaf is judged without it.
-    if (!ParseCertificate(der, &certificate.view).ok()) bundle_.pop_back();
+    // A hint that cannot be read, or is no CA's, helps nobody; the leaf is
+    // judged without it.
+    if (!ParseCertificate(der, &certificate.view).ok() ||
+        !certificate.view.is_ca) {
+      bundle_.pop_back();
+      continue;
+    }
+    certificate.canonical_subject = CanonicalName(certificate.view.subject);
+    certificate.canonical_issuer = CanonicalName(certificate.view.issuer);
+    by_subject_[certificate.canonical_subject].push_back(&certificate);
   }
 }
 
 PathCandidates BundlePaths::Find(const Certificate& leaf) {
-  PathCandidates candidates = FindAtDepth(leaf, 0);
+  if (bundle_.empty()) return {};
+  PathCandidates candidates = FindAtDepth(leaf, CanonicalName(leaf.issuer), 0);
   // The profile's own paths have been tried before.
   candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
                                   [](const IssuerPath* path) {
@@ -82,35 +105,54 @@ PathCandidates BundlePaths::Find(const Certificate& leaf) {
 
 // The paths to every CA that may have issued `child`: the profile's, and those
 // that go down to a bundle certificate from one of them.
-PathCandidates BundlePaths::FindAtDepth(const Certificate& child, int depth) {
-  PathCandidates found = FindIssuers(paths_, child);
-  if (depth >= kPathDepthMax) return found;
-  for (BundleCertificate& ca : bundle_) {
-    if (ca.on_path || !SameName(ca.view.subject, child.issuer)) continue;
-    ca.on_path = true;
-    const PathCandidates above = FindAtDepth(ca.view, depth + 1);
-    ca.on_path = false;
-    for (const IssuerPath* parent : above) {
-      if (parent->state.chain().size() > kPathDepthMax) continue;
-      if (signatures_left_ == 0) {
+PathCandidates BundlePaths::FindAtDepth(const Certificate& child,
+                                        const std::string& canonical_issuer,
+                                        int depth) {
+  const auto kept = paths_.FindCanonical(canonical_issuer);
+  PathCandidates found(kept.begin(), kept.end());
+  const auto cas = by_subject_.find(canonical_issuer);
+  if (depth >= kPathDepthMax || cas == by_subject_.end()) return found;
+  // The likelier first, so that the budget is spent on them.
+  for (const bool named : {true, false}) {
+    for (BundleCertificate* ca : cas->second) {
+      if (ca->on_path || IsNamedIssuer(ca->view, child) != named) continue;
+      if (steps_left_ == 0 || signatures_left_ == 0) {
         exhausted_ = true;
         return found;
       }
-      --signatures_left_;
-      PathState state = parent->state;
-      state.Extend(ca.view);
-      if (state.broken().outcome == Outcome::kCertificateChainGeneralFailure) {
-        continue;
-      }
-      IssuerPath& path = built_.emplace_back(std::move(state));
-      path.parent = parent;
-      path.anchor = parent->anchor;
-      path.issuer_text = NameToText(ca.view.subject);
-      path.canonical_issuer = CanonicalName(ca.view.subject);
-      found.push_back(&path);
+      --steps_left_;
+      ca->on_path = true;
+      const PathCandidates above =
+          FindAtDepth(ca->view, ca->canonical_issuer, depth + 1);
+      ca->on_path = false;
+      Descend(above, *ca, &found);
     }
   }
   return found;
+}
+
+// Goes down to `ca` from every path `above` that issued it.
+void BundlePaths::Descend(const PathCandidates& above,
+                          const BundleCertificate& ca, PathCandidates* found) {
+  for (const IssuerPath* parent : above) {
+    if (parent->state.chain().size() > kPathDepthMax) continue;
+    if (signatures_left_ == 0) {
+      exhausted_ = true;
+      return;
+    }
+    --signatures_left_;
+    PathState state = parent->state;
+    state.Extend(ca.view);
+    if (state.broken().outcome == Outcome::kCertificateChainGeneralFailure) {
+      continue;
+    }
+    IssuerPath& path = built_.emplace_back(std::move(state));
+    path.parent = parent;
+    path.anchor = parent->anchor;
+    path.issuer_text = NameToText(ca.view.subject);
+    path.canonical_issuer = ca.canonical_subject;
+    found->push_back(&path);
+  }
 }
 
 }  // namespace inkan

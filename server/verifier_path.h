@@ -7,9 +7,10 @@
 #define INKAN_SERVER_VERIFIER_PATH_H_
 
 #include <deque>
-#include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "cache/issuer_paths.h"
 #include "crypto/certificate.h"
 
@@ -29,6 +30,14 @@ bool KeyIdentifierFits(const IssuerPath& path, const Certificate& leaf);
 // signature's worth of work, out of any batch.
 bool Issued(const IssuerPath& path, const Certificate& certificate);
 
+// What a filing's own certificates may cost besides signatures, which
+// IssuerPathLimits bounds. Certificates: as many as limits.intermediates_max
+// can be set to. Steps from a certificate to one that may have issued it: about
+// a millisecond of them; 16 certificates that all could issue each other are
+// worth less.
+inline constexpr size_t kBundleCertificatesMax = 1024;
+inline constexpr size_t kBundleStepsMax = 4096;
+
 // Builds paths through certificates of one filing, under a work budget.
 class BundlePaths {
  public:
@@ -43,15 +52,22 @@ class BundlePaths {
  private:
   struct BundleCertificate {
     Certificate view;
+    std::string canonical_subject;
+    std::string canonical_issuer;
     bool on_path = false;
   };
 
-  PathCandidates FindAtDepth(const Certificate& child, int depth);
+  PathCandidates FindAtDepth(const Certificate& child,
+                             const std::string& canonical_issuer, int depth);
+  void Descend(const PathCandidates& above, const BundleCertificate& ca,
+               PathCandidates* found);
 
   const IssuerPaths& paths_;
   std::deque<BundleCertificate> bundle_;
+  absl::flat_hash_map<std::string, std::vector<BundleCertificate*>> by_subject_;
   std::deque<IssuerPath> built_;
   size_t signatures_left_;
+  size_t steps_left_ = kBundleStepsMax;
   bool exhausted_ = false;
 };
 
