@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -62,10 +63,13 @@ std::vector<lab::v1::CorpusEntry> ReadCorpus(const std::string& lab_dir) {
                                                static_cast<int>(bytes.size()));
   std::vector<lab::v1::CorpusEntry> corpus;
   bool clean_end = false;
-  lab::v1::CorpusEntry entry;
-  while (google::protobuf::util::ParseDelimitedFromZeroCopyStream(
-      &entry, &input, &clean_end)) {
-    corpus.push_back(entry);
+  while (true) {
+    lab::v1::CorpusEntry entry;  // parsing merges, so each into a fresh one
+    if (!google::protobuf::util::ParseDelimitedFromZeroCopyStream(
+            &entry, &input, &clean_end)) {
+      break;
+    }
+    corpus.push_back(std::move(entry));
   }
   EXPECT_TRUE(clean_end);
   return corpus;

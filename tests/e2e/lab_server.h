@@ -3,6 +3,7 @@
 #define INKAN_TESTS_E2E_LAB_SERVER_H_
 
 #include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
 
 #include <memory>
 #include <string>

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace {
 
-void Run(const std::string& input) {
+void TryInput(const std::string& input) {
   // A copy of exactly the size, so that AddressSanitizer sees one octet too
   // far.
   const std::string copy(input.data(), input.size());
@@ -28,13 +28,13 @@ TEST(Fuzz, SeedsAndTheirNeighboursDoNoHarm) {
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string seed((std::istreambuf_iterator<char>(file)), {});
     ++seeds;
-    Run(seed);
+    TryInput(seed);
     const size_t step = seed.size() / kMutationsMax + 1;
     for (size_t i = 0; i < seed.size(); i += step) {
-      Run(seed.substr(0, i));
+      TryInput(seed.substr(0, i));
       std::string changed = seed;
       changed[i] = static_cast<char>(changed[i] ^ (1 << (i % 8)));
-      Run(changed);
+      TryInput(changed);
     }
   }
   EXPECT_GT(seeds, 0U) << "no seeds in " INKAN_SEEDS;
