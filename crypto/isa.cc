@@ -11,6 +11,7 @@ namespace inkan {
 namespace {
 
 struct Machine {
+  bool mulx_adx = false;
   bool avx512ifma = false;
   bool sha_ni = false;
   const char* why_not = "this is not an x86-64 build";
@@ -20,6 +21,7 @@ struct Machine {
 constexpr unsigned kBmi2 = 1U << 8;
 constexpr unsigned kAvx512F = 1U << 16;
 constexpr unsigned kAvx512Dq = 1U << 17;
+constexpr unsigned kAdx = 1U << 19;
 constexpr unsigned kAvx512Ifma = 1U << 21;
 constexpr unsigned kShaNi = 1U << 29;
 constexpr unsigned kAvx512Bw = 1U << 30;
@@ -43,24 +45,24 @@ Machine DetectMachine() {
   unsigned ebx;
   unsigned ecx;
   unsigned edx;
-  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx & kOsXsave) == 0) {
-    machine.why_not = "the operating system saves no vector registers";
-    return machine;
-  }
-  const bool vector_state = (ReadXcr0() & kVectorState) == kVectorState;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) {
     machine.why_not = "the CPU has no AVX-512";
     return machine;
   }
+  const unsigned features_b = ebx;
+  const unsigned features_c = ecx;
+  machine.mulx_adx = (ebx & kBmi2) != 0 && (ebx & kAdx) != 0;
+  const bool xgetbv =
+      __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & kOsXsave) != 0;
   constexpr unsigned kNeeded =
       kBmi2 | kAvx512F | kAvx512Dq | kAvx512Ifma | kAvx512Bw | kAvx512Vl;
-  if ((ebx & kNeeded) != kNeeded || (ecx & kAvx512Vbmi) == 0) {
+  if ((features_b & kNeeded) != kNeeded || (features_c & kAvx512Vbmi) == 0) {
     machine.why_not = "the CPU has no AVX-512 IFMA";
-  } else if (!vector_state) {
+  } else if (!xgetbv || (ReadXcr0() & kVectorState) != kVectorState) {
     machine.why_not = "the operating system does not save AVX-512 registers";
   } else {
     machine.avx512ifma = true;
-    machine.sha_ni = (ebx & kShaNi) != 0;
+    machine.sha_ni = (features_b & kShaNi) != 0;
     machine.why_not = "";
   }
   return machine;
@@ -73,6 +75,7 @@ IsaChoice Choose() {
   const Machine machine = DetectMachine();
   const char* wanted = std::getenv("INKAN_ISA");
   IsaChoice choice;
+  choice.mulx_adx = machine.mulx_adx;
   if (wanted == nullptr || *wanted == '\0') {
     choice.isa = machine.avx512ifma ? Isa::kAvx512Ifma : Isa::kPortable;
     choice.sha_ni = machine.sha_ni;

@@ -19,6 +19,9 @@ struct IsaChoice {
   Isa isa = Isa::kPortable;
   // Whether INKAN_ISA named it.
   bool forced = false;
+  // Whether the CPU has MULX (BMI2), ADCX and ADOX. These need no state of the
+  // operating system's and are used whatever the choice.
+  bool mulx_adx = false;
   // Whether SHA-NI may be used too; never with kPortable.
   bool sha_ni = false;
   const char* reason = "";

@@ -30,7 +30,9 @@ Chosen ChooseKernel() {
   std::string reason = isa.reason;
 #if defined(INKAN_HAVE_AVX512IFMA)
   if (isa.isa == Isa::kAvx512Ifma) {
-    if (RsaKernelKnowsAnswers(kRsaAvx512IfmaKernel)) {
+    // Jobs alone need the portable kernel, so it has to be right too.
+    if (RsaKernelKnowsAnswers(kRsaAvx512IfmaKernel) &&
+        RsaKernelKnowsAnswers(kRsaPortableKernel)) {
       return {&kRsaAvx512IfmaKernel, {kRsaAvx512IfmaKernel.name, reason}, {}};
     }
     if (isa.forced) {
@@ -150,8 +152,16 @@ class Scheduler {
     from.count = 0;
   }
 
+  // A job alone goes to the portable kernel, which finishes one operation
+  // sooner than a kernel of eight lanes finishes its eight. What that one
+  // prepared is of no use here, and little is lost: it has next to no set-up.
   void Run(Group& group) {
-    kernel_.run(group.size_class, group.exponent, group.lanes, group.count);
+    if (group.count == 1 && &kernel_ != &kRsaPortableKernel) {
+      group.lanes[0].prepared = nullptr;
+      kRsaPortableKernel.run(group.size_class, group.exponent, group.lanes, 1);
+    } else {
+      kernel_.run(group.size_class, group.exponent, group.lanes, group.count);
+    }
     group.count = 0;
   }
 

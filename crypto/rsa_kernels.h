@@ -57,6 +57,8 @@ struct RsaKernel {
 constexpr size_t kRsaPreparedAlign = 64;
 
 extern const RsaKernel kRsaPortableKernel;
+// Defined in builds for x86-64, which also define INKAN_HAVE_AVX512IFMA.
+extern const RsaKernel kRsaAvx512IfmaKernel;
 
 }  // namespace inkan
 
