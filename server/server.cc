@@ -66,6 +66,10 @@ std::shared_ptr<grpc::ServerCredentials> CredentialsOf(
   return grpc::SslServerCredentials(options);
 }
 
+// How long a server that has drained goes on refusing calls before it closes its
+// connections: some round trips, even around the world.
+constexpr absl::Duration kRefusingTime = absl::Milliseconds(500);
+
 }  // namespace
 
 // In the order they are made; destroyed in the opposite one.
@@ -191,18 +195,23 @@ void Server::Shutdown() {
   Parts& parts = *parts_;
   if (parts.shut_down) return;
   parts.shut_down = true;
-  const auto deadline =
-      absl::ToChronoTime(absl::Now() + parts.options.drain_timeout);
+  const absl::Time deadline = absl::Now() + parts.options.drain_timeout;
   parts.health.SetServing(false);
   parts.health.EndWatches();
   parts.verification->BeginDrain();
+  // Every accepted filing gets its verdict; from here on calls are refused as
+  // UNAVAILABLE, which clients retry elsewhere.
+  parts.batcher->Drain();
+  // gRPC cancels the calls that come in while it closes its connections, and
+  // CANCELLED does not say "try elsewhere". So it closes them only after clients
+  // have had the time to hear that they are refused.
+  absl::SleepFor(std::min(kRefusingTime, parts.options.drain_timeout / 2));
   // Each returns when its last call is answered; at the deadline it cancels the
   // rest.
-  if (parts.intake_server != nullptr) parts.intake_server->Shutdown(deadline);
-  if (parts.operations_server != nullptr) {
-    parts.operations_server->Shutdown(deadline);
+  for (grpc::Server* server :
+       {parts.intake_server.get(), parts.operations_server.get()}) {
+    if (server != nullptr) server->Shutdown(absl::ToChronoTime(deadline));
   }
-  parts.batcher->Drain();
 }
 
 int Server::port() const { return parts_->port; }
