@@ -36,9 +36,9 @@ struct ClientTls {
 };
 
 struct ClientOptions {
-  std::string target;                          // "host:port" or any gRPC name
-  std::optional<ClientTls> tls;                // nothing: plaintext
-  absl::Duration timeout = absl::Seconds(10);  // of each unary call
+  std::string target;                           // "host:port" or any gRPC name
+  std::optional<ClientTls> tls = std::nullopt;  // nothing: plaintext
+  absl::Duration timeout = absl::Seconds(10);   // of each unary call
 };
 
 // One StreamVerify call.
