@@ -51,6 +51,7 @@ Machine DetectMachine() {
   }
   const unsigned features_b = ebx;
   const unsigned features_c = ecx;
+  machine.sha_ni = (features_b & kShaNi) != 0;
   machine.mulx_adx = (ebx & kBmi2) != 0 && (ebx & kAdx) != 0;
   const bool xgetbv =
       __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & kOsXsave) != 0;
@@ -62,7 +63,6 @@ Machine DetectMachine() {
     machine.why_not = "the operating system does not save AVX-512 registers";
   } else {
     machine.avx512ifma = true;
-    machine.sha_ni = (features_b & kShaNi) != 0;
     machine.why_not = "";
   }
   return machine;

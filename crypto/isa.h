@@ -22,7 +22,8 @@ struct IsaChoice {
   // Whether the CPU has MULX (BMI2), ADCX and ADOX. These need no state of the
   // operating system's and are used whatever the choice.
   bool mulx_adx = false;
-  // Whether SHA-NI may be used too; never with kPortable.
+  // Whether SHA-NI may be used. It needs no state beyond SSE's, but
+  // INKAN_ISA=portable turns it off like everything else of its kind.
   bool sha_ni = false;
   const char* reason = "";
   // INKAN_ISA names a set that is unknown or that this machine cannot run.

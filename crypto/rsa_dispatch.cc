@@ -28,7 +28,7 @@ Chosen ChooseKernel() {
   const IsaChoice& isa = ChosenIsa();
   if (!isa.fault.ok()) return {nullptr, {}, isa.fault};
   std::string reason = isa.reason;
-#if defined(INKAN_HAVE_AVX512IFMA)
+#if defined(INKAN_HAVE_X86_KERNELS)
   if (isa.isa == Isa::kAvx512Ifma) {
     // Jobs alone need the portable kernel, so it has to be right too.
     if (RsaKernelKnowsAnswers(kRsaAvx512IfmaKernel) &&

@@ -57,7 +57,7 @@ struct RsaKernel {
 constexpr size_t kRsaPreparedAlign = 64;
 
 extern const RsaKernel kRsaPortableKernel;
-// Defined in builds for x86-64, which also define INKAN_HAVE_AVX512IFMA.
+// Defined in builds for x86-64, which also define INKAN_HAVE_X86_KERNELS.
 extern const RsaKernel kRsaAvx512IfmaKernel;
 
 }  // namespace inkan
