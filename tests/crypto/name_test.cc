@@ -1,0 +1,176 @@
+// Names: RFC 5280 section 7.1 comparison, RFC 4514 text.
+#include "crypto/name.h"
+
+#include <string>
+#include <vector>
+
+#include "bench/lab/der_writer.h"
+#include "bench/lab/name.h"
+#include "gtest/gtest.h"
+
+namespace inkan {
+namespace {
+
+using lab::Name;
+using std::string_literals::operator""s;
+
+std::string Cn(std::string value, uint8_t tag = der::kUtf8String) {
+  return Name({{"CN", std::move(value), tag}}).Encode();
+}
+
+struct NamePair {
+  const char* what;
+  std::string a;
+  std::string b;
+  bool same;
+};
+
+std::vector<NamePair> Pairs() {
+  constexpr uint8_t kUtf8 = der::kUtf8String;
+  return {
+      {"equal", Cn("JPKI"), Cn("JPKI"), true},
+      {"case", Cn("JpKi"), Cn("jPkI"), true},
+      {"string type", Cn("JPKI"), Cn("JPKI", der::kPrintableString), true},
+      {"IA5String", Cn("JPKI"), Cn("JPKI", der::kIa5String), true},
+      {"outer spaces", Cn("  JPKI "), Cn("JPKI"), true},
+      {"inner spaces", Cn("a  b\t c"), Cn("a b c"), true},
+      {"a space or none", Cn("a b"), Cn("ab"), false},
+      {"only spaces", Cn("   "), Cn(""), true},
+      {"BMPString", Cn("a\xc3\xa9"), Cn("\0a\0\xe9"s, der::kBmpString), true},
+      {"UniversalString", Cn("a"), Cn("\0\0\0a"s, der::kUniversalString), true},
+      {"TeletexString", Cn("\xc3\xa9"), Cn("\xe9", der::kTeletexString), true},
+      {"half a BMP character", Cn("a"), Cn("\0a\0"s, der::kBmpString), false},
+      {"Japanese", Cn("\xe6\x97\xa5"), Cn("\xe6\x97\xa6"), false},
+      {"a prefix", Cn("JPKI"), Cn("JPKI2"), false},
+      {"an embedded NUL", Cn("a"), Cn("a\0b"s), false},
+      {"attribute type", Name({{"O", "x", kUtf8}}).Encode(),
+       Name({{"OU", "x", kUtf8}}).Encode(), false},
+      {"not a string", Cn("a"), Cn("a", der::kOctetString), false},
+      {"an unknown tag", Cn("a"), Cn("a", 0x40), false},
+      {"one RDN more", Cn("a"), Name({{"CN", "a"}, {"CN", "a"}}).Encode(),
+       false},
+      {"order of RDNs", Name({{"O", "a"}, {"CN", "b"}}).Encode(),
+       Name({{"CN", "b"}, {"O", "a"}}).Encode(), false},
+      {"one RDN or two",
+       Name().AddMultiValued({{"O", "a"}, {"CN", "b"}}).Encode(),
+       Name({{"O", "a"}, {"CN", "b"}}).Encode(), false},
+      {"order within an RDN",
+       Name().AddMultiValued({{"O", "a"}, {"CN", "b"}}).Encode(),
+       Name().AddMultiValued({{"CN", "B"}, {"O", "A"}}).Encode(), true},
+      {"values swapped within an RDN",
+       Name().AddMultiValued({{"O", "a"}, {"CN", "b"}}).Encode(),
+       Name().AddMultiValued({{"CN", "a"}, {"O", "b"}}).Encode(), false},
+      {"empty and empty", Name().Encode(), Name().Encode(), true},
+      {"empty and not", Name().Encode(), Cn(""), false},
+  };
+}
+
+TEST(Name, IsComparedByTheRulesOfRfc5280) {
+  for (const NamePair& pair : Pairs()) {
+    SCOPED_TRACE(pair.what);
+    ASSERT_TRUE(IsWellFormedName(AsBytes(pair.a)));
+    ASSERT_TRUE(IsWellFormedName(AsBytes(pair.b)));
+    EXPECT_EQ(SameName(AsBytes(pair.a), AsBytes(pair.b)), pair.same);
+    EXPECT_EQ(SameName(AsBytes(pair.b), AsBytes(pair.a)), pair.same);
+  }
+}
+
+TEST(Name, CanonicalFormsAreEqualExactlyWhereNamesAreTheSame) {
+  std::vector<std::string> names;
+  for (const NamePair& pair : Pairs()) {
+    names.push_back(pair.a);
+    names.push_back(pair.b);
+  }
+  for (const std::string& a : names) {
+    for (const std::string& b : names) {
+      EXPECT_EQ(SameName(AsBytes(a), AsBytes(b)),
+                CanonicalName(AsBytes(a)) == CanonicalName(AsBytes(b)))
+          << NameToText(AsBytes(a)) << " | " << NameToText(AsBytes(b));
+    }
+  }
+}
+
+TEST(Name, ACanonicalFormIsAPrefixOfThoseInItsSubtree) {
+  const auto under = [](const Name& name, const Name& base) {
+    const std::string canonical = CanonicalName(AsBytes(name.Encode()));
+    return canonical.starts_with(CanonicalName(AsBytes(base.Encode())));
+  };
+  const Name base = {{"C", "JP"}, {"O", "Inkan"}};
+  EXPECT_TRUE(under({{"C", "jp"}, {"O", " INKAN"}}, base));
+  EXPECT_TRUE(under({{"C", "JP"}, {"O", "inkan"}, {"CN", "a"}}, base));
+  EXPECT_TRUE(under({{"C", "JP"}}, Name()));
+  EXPECT_FALSE(under({{"C", "JP"}}, base));
+  EXPECT_FALSE(under({{"C", "JP"}, {"O", "Inkan2"}}, base));
+  EXPECT_FALSE(under({{"O", "Inkan"}, {"C", "JP"}}, base));
+  EXPECT_FALSE(under(
+      Name({{"C", "JP"}}).AddMultiValued({{"O", "Inkan"}, {"CN", "a"}}), base));
+}
+
+TEST(Name, MalformedOnesAreToldApart) {
+  const std::string good = Name({{"C", "JP"}, {"CN", "a"}}).Encode();
+  EXPECT_TRUE(IsWellFormedName(AsBytes(good)));
+  EXPECT_FALSE(IsEmptyName(AsBytes(good)));
+  EXPECT_TRUE(IsWellFormedName(AsBytes("\x30\x00"s)));
+  EXPECT_TRUE(IsEmptyName(AsBytes("\x30\x00"s)));
+  for (size_t size = 0; size < good.size(); ++size) {
+    EXPECT_FALSE(IsWellFormedName(AsBytes(good).first(size))) << size;
+  }
+  EXPECT_FALSE(IsWellFormedName(AsBytes(good + "\0"s)));
+  EXPECT_FALSE(IsWellFormedName(AsBytes("\x30\x02\x31\x00"s)));  // empty RDN
+  EXPECT_FALSE(IsWellFormedName(AsBytes("\x30\x04\x31\x02\x30\x00"s)));
+}
+
+TEST(Name, AnRdnHasAtMostSixteenAttributes) {
+  std::vector<lab::Attribute> attributes;
+  for (int i = 0; i < 16; ++i) {
+    attributes.push_back({"CN", std::to_string(i)});
+  }
+  EXPECT_TRUE(
+      IsWellFormedName(AsBytes(Name().AddMultiValued(attributes).Encode())));
+  attributes.push_back({"CN", "16"});
+  EXPECT_FALSE(
+      IsWellFormedName(AsBytes(Name().AddMultiValued(attributes).Encode())));
+}
+
+TEST(Name, ARelativeNameIsPutAtTheEnd) {
+  const std::string base = Name({{"C", "JP"}}).Encode();
+  const std::string rdn = lab::EncodeRdn({{"CN", "Kyoto"}});
+  DerReader reader(AsBytes(rdn));
+  Bytes contents;
+  ASSERT_TRUE(reader.Read(der::kSet, &contents));
+  EXPECT_EQ(NameWithRdn(AsBytes(base), contents),
+            Name({{"C", "JP"}, {"CN", "Kyoto"}}).Encode());
+  EXPECT_EQ(NameWithRdn(AsBytes(base), AsBytes("\x30\x00"s)), "");
+  EXPECT_EQ(NameWithRdn(AsBytes(base), Bytes()), "");
+}
+
+TEST(Name, IsWrittenByRfc4514) {
+  const struct {
+    Name name;
+    const char* text;
+  } kCases[] = {
+      {Name(), ""},
+      {{{"C", "JP"}, {"O", "JPKI"}, {"CN", "x"}}, "CN=x,O=JPKI,C=JP"},
+      {{{"CN", "a,b+c\"d\\e<f>g;h"}}, "CN=a\\,b\\+c\\\"d\\\\e\\<f\\>g\\;h"},
+      {{{"CN", " a "}}, "CN=\\ a\\ "},
+      {{{"CN", "#a#"}}, "CN=\\#a#"},
+      {{{"CN", "a\n\x7f"}}, "CN=a\\0A\\7F"},
+      {{{"CN", "\0"s}}, "CN=\\00"},
+      {{{"CN", "\xe6\x97\xa5\xe6\x9c\xac"}}, "CN=\xe6\x97\xa5\xe6\x9c\xac"},
+      {{{"CN", "\xff\xc3"}}, "CN=\\FF\\C3"},
+      {{{"CN", "\xed\xa0\x80"}}, "CN=\\ED\\A0\\80"},  // a surrogate
+      {{{"CN", "\xc0\xaf"}}, "CN=\\C0\\AF"},          // over-long
+      {Name().AddMultiValued({{"CN", "a"}, {"O", "b"}}), "CN=a+O=b"},
+      {{{"1.2.3.4", "hi", der::kUtf8String}}, "1.2.3.4=#0C026869"},
+      {{{"CN", "ab", der::kOctetString}}, "2.5.4.3=#04026162"},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_EQ(NameToText(AsBytes(c.name.Encode())), c.text);
+  }
+  const std::string longer =
+      NameToText(AsBytes(Name({{"1.2.3.4", std::string(200, 'a')}}).Encode()));
+  EXPECT_TRUE(longer.starts_with("1.2.3.4=#0C81C861")) << longer;
+}
+
+}  // namespace
+}  // namespace inkan
