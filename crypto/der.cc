@@ -3,8 +3,6 @@
 namespace inkan {
 namespace {
 
-constexpr uint8_t kTagNumberMask = 0x1f;
-
 bool IsDigit(uint8_t c) { return c >= '0' && c <= '9'; }
 
 int TwoDigits(const uint8_t* p) { return (p[0] - '0') * 10 + (p[1] - '0'); }
@@ -74,62 +72,6 @@ bool IsShortestInteger(Bytes contents) {
 }
 
 }  // namespace
-
-bool DerReader::PeekHeader(size_t* header_size, size_t* length) const {
-  const size_t available = rest_.size();
-  if (available < 2) return false;
-  if ((rest_[0] & kTagNumberMask) == kTagNumberMask) return false;
-  const uint8_t first = rest_[1];
-  if (first < 0x80) {
-    *header_size = 2;
-    *length = first;
-    return *length <= available - 2;
-  }
-  // 0x80 is the indefinite form; four octets of length reach past any input
-  // this process can hold as one message or one CRL.
-  const size_t octets = first & 0x7fU;
-  if (octets == 0 || octets > 4 || available - 2 < octets) return false;
-  size_t value = 0;
-  for (size_t i = 0; i < octets; ++i) value = (value << 8) | rest_[2 + i];
-  const bool shortest = value >= 0x80 && (value >> (8 * (octets - 1))) != 0;
-  if (!shortest) return false;
-  *header_size = 2 + octets;
-  *length = value;
-  return value <= available - *header_size;
-}
-
-bool DerReader::ReadAny(uint8_t* tag, Bytes* contents) {
-  size_t header_size;
-  size_t length;
-  if (!PeekHeader(&header_size, &length)) return false;
-  *tag = rest_[0];
-  *contents = rest_.subspan(header_size, length);
-  rest_.remove_prefix(header_size + length);
-  return true;
-}
-
-bool DerReader::Read(uint8_t tag, Bytes* contents) {
-  uint8_t found;
-  return NextIs(tag) && ReadAny(&found, contents);
-}
-
-bool DerReader::ReadAnyElement(Bytes* element) {
-  size_t header_size;
-  size_t length;
-  if (!PeekHeader(&header_size, &length)) return false;
-  *element = rest_.first(header_size + length);
-  rest_.remove_prefix(header_size + length);
-  return true;
-}
-
-bool DerReader::ReadElement(uint8_t tag, Bytes* element) {
-  return NextIs(tag) && ReadAnyElement(element);
-}
-
-bool DerReader::Skip(uint8_t tag) {
-  Bytes ignored;
-  return Read(tag, &ignored);
-}
 
 bool DerReader::ReadBoolean(bool* value) {
   DerReader next = *this;
@@ -204,23 +146,6 @@ bool DerReader::ReadNamedBits(uint8_t tag, uint16_t* bits) {
     }
   }
   *bits = value;
-  *this = next;
-  return true;
-}
-
-bool DerReader::ReadOid(Bytes* oid) {
-  DerReader next = *this;
-  Bytes contents;
-  if (!next.Read(der::kOid, &contents) || contents.empty() ||
-      (contents.back() & 0x80) != 0) {
-    return false;
-  }
-  bool arc_starts = true;
-  for (const uint8_t octet : contents) {
-    if (arc_starts && octet == 0x80) return false;
-    arc_starts = (octet & 0x80) == 0;
-  }
-  *oid = contents;
   *this = next;
   return true;
 }

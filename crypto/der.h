@@ -111,6 +111,88 @@ class DerReader {
   Bytes rest_;
 };
 
+// The readers below are in line because parsing is made of nothing else: a leaf
+// takes about a hundred of them.
+
+inline bool DerReader::PeekHeader(size_t* header_size, size_t* length) const {
+  constexpr uint8_t kTagNumberMask = 0x1f;
+  const size_t available = rest_.size();
+  if (available < 2) return false;
+  const uint8_t* p = rest_.data();
+  if ((p[0] & kTagNumberMask) == kTagNumberMask) return false;
+  const uint8_t first = p[1];
+  if (first < 0x80) {
+    *header_size = 2;
+    *length = first;
+    return *length <= available - 2;
+  }
+  // 0x80 is the indefinite form; four octets of length reach past any input
+  // this process can hold as one message or one CRL.
+  const size_t octets = first & 0x7fU;
+  if (octets == 0 || octets > 4 || available - 2 < octets) return false;
+  size_t value = 0;
+  for (size_t i = 0; i < octets; ++i) value = (value << 8) | p[2 + i];
+  const bool shortest = value >= 0x80 && (value >> (8 * (octets - 1))) != 0;
+  if (!shortest) return false;
+  *header_size = 2 + octets;
+  *length = value;
+  return value <= available - *header_size;
+}
+
+inline bool DerReader::ReadAny(uint8_t* tag, Bytes* contents) {
+  size_t header_size;
+  size_t length;
+  if (!PeekHeader(&header_size, &length)) return false;
+  const uint8_t* p = rest_.data();
+  *tag = p[0];
+  *contents = Bytes(p + header_size, length);
+  rest_ = Bytes(p + header_size + length, rest_.size() - header_size - length);
+  return true;
+}
+
+inline bool DerReader::Read(uint8_t tag, Bytes* contents) {
+  uint8_t found;
+  return NextIs(tag) && ReadAny(&found, contents);
+}
+
+inline bool DerReader::ReadAnyElement(Bytes* element) {
+  size_t header_size;
+  size_t length;
+  if (!PeekHeader(&header_size, &length)) return false;
+  *element = Bytes(rest_.data(), header_size + length);
+  rest_ = Bytes(rest_.data() + header_size + length,
+                rest_.size() - header_size - length);
+  return true;
+}
+
+inline bool DerReader::ReadElement(uint8_t tag, Bytes* element) {
+  return NextIs(tag) && ReadAnyElement(element);
+}
+
+inline bool DerReader::Skip(uint8_t tag) {
+  Bytes ignored;
+  return Read(tag, &ignored);
+}
+
+inline bool DerReader::ReadOid(Bytes* oid) {
+  DerReader next = *this;
+  Bytes contents;
+  if (!next.Read(der::kOid, &contents) || contents.empty() ||
+      (contents.data()[contents.size() - 1] & 0x80) != 0) {
+    return false;
+  }
+  // An arc whose first octet is 0x80 has a leading zero. An octet starts an arc
+  // if the one before it ends one.
+  uint8_t before = 0;
+  for (const uint8_t octet : contents) {
+    if (octet == 0x80 && before < 0x80) return false;
+    before = octet;
+  }
+  *oid = contents;
+  *this = next;
+  return true;
+}
+
 }  // namespace inkan
 
 #endif  // INKAN_CRYPTO_DER_H_
