@@ -40,7 +40,7 @@ absl::Status WriteBigCrl(const BigCrlOptions& options) {
   const Name name = {{"C", "JP"}, {"O", "Inkan Lab"}, {"CN", "Big CRL CA"}};
   const PrivateKey key =
       PrivateKey::RsaFromSeed(absl::StrCat(options.seed, "/big-crl"));
-  const absl::Status issuer =
+  absl::Status issuer =
       WriteFile(options.out + ".issuer.cer", SelfSignedCa(name, key));
   if (!issuer.ok()) return issuer;
   // Revocations of five years, evenly spread.
@@ -70,7 +70,7 @@ absl::Status WriteBigCrl(const BigCrlOptions& options) {
         entry->reason = kReasons[Mix(i) % std::size(kReasons)];
       });
   Progress progress("CRL entries", options.entries, options.quiet);
-  const absl::Status status = builder.WriteFile(
+  absl::Status status = builder.WriteFile(
       options.out, key, [&](uint64_t done) { progress.Set(done); });
   if (status.ok()) progress.Done();
   return status;

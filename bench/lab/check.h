@@ -5,16 +5,16 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <source_location>
 
 namespace inkan::lab {
 
-inline void Require(
-    bool holds, const char* what,
-    const std::source_location& where = std::source_location::current()) {
+// The caller's file and line come from the defaults: clang 14 has the builtins
+// but not std::source_location.
+inline void Require(bool holds, const char* what,
+                    const char* file = __builtin_FILE(),
+                    int line = __builtin_LINE()) {
   if (holds) return;
-  std::fprintf(stderr, "%s:%u: %s\n", where.file_name(),
-               static_cast<unsigned>(where.line()), what);
+  std::fprintf(stderr, "%s:%d: %s\n", file, line, what);
   std::abort();
 }
 

@@ -114,10 +114,10 @@ Extension PolicyMappings(
     const std::vector<std::pair<std::string, std::string>>& mappings) {
   return Make("2.5.29.33", true, Der([&](DerWriter& w) {
                 w.Nest(der::kSequence, [&] {
-                  for (const auto& [issuer, subject] : mappings) {
+                  for (const auto& mapping : mappings) {
                     w.Nest(der::kSequence, [&] {
-                      w.Oid(issuer);
-                      w.Oid(subject);
+                      w.Oid(mapping.first);
+                      w.Oid(mapping.second);
                     });
                   }
                 });
@@ -202,10 +202,10 @@ Extension AuthorityInfoAccess(
     const std::vector<std::pair<std::string, std::string>>& descriptions) {
   return Make("1.3.6.1.5.5.7.1.1", false, Der([&](DerWriter& w) {
                 w.Nest(der::kSequence, [&] {
-                  for (const auto& [method, location] : descriptions) {
+                  for (const auto& description : descriptions) {
                     w.Nest(der::kSequence, [&] {
-                      w.Oid(method);
-                      w.Raw(location);
+                      w.Oid(description.first);
+                      w.Raw(description.second);
                     });
                   }
                 });

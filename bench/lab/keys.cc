@@ -28,7 +28,7 @@ const AlgorithmFacts& Facts(SigningAlgorithm algorithm) {
   static constexpr char kSha384Oid[] = "2.16.840.1.101.3.4.2.2";
   static constexpr char kSha512Oid[] = "2.16.840.1.101.3.4.2.3";
   static constexpr char kPss[] = "1.2.840.113549.1.1.10";
-  static const AlgorithmFacts kFacts[] = {
+  static const AlgorithmFacts all_facts[] = {
       {Scheme::kPkcs1, EVP_md5, "1.2.840.113549.1.1.4", "1.2.840.113549.2.5"},
       {Scheme::kPkcs1, EVP_sha1, "1.2.840.113549.1.1.5", "1.3.14.3.2.26"},
       {Scheme::kPkcs1, EVP_sha256, "1.2.840.113549.1.1.11", kSha256Oid},
@@ -41,7 +41,7 @@ const AlgorithmFacts& Facts(SigningAlgorithm algorithm) {
       {Scheme::kEcdsa, EVP_sha384, "1.2.840.10045.4.3.3", kSha384Oid},
       {Scheme::kEcdsa, EVP_sha512, "1.2.840.10045.4.3.4", kSha512Oid},
   };
-  return kFacts[static_cast<size_t>(algorithm)];
+  return all_facts[static_cast<size_t>(algorithm)];
 }
 
 std::string Digest(const EVP_MD* hash, std::string_view message) {

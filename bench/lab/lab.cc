@@ -84,7 +84,7 @@ absl::Status PrepareFolder(const LabOptions& options) {
 absl::Status WriteAnchors(const LabOptions& options,
                           const Authorities& authorities) {
   for (const Authority& ca : authorities.all()) {
-    const absl::Status status =
+    absl::Status status =
         WriteFile(absl::StrCat(options.out, "/anchors/", ca.file_stem, ".cer"),
                   ca.certificate);
     if (!status.ok()) return status;
@@ -140,7 +140,7 @@ absl::Status WriteCorpus(const LabOptions& options,
     if (sampled.size() == AllKinds().size()) continue;
     if (entry.ParseFromString(bytes) &&
         sampled.insert(entry.truth().kind()).second) {
-      const absl::Status status = WriteSample(options, entry);
+      absl::Status status = WriteSample(options, entry);
       if (!status.ok()) return status;
     }
   }

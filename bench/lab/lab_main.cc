@@ -1,6 +1,7 @@
 // inkan-lab: a synthetic JPKI for demos, tests and measurements.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 #include <string>
 #include <thread>
 
@@ -80,9 +81,7 @@ void DescribeCrl(CLI::App* crl, Arguments* arguments) {
   crl->add_flag("--quiet", options.quiet, "No progress on stderr");
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   CLI::App app(
       "inkan-lab makes a synthetic JPKI: CAs, citizens and their lives, CRLs, "
       "and filings\nwith the truth beside each. The same options give the same "
@@ -119,4 +118,15 @@ int main(int argc, char** argv) {
   arguments.crl.now = *now;
   arguments.crl.random_serials = arguments.serials == "random";
   return Report(inkan::lab::WriteBigCrl(arguments.crl));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return kFailure;
+  }
 }

@@ -54,6 +54,7 @@ std::string EncodeAttribute(const Attribute& attribute) {
 
 std::string EncodeRdn(const std::vector<Attribute>& attributes) {
   std::vector<std::string> encoded;
+  encoded.reserve(attributes.size());
   for (const Attribute& attribute : attributes) {
     encoded.push_back(EncodeAttribute(attribute));
   }

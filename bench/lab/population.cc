@@ -21,17 +21,17 @@ struct CounterReading {
 
 // The real roots' own notBefore and serial, then the same growth going on.
 const CounterReading* Readings(CertificateKind kind) {
-  static const CounterReading kSignature[] = {
+  static const CounterReading signature[] = {
       {UtcSeconds(2015, 10, 20), 1},
       {UtcSeconds(2019, 9, 14), 20'104'363},
       {UtcSeconds(2023, 7, 16), 108'816'929},
       {UtcSeconds(2035, 7, 16), 400'000'000}};
-  static const CounterReading kAuthentication[] = {
+  static const CounterReading authentication[] = {
       {UtcSeconds(2015, 10, 20), 1},
       {UtcSeconds(2019, 9, 14), 20'169'545},
       {UtcSeconds(2023, 7, 16), 114'393'094},
       {UtcSeconds(2035, 7, 16), 420'000'000}};
-  return kind == CertificateKind::kSignature ? kSignature : kAuthentication;
+  return kind == CertificateKind::kSignature ? signature : authentication;
 }
 
 // One growing counter for each CA, over all its generations.

@@ -16,7 +16,7 @@ constexpr unsigned kSieveLimit = 8192;
 constexpr unsigned kSearchSpan = 1U << 14U;
 
 const std::vector<unsigned>& SmallPrimes() {
-  static const auto* const kPrimes = [] {
+  static const auto* const found = [] {
     auto* primes = new std::vector<unsigned>();
     std::vector<bool> composite(kSieveLimit, false);
     for (unsigned n = 3; n < kSieveLimit; n += 2) {
@@ -26,7 +26,7 @@ const std::vector<unsigned>& SmallPrimes() {
     }
     return primes;
   }();
-  return *kPrimes;
+  return *found;
 }
 
 // The strong test of Miller and Rabin to one base.

@@ -33,7 +33,8 @@ JobSource::JobSource(const Corpus& corpus, const LoadOptions& options)
     messages_.push_back(
         MakeMessage(corpus, first, std::min(batch, size - first)));
   }
-  if (options.count == 0) return;
+  if (messages_.empty()) jobs_max_ = 0;
+  if (options.count == 0 || size == 0) return;
   // Whole passes, then whole messages, then what is left.
   const auto rest = static_cast<uint32_t>(options.count % size);
   jobs_max_ = options.count / size * messages_.size() + rest / batch;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <exception>
 #include <string>
 
 #include "bench/load/corpus_file.h"
@@ -18,6 +19,7 @@ using inkan::load::LoadOptions;
 using inkan::load::Mode;
 
 constexpr int kUsage = 64;        // sysexits.h EX_USAGE
+constexpr int kFailure = 70;      // EX_SOFTWARE
 constexpr int kNoInput = 66;      // EX_NOINPUT
 constexpr int kUnavailable = 69;  // EX_UNAVAILABLE
 
@@ -117,9 +119,7 @@ void Complete(Arguments* arguments) {
                                                : kInFlightBatch;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Run(int argc, char** argv) {
   CLI::App app(
       "inkan-load sends filings to an Inkan server and holds every verdict "
       "against the truth.",
@@ -152,4 +152,15 @@ int main(int argc, char** argv) {
           : inkan::load::TextReport(arguments.load, *corpus, *report);
   std::fputs(text.c_str(), stdout);
   return inkan::load::ExitCode(*report);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return kFailure;
+  }
 }

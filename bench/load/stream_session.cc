@@ -62,7 +62,10 @@ class StreamSession::Call
     StartCall();
   }
 
-  void MaybeWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(session_->mutex_) {
+  // REQUIRES: the session's mutex. Asserted, not annotated: the analysis cannot
+  // know that a session's own call names that same mutex.
+  void MaybeWrite() {
+    session_->mutex_.AssertHeld();
     if (broken_ || writing_ || half_closed_) return;
     if (!session_->pending_.empty()) {
       session_->in_flight_.push_back(session_->pending_.front());

@@ -54,7 +54,8 @@ void UnarySession::Submit(const Job& job) {
     ++open_calls_;
   }
   stub_.UnaryCall(&call->context, method_, {}, &job.message->bytes,
-                  &call->response, [this, call, job](grpc::Status status) {
+                  &call->response,
+                  [this, call, job](const grpc::Status& status) {
                     on_done_(job, status, &call->response);
                     // Before Finish() can return: the call holds its channel,
                     // and the last reference to a channel must not be dropped
