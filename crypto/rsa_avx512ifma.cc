@@ -1,3 +1,79 @@
+// Eight RSA operations side by side with AVX-512 IFMA.
+//
+// Representation. A number is D digits of 52 bits (D = 40, 60, 80 for moduli of
+// up to 2048, 3072, 4096 bits); digit i of eight numbers, one for each lane, is
+// one register. VPMADD52LUQ and VPMADD52HUQ multiply the low 52 bits of two
+// registers' lanes and add the low or the high 52 bits of the product to a
+// third. They ignore what lies above bit 51 of their factors, so a sum whose
+// carry has been passed on can be used as a digit without being masked.
+//
+// No carry is lost. A product is kept as 2D columns, column c holding the sum
+// of all parts of weight 2^(52 c), carries not yet passed on. A column takes at
+// most D low and D high parts of a product (a square's products of unlike
+// digits are added once and doubled, which is as many) and as many of its
+// reduction: 4D parts below 2^52, for D = 80 less than 2^60.4, and a carry
+// below 2^12. In the folding below, a column lives through (D + 4) / 2 steps of
+// four parts: no more.
+//
+// Reduction. With R = 2^(52 D), Montgomery's reduction adds to T a multiple q n
+// that clears its D low digits, and drops them. q is found ten digits at a
+// time, and for all but the last ten there is nothing to find: let
+//   mk = 2^-520 mod n.
+// Then T = T_high 2^520 + q (q the low ten digits, once their carries have been
+// passed on) is 2^520 (T_high + q mk) mod n: the quotient is the columns
+// themselves, and no multiplication stands in the chain from one block to the
+// next. Equally said, mk 2^520 - 1 is the multiple of n that is -1 mod 2^520.
+// The result of such a step is up to ten digits too long, which the blocks
+// after it remove, so the last block is done otherwise: nine digits the same
+// way one at a time, with m1 = 2^-52 mod n, and the very last with n itself and
+// -n^-1 mod 2^52.
+//
+// Bounds. m1 < n. The last block adds at most n for its ninth digit, n for the
+// tenth and a trifle for the others. mk is made by that same block from the
+// number 1, so mk < 2.1n. The block before adds at most mk, so
+//   Reduce(T) < T / R + 4.2n.
+// R is at least 2^32 n, so of a product of two numbers below 5n the first term
+// is nothing and the result is below 4.3n again. (A modulus with fewer bits
+// than its class may begin with a longer number, but that is below R / 2^100
+// and each squaring takes the square of that quotient.) The last product is by
+// s < n, so its reduction, below 4.3n in any case, loses n at most four times.
+//
+// Entry. s R mod n is found from the left: with F = D + 2 (D + 1 for D = 80)
+// and
+//   fold = 2^(52 F) mod n,
+// a number of F digits is moved up by two and the two digits that leave are
+// multiplied by fold and added back. fold is shorter than F - 2 digits by
+// enough that this overflows F digits by one at most, and hardly ever; then
+// fold is added once more. After D + 4 digits (the first two moves bring
+// nothing to the top) four digits are removed from below by Montgomery's steps,
+// which leaves s R. This costs what one reduction costs, where R^2 mod n would
+// have to be worked out and then multiplied by and reduced. fold itself is
+// 2^(52 F) less floor(2^(52 F) / n) n, the quotient having two and a half
+// digits, and need not be the least: below 2^11 n will do. A modulus shorter
+// than its class is shifted up for this one constant, since a residue of 2^j n
+// is one of n.
+//
+// Exit. The last multiplication is by s and not by s R, which leaves the
+// product out of Montgomery form.
+//
+// Work in madd52 instructions for eight operations with e = 65537:
+//   entry                    2D (D + 6)
+//   16 squares               16 D (D + 1)
+//   1 product                2 D^2
+//   17 reductions            17 (2 D^2 + 2)
+//   m1, mk, fold             2D + 20D + 6D
+// for D = 40: 88,700. Beside them run on the same two ports, for each squaring,
+// 2D doublings and 2D carries of two instructions: 240, one in twenty.
+//
+// The inner loop, Tile, holds ten rows and eleven columns in registers: 200
+// multiplications for thirty loads and stores. A column is touched by every
+// tenth instruction or so, which covers the latency of four cycles on two
+// ports. Where a chain of dependent instructions cannot be avoided (carries
+// into the next block's quotient, the last block's quotient) it is placed among
+// multiplications that do not depend on it, since a CPU takes the oldest ready
+// instruction first and would let a chain that comes later wait.
+//
+// All of this is public data; nothing here is constant-time.
 #include <immintrin.h>
 
 #include <cstddef>
@@ -10,6 +86,7 @@ namespace {
 
 using Vec = __m512i;
 
+// Digits in a block.
 constexpr int kBlock = 10;
 constexpr int kDigitBits = 52;
 constexpr uint64_t kDigitMask = (uint64_t{1} << kDigitBits) - 1;
@@ -33,34 +110,35 @@ INKAN_INLINE Vec Digit(Vec a) {
 }
 INKAN_INLINE Vec Zero() { return _mm512_setzero_si512(); }
 
-// What a size class is made of.
+// The size classes; kFoldAt is F.
 struct Class2048 {
   static constexpr int kBits = 2048;
   static constexpr int kDigits = 40;
-  static constexpr int kFoldAt = 41;
+  static constexpr int kFoldAt = 42;
 };
 struct Class3072 {
   static constexpr int kBits = 3072;
   static constexpr int kDigits = 60;
-  static constexpr int kFoldAt = 61;
+  static constexpr int kFoldAt = 62;
 };
 struct Class4096 {
   static constexpr int kBits = 4096;
   static constexpr int kDigits = 80;
-  static constexpr int kFoldAt = 80;
+  static constexpr int kFoldAt = 81;
 };
 
 // Digits rounded up to whole groups of eight, with a zero beyond the last.
 template <typename C>
 constexpr int kPadded = (C::kDigits + 8) / 8 * 8;
 
+// What depends on the modulus alone, named as above. n is followed by zeros.
 template <typename C>
 struct Constants {
   Vec n[kPadded<C>];
   Vec m1[C::kDigits];
   Vec mk[C::kDigits];
   Vec fold[C::kDigits];
-  Vec n_inverse;
+  Vec n_inverse;  // -n^-1 mod 2^52
 };
 
 // ---------------------------------------------------------------------------
@@ -70,13 +148,13 @@ struct Constants {
 // that meet the first digit; on return, those that meet the digit after the
 // last. retire(s, v) takes each column as it leaves the window, and between(s)
 // may do something else in the meantime.
-template <typename Retire, typename Between>
+template <bool kFresh, typename Retire, typename Between>
 INKAN_INLINE void Tile(const Vec* r, const Vec* digits, const Vec* incoming,
                        Vec* w, Retire retire, Between between) {
   INKAN_UNROLL
   for (int s = 0; s < kBlock; ++s) {
     const Vec d = digits[s];
-    w[s + kBlock] = incoming[s];
+    w[s + kBlock] = kFresh ? Zero() : incoming[s];
     INKAN_UNROLL
     for (int k = 0; k < kBlock; ++k) w[s + k] = Lo(w[s + k], r[k], d);
     retire(s, w[s]);
@@ -92,7 +170,7 @@ INKAN_INLINE void Tile(const Vec* r, const Vec* digits, const Vec* incoming,
 // to columns[10 * tiles + 9]. With kPropagate the carries of the first ten
 // columns are moved up into the eleventh on the way: those ten are then digits
 // in their low 52 bits, with the carry already taken still above.
-template <bool kPropagate>
+template <bool kPropagate, bool kFresh = false>
 INKAN_NOINLINE void AddRows(const Vec* rows, const Vec* digits, int tiles,
                             Vec* columns) {
   Vec r[kBlock];
@@ -100,12 +178,12 @@ INKAN_NOINLINE void AddRows(const Vec* rows, const Vec* digits, int tiles,
   INKAN_UNROLL
   for (int k = 0; k < kBlock; ++k) {
     r[k] = rows[k];
-    w[k] = columns[k];
+    w[k] = kFresh ? Zero() : columns[k];
   }
   const auto nothing = [](int) INKAN_LAMBDA {};
   if constexpr (kPropagate) {
     Vec carry = Zero();
-    Tile(
+    Tile<kFresh>(
         r, digits, columns + kBlock, w,
         [&](int s, Vec sum) INKAN_LAMBDA {
           sum = Add(sum, carry);
@@ -119,7 +197,7 @@ INKAN_NOINLINE void AddRows(const Vec* rows, const Vec* digits, int tiles,
     --tiles;
   }
   for (; tiles > 0; --tiles) {
-    Tile(
+    Tile<kFresh>(
         r, digits, columns + kBlock, w,
         [&](int s, Vec sum) INKAN_LAMBDA { columns[s] = sum; }, nothing);
     digits += kBlock;
@@ -168,8 +246,9 @@ INKAN_INLINE void Clear(Vec* columns, int count) {
 template <typename C>
 void Square(const Vec* a, Vec* columns) {
   constexpr int kBlocks = C::kDigits / kBlock;
-  Clear(columns, 2 * C::kDigits);
-  AddRows<false>(a, a + kBlock, kBlocks - 1, columns + kBlock);
+  Clear(columns, kBlock);
+  Clear(columns + C::kDigits + kBlock, C::kDigits - kBlock);
+  AddRows<false, true>(a, a + kBlock, kBlocks - 1, columns + kBlock);
   FinishSquareBlock<true>(a, columns);
   for (int i = 1; i < kBlocks; ++i) {
     if (i + 1 < kBlocks) {
@@ -183,8 +262,8 @@ void Square(const Vec* a, Vec* columns) {
 template <typename C>
 void Multiply(const Vec* a, const Vec* b, Vec* columns) {
   constexpr int kBlocks = C::kDigits / kBlock;
-  Clear(columns, 2 * C::kDigits);
-  AddRows<true>(a, b, kBlocks, columns);
+  Clear(columns + C::kDigits + kBlock, C::kDigits - kBlock);
+  AddRows<true, true>(a, b, kBlocks, columns);
   for (int i = 1; i < kBlocks; ++i) {
     AddRows<false>(a + i * kBlock, b, kBlocks, columns + i * kBlock);
   }
@@ -314,15 +393,15 @@ INKAN_NOINLINE void AddRowsAndFindQuotients(const Vec* rows, const Vec* digits,
   }
   const auto store = [&](int s, Vec sum) INKAN_LAMBDA { columns[s] = sum; };
   const auto nothing = [](int) INKAN_LAMBDA {};
-  Tile(r, digits, columns + kBlock, w, store, nothing);
+  Tile<false>(r, digits, columns + kBlock, w, store, nothing);
   digits += kBlock;
   columns += kBlock;
-  Tile(r, digits, columns + kBlock, w, store,
-       [&](int s) INKAN_LAMBDA { quotients->Find(s); });
+  Tile<false>(r, digits, columns + kBlock, w, store,
+              [&](int s) INKAN_LAMBDA { quotients->Find(s); });
   for (int tile = 2; tile < C::kDigits / kBlock; ++tile) {
     digits += kBlock;
     columns += kBlock;
-    Tile(r, digits, columns + kBlock, w, store, nothing);
+    Tile<false>(r, digits, columns + kBlock, w, store, nothing);
   }
   columns += kBlock;
   INKAN_UNROLL
@@ -364,6 +443,27 @@ INKAN_NOINLINE void AddRow(Vec row, const Vec* digits, int count,
   columns[0] = sum;
 }
 
+// columns[0 .. count + 1] += (row0 + 2^52 row1) * digits.
+INKAN_NOINLINE void AddTwoRows(Vec row0, Vec row1, const Vec* digits, int count,
+                               Vec* columns) {
+  Vec sum0 = columns[0];
+  Vec sum1 = columns[1];
+  for (int i = 0; i < count; i += kBlock) {
+    INKAN_UNROLL
+    for (int s = 0; s < kBlock; ++s) {
+      const Vec d = digits[s];
+      const Vec sum2 = Hi(columns[s + 2], row1, d);
+      columns[s] = Lo(sum0, row0, d);
+      sum0 = Hi(Lo(sum1, row1, d), row0, d);
+      sum1 = sum2;
+    }
+    digits += kBlock;
+    columns += kBlock;
+  }
+  columns[0] = sum0;
+  columns[1] = sum1;
+}
+
 // -n^-1 mod 2^52 by Newton's iteration: 5, 10, 20, 40, 80 bits.
 INKAN_INLINE Vec NegatedInverse(Vec n) {
   Vec x = _mm512_xor_si512(Add(n, Add(n, n)), _mm512_set1_epi64(2));
@@ -374,57 +474,84 @@ INKAN_INLINE Vec NegatedInverse(Vec n) {
   return Digit(Sub(Zero(), x));
 }
 
-// The 104 bits at the top of n, as two digits of which the first has its top
-// bit set. REQUIRES: n has exactly C::kBits bits.
+// The three digits at the top of n, shifted up until the top bit of the first
+// is set. REQUIRES: n has exactly C::kBits bits.
 template <typename C>
-INKAN_INLINE void TopBits(const Vec* n, Vec* high, Vec* low) {
+INKAN_INLINE void TopDigits(const Vec* n, Vec* top) {
   constexpr int kTop = (C::kBits - 1) / kDigitBits;
   constexpr int kTopBits = C::kBits - kTop * kDigitBits;
   constexpr int kUp = kDigitBits - kTopBits;
-  *high = _mm512_or_si512(_mm512_slli_epi64(n[kTop], kUp),
-                          _mm512_srli_epi64(n[kTop - 1], kTopBits));
-  *low = Digit(_mm512_or_si512(_mm512_slli_epi64(n[kTop - 1], kUp),
-                               _mm512_srli_epi64(n[kTop - 2], kTopBits)));
+  INKAN_UNROLL
+  for (int i = 0; i < 3; ++i) {
+    top[i] =
+        Digit(_mm512_or_si512(_mm512_slli_epi64(n[kTop - i], kUp),
+                              _mm512_srli_epi64(n[kTop - i - 1], kTopBits)));
+  }
 }
 
+INKAN_INLINE __m512d Scaled52(Vec small) {
+  return _mm512_mul_pd(_mm512_cvtepi64_pd(small), _mm512_set1_pd(0x1p-52));
+}
+
+// The reciprocal of the number h whose top digits these are, 2^311 / h for h of
+// 156 bits, in three digits, q[0] the lowest: at most 2^12 too small, never too
+// large. One digit comes from each of three divisions in floating point, the
+// second and third of what the digits before left over. A double has 53 bits:
+// each remainder is exact to within 2^-50 of itself, and a little is taken off
+// each digit to stay below the truth.
+INKAN_INLINE void Reciprocal(const Vec* h, Vec* q) {
+  const __m512d divisor =
+      _mm512_add_pd(_mm512_cvtepu64_pd(h[0]), Scaled52(h[1]));
+  const __m512d inverse = _mm512_div_pd(_mm512_set1_pd(0x1p52), divisor);
+  const Vec y =
+      Sub(_mm512_cvttpd_epu64(_mm512_mul_pd(inverse, _mm512_set1_pd(0x1p51))),
+          _mm512_set1_epi64(4));
+  // 2^155 - y (h0, h1), in units of 2^52.
+  const Vec p1 = Lo(Hi(Zero(), y, h[1]), y, h[0]);
+  const Vec e2 = Sub(_mm512_set1_epi64(int64_t{1} << 51), Hi(Zero(), y, h[0]));
+  const Vec e1 = Sub(_mm512_slli_epi64(e2, kDigitBits), p1);
+  const __m512d rest1 =
+      _mm512_sub_pd(_mm512_cvtepi64_pd(e1), Scaled52(Lo(Zero(), y, h[1])));
+  const Vec y1 = Sub(_mm512_cvttpd_epi64(_mm512_mul_pd(rest1, inverse)),
+                     _mm512_set1_epi64(64));
+  const Vec u1 = Add(y, Carry(y1));
+  const Vec u0 = Digit(y1);
+  // 2^259 - (u1, u0) (h0, h1, h2), in units of 2^104.
+  const Vec c1 = Lo(Lo(Hi(Zero(), u0, h[2]), u0, h[1]), u1, h[2]);
+  const Vec c2 = Add(Lo(Hi(Zero(), u0, h[1]), u0, h[0]),
+                     Lo(Hi(Zero(), u1, h[2]), u1, h[1]));
+  const Vec c3 = Lo(Hi(Hi(Zero(), u0, h[0]), u1, h[1]), u1, h[0]);
+  const Vec f4 = Sub(_mm512_set1_epi64(int64_t{1} << 51), Hi(Zero(), u1, h[0]));
+  const Vec f3 = Sub(_mm512_slli_epi64(f4, kDigitBits), c3);
+  const Vec f2 = Sub(_mm512_slli_epi64(f3, kDigitBits), c2);
+  const __m512d rest2 = _mm512_sub_pd(_mm512_cvtepi64_pd(f2), Scaled52(c1));
+  const Vec y2 = Sub(_mm512_cvttpd_epi64(_mm512_mul_pd(rest2, inverse)),
+                     _mm512_set1_epi64(2048));
+  const Vec middle = Add(u0, Carry(y2));
+  q[0] = Digit(y2);
+  q[1] = Digit(middle);
+  q[2] = Add(u1, Carry(middle));
+}
+
+// fold = 2^(52 kFoldAt) - q n for a q that makes it non-negative and less than
+// 2^11 n. REQUIRES: n has exactly C::kBits bits.
 template <typename C>
 void SetFold(const Vec* n, Vec* fold) {
-  Vec high;
-  Vec low;
-  TopBits<C>(n, &high, &low);
-  // y is 2^103 / (high + low / 2^52), a little less than exact.
-  const __m512d two_52 = _mm512_set1_pd(4503599627370496.0);
-  const __m512d divisor = _mm512_add_pd(
-      _mm512_cvtepu64_pd(high), _mm512_div_pd(_mm512_cvtepu64_pd(low), two_52));
-  const __m512d inverse = _mm512_div_pd(two_52, divisor);
-  const __m512d scaled =
-      _mm512_mul_pd(inverse, _mm512_set1_pd(2251799813685248.0));
-  const Vec y = Sub(_mm512_cvttpd_epu64(scaled), _mm512_set1_epi64(4));
-  // remainder = 2^155 - y * (high * 2^52 + low), as 2^52 * e1 + e0.
-  const Vec p0 = Lo(Zero(), y, low);
-  const Vec p1 = Lo(Hi(Zero(), y, low), y, high);
-  const Vec p2 = Hi(Zero(), y, high);
-  const Vec e2 = Sub(_mm512_set1_epi64(int64_t{1} << 51), p2);
-  const Vec e1 = Sub(_mm512_slli_epi64(e2, kDigitBits), p1);
-  const __m512d e = _mm512_sub_pd(
-      _mm512_cvtepi64_pd(e1), _mm512_div_pd(_mm512_cvtepu64_pd(p0), two_52));
-  // 2^52 * remainder / divisor; the least bits are uncertain, so rounded down.
-  const Vec y_low = Sub(_mm512_cvttpd_epi64(_mm512_mul_pd(e, inverse)),
-                        _mm512_set1_epi64(64));
-  // Quotient 2^X / n in two digits.
-  constexpr int kExtra = C::kFoldAt * kDigitBits - C::kBits;
-  constexpr int kDown = 103 - kExtra;
-  Vec q1 = Add(y, Carry(y_low));
-  Vec q0 = Digit(y_low);
-  if constexpr (kDown < kDigitBits) {
-    q0 = Digit(_mm512_or_si512(_mm512_srli_epi64(q0, kDown),
-                               _mm512_slli_epi64(q1, kDigitBits - kDown)));
-    q1 = _mm512_srli_epi64(q1, kDown);
-  }
-  alignas(64) Vec product[C::kDigits + 2];
-  Clear(product, C::kDigits + 2);
-  AddRow(q0, n, C::kDigits, product);
-  AddRow(q1, n, C::kDigits, product + 1);
+  Vec top[3];
+  Vec q[3];
+  TopDigits<C>(n, top);
+  Reciprocal(top, q);
+  constexpr int kDown = 155 + C::kBits - C::kFoldAt * kDigitBits;
+  static_assert(kDown > 0 && kDown < kDigitBits);
+  const auto join = [](Vec high, Vec low) INKAN_LAMBDA {
+    return Digit(_mm512_or_si512(_mm512_slli_epi64(high, kDigitBits - kDown),
+                                 _mm512_srli_epi64(low, kDown)));
+  };
+  alignas(64) Vec product[C::kDigits + 3];
+  Clear(product, C::kDigits + 3);
+  AddTwoRows(join(q[1], q[0]), join(q[2], q[1]), n, C::kDigits, product);
+  AddRow(_mm512_srli_epi64(q[2], kDown), n, C::kDigits, product + 2);
+  // The result is short enough for the power of two to vanish above it.
   Vec borrow = Zero();
   INKAN_UNROLL
   for (int i = 0; i < C::kDigits; ++i) {
@@ -463,40 +590,46 @@ void SetConstants(const Vec* normal, Constants<C>* k) {
 template <typename C>
 void EnterMontgomery(const Constants<C>& k, const Vec* s, Vec* out) {
   constexpr int kDigits = C::kDigits;
-  constexpr int kShifts = kDigits + 2;
   constexpr int kTop = C::kFoldAt;
+  constexpr int kShifts = kDigits + 4;
   alignas(64) Vec buffer[kShifts + kTop + 2];
   Vec* v = buffer + kShifts;
   for (int i = 0; i < kDigits; ++i) v[i] = s[i];
-  for (int i = kDigits; i <= kTop + 1; ++i) v[i] = Zero();
-  // The first shift moves a zero to the top.
-  *--v = Zero();
-  for (int shift = 1; shift < kShifts; ++shift) {
-    *--v = Zero();
+  for (int i = kDigits; i < kTop + 2; ++i) v[i] = Zero();
+  // The first shift by two brings nothing to the top.
+  v -= 2;
+  v[0] = v[1] = Zero();
+  for (int shifts = 2; shifts < kShifts; shifts += 2) {
     Vec carry = Zero();
     INKAN_UNROLL
-    for (int i = kTop - 3; i < kTop; ++i) {
+    for (int i = kTop - 5; i < kTop - 2; ++i) {
       const Vec sum = Add(v[i], carry);
       v[i] = Digit(sum);
       carry = Carry(sum);
     }
-    const Vec top = Add(v[kTop], carry);
-    const Vec over = Carry(top);
-    v[kTop] = Zero();
+    const Vec top0 = Add(v[kTop - 2], carry);
+    const Vec top1 = Add(v[kTop - 1], Carry(top0));
+    const Vec over = Carry(top1);
+    v[kTop - 2] = v[kTop - 1] = Zero();
+    v -= 2;
+    v[0] = v[1] = Zero();
     if (_mm512_test_epi64_mask(over, over) != 0) [[unlikely]] {
-      AddRow(over, k.fold, kDigits, v + 1);
+      AddRow(over, k.fold, kDigits, v + 2);
     }
-    AddRow(top, k.fold, kDigits, v);
+    AddTwoRows(top0, top1, k.fold, kDigits, v);
   }
-  v[kTop + 1] = Zero();
   const Vec q0 = v[0];
   v[1] = Add(v[1], Carry(q0));
-  AddRow(q0, k.m1, kDigits, v + 1);
-  const Vec q1 = Lo(Zero(), v[1], k.n_inverse);
-  AddRow(q1, k.n, kDigits, v + 1);
-  Vec carry = Carry(v[1]);
+  const Vec q1 = Lo(v[1], q0, k.m1[0]);
+  AddTwoRows(q0, q1, k.m1, kDigits, v + 1);
+  const Vec q2 = Add(v[2], Carry(v[1]));
+  v[3] = Add(v[3], Carry(q2));
+  AddRow(q2, k.m1, kDigits, v + 3);
+  const Vec q3 = Lo(Zero(), v[3], k.n_inverse);
+  AddRow(q3, k.n, kDigits, v + 3);
+  Vec carry = Carry(v[3]);
   for (int i = 0; i < kDigits; ++i) {
-    out[i] = Add(v[i + 2], carry);
+    out[i] = Add(v[i + 4], carry);
     carry = Carry(out[i]);
   }
 }
@@ -504,6 +637,7 @@ void EnterMontgomery(const Constants<C>& k, const Vec* s, Vec* out) {
 // ---------------------------------------------------------------------------
 // Octets in, octets out.
 
+// Eight registers of eight lanes as an 8 by 8 matrix.
 INKAN_INLINE void Transpose(const Vec* in, Vec* out) {
   Vec a[8];
   Vec b[8];
@@ -626,14 +760,6 @@ INKAN_INLINE void StoreDigits(Vec digits, size_t group, uint8_t* number,
 // ---------------------------------------------------------------------------
 // From the last product to the result.
 
-INKAN_INLINE __m512d TopAsDouble(const Vec* digits, int top) {
-  const __m512d two_52 = _mm512_set1_pd(4503599627370496.0);
-  return _mm512_fmadd_pd(
-      _mm512_fmadd_pd(_mm512_cvtepu64_pd(digits[top]), two_52,
-                      _mm512_cvtepu64_pd(digits[top - 1])),
-      two_52, _mm512_cvtepu64_pd(digits[top - 2]));
-}
-
 // Lanes in which a >= b. Both masked.
 template <typename C>
 __mmask8 NotLess(const Vec* a, const Vec* b) {
@@ -646,20 +772,19 @@ __mmask8 NotLess(const Vec* a, const Vec* b) {
   return greater | undecided;
 }
 
+// a -= n in the lanes of `where`; a stays non-negative and masked.
 template <typename C>
-void SubtractMultiple(Vec multiple, const Vec* n, Vec* a) {
+void SubtractModulus(__mmask8 where, const Vec* n, Vec* a) {
   Vec borrow = Zero();
-  Vec high = Zero();
   for (int i = 0; i < C::kDigits; ++i) {
-    const Vec product = Lo(high, multiple, n[i]);
-    high = Hi(Zero(), multiple, n[i]);
-    const Vec digit = Add(Sub(a[i], product), borrow);
+    const Vec digit =
+        Add(_mm512_mask_sub_epi64(a[i], where, a[i], n[i]), borrow);
     a[i] = Digit(digit);
     borrow = _mm512_srai_epi64(digit, kDigitBits);
   }
 }
 
-// The least non-negative residue of a, which is less than 8n.
+// The least non-negative residue of a, which is a few times n at most.
 template <typename C>
 void ReduceFully(const Constants<C>& k, Vec* a) {
   constexpr int kDigits = C::kDigits;
@@ -667,13 +792,14 @@ void ReduceFully(const Constants<C>& k, Vec* a) {
   for (;;) {
     const __mmask8 not_less = NotLess<C>(a, k.n);
     if (not_less == 0) return;
-    SubtractMultiple<C>(_mm512_maskz_set1_epi64(not_less, 1), k.n, a);
+    SubtractModulus<C>(not_less, k.n, a);
   }
 }
 
 // ---------------------------------------------------------------------------
 // The operation.
 
+// Reads the moduli of all lanes and works out their constants.
 template <typename C>
 void LoadModulus(const RsaLane* const* lanes, Constants<C>* k) {
   const uint8_t* numbers[kRsaLanesMax];
@@ -691,6 +817,7 @@ void LoadModulus(const RsaLane* const* lanes, Constants<C>* k) {
     SetConstants(k->n, k);
     return;
   }
+  // Rare: shift each up to the class's number of bits.
   uint8_t shifted[kRsaLanesMax][kBytes];
   for (size_t i = 0; i < kRsaLanesMax; ++i) {
     const int up = __builtin_clz(uint32_t{numbers[i][0]}) - 24;
@@ -707,6 +834,7 @@ void LoadModulus(const RsaLane* const* lanes, Constants<C>* k) {
   SetConstants(shifted_digits, k);
 }
 
+// A prepared key: the constants of one lane.
 template <typename C>
 struct Prepared {
   uint64_t n[kPadded<C>];
