@@ -120,7 +120,8 @@ v1::Indication IndicationOf(Outcome outcome) {
 #define INKAN_CASE(name, indication, sub_indication) \
   case Outcome::name:                                \
     return v1::INDICATION_##indication;
-    INKAN_OUTCOMES(INKAN_CASE)
+    // One case an outcome, though many share an indication.
+    INKAN_OUTCOMES(INKAN_CASE)  // NOLINT(bugprone-branch-clone)
 #undef INKAN_CASE
   }
   return v1::INDICATION_INDETERMINATE;
