@@ -65,10 +65,10 @@ class CrlStore::Query {
       evidence.reason = "revoked";
       return evidence;
     }
-    const char* stale = WhyStale(base);
-    if (stale != nullptr && partition.delta != nullptr) {
-      stale = WhyStale(*partition.delta);
-    }
+    // A delta renews the complete CRL it applies to (section 6.3.3 (a)), and
+    // where there is one, what it does not say any more is missing.
+    const char* stale =
+        WhyStale(partition.delta != nullptr ? *partition.delta : base);
     const bool may_have_dropped =
         MayHaveDropped(base) ||
         (partition.delta != nullptr && MayHaveDropped(*partition.delta));

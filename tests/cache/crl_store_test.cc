@@ -1,0 +1,705 @@
+// Which CRL speaks about a certificate, and what it says at time T. The first
+// table is the one of docs/ARCHITECTURE.md, "Revocation at time T".
+#include "cache/crl_store.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "tests/cache/lab_world.h"
+
+namespace inkan {
+namespace {
+
+using lab::CrlBuilder;
+using lab::Reason;
+using lab::UtcSeconds;
+using testing_world::CaDer;
+using testing_world::CaName;
+using testing_world::CrlFor;
+using testing_world::KeyOf;
+using testing_world::LeafBuilder;
+using testing_world::OwnedLeaf;
+using testing_world::Read;
+using testing_world::Revoked;
+namespace extension = lab::extension;
+
+constexpr auto kUnknown = RevocationStatus::kUnknown;
+constexpr auto kGood = RevocationStatus::kGood;
+constexpr auto kRevoked = RevocationStatus::kRevoked;
+constexpr auto kOnHold = RevocationStatus::kOnHold;
+constexpr auto kLater = RevocationStatus::kRevokedLater;
+
+// The CRLs' thisUpdate and nextUpdate, and a time between.
+const int64_t kIssued = UtcSeconds(2026, 3, 15);
+const int64_t kNow = UtcSeconds(2026, 3, 16);
+const int64_t kNext = UtcSeconds(2026, 3, 17);
+constexpr int64_t kDay = 86400;
+
+// One profile with its paths and CRLs.
+struct World {
+  Profile profile;
+  std::vector<std::shared_ptr<const CrlData>> crls;
+  std::shared_ptr<const IssuerPaths> paths;
+  std::shared_ptr<const CrlStore> store;
+
+  World() { AddAnchor(CaDer("ca")); }
+
+  World& AddAnchor(std::string der) {
+    profile.anchors.push_back({"anchor", std::move(der)});
+    return *this;
+  }
+  World& AddIntermediate(std::string der) {
+    profile.intermediates.push_back({"intermediate", std::move(der)});
+    return *this;
+  }
+  World& Add(const CrlBuilder& builder, const std::string& key = "ca") {
+    const std::string source = "crl " + std::to_string(crls.size());
+    crls.push_back(Read(builder.Sign(KeyOf(key)), source));
+    return *this;
+  }
+  World& Link(const CrlStore* previous = nullptr) {
+    if (paths == nullptr) {
+      auto built = IssuerPaths::Build(profile, {});
+      EXPECT_TRUE(built.ok()) << built.status();
+      paths = *built;
+    }
+    store = CrlStore::Link(std::make_shared<const Profile>(profile), paths,
+                           crls, previous);
+    return *this;
+  }
+  // The path whose CA has this key.
+  const IssuerPath& PathOf(const std::string& key) const {
+    for (const IssuerPath& path : paths->paths()) {
+      if (AsText(path.state.key().spki) == KeyOf(key).public_key()) return path;
+    }
+    ADD_FAILURE() << "no path ends in " << key;
+    return paths->paths().front();
+  }
+  RevocationEvidence Check(const lab::CertificateBuilder& builder,
+                           int64_t time = kNow, const std::string& key = "ca") {
+    if (store == nullptr) Link();
+    leaf = std::make_unique<OwnedLeaf>(builder.Sign(KeyOf(key)));
+    return store->Check(leaf->view, PathOf(key), time);
+  }
+  RevocationStatus StatusOf(const lab::CertificateBuilder& builder,
+                            int64_t time = kNow,
+                            const std::string& key = "ca") {
+    return Check(builder, time, key).status;
+  }
+
+  std::unique_ptr<OwnedLeaf> leaf;
+};
+
+lab::CertificateBuilder Leaf(uint64_t serial = 7,
+                             const std::string& point = "Kyoto") {
+  return LeafBuilder(serial, "ca", point);
+}
+
+// --- Revocation at time T ----------------------------------------------------
+
+struct TimeCase {
+  const char* what;
+  std::function<void(CrlBuilder*)> crl;
+  int64_t time;
+  RevocationStatus status;
+  std::function<void(Profile*)> profile = nullptr;
+  int64_t not_after = UtcSeconds(2030, 1, 1);
+};
+
+std::vector<TimeCase> TimeCases() {
+  const int64_t at = UtcSeconds(2026, 3, 10);
+  const auto revoked = [at](Reason reason) {
+    return [=](CrlBuilder* crl) { crl->revoke(Revoked(7, at, reason)); };
+  };
+  const auto invalid_since = [at](Reason reason, int64_t since) {
+    return [=](CrlBuilder* crl) {
+      lab::CrlEntry entry = Revoked(7, at, reason);
+      entry.invalidity_date = since;
+      crl->revoke(entry);
+    };
+  };
+  const auto empty = [](CrlBuilder*) {};
+  const auto grace = [](Profile* p) { p->crl_grace = kDay; };
+  const auto max_age = [](Profile* p) { p->crl_max_age = kDay; };
+  const auto endless = [](CrlBuilder* crl) { crl->no_next_update(); };
+  const auto endless_allowed = [](Profile* p) {
+    p->allow_crl_without_next_update = true;
+    p->crl_max_age = kDay;
+  };
+  const int64_t before_crl = kIssued - kDay;
+  return {
+      {"not listed", empty, kNow, kGood},
+      {"another serial listed",
+       [=](CrlBuilder* crl) { crl->revoke(Revoked(8, at)); }, kNow, kGood},
+      {"revoked long before T", revoked(Reason::kSuperseded), kNow, kRevoked},
+      {"revoked a second before T", revoked(Reason::kSuperseded), at + 1,
+       kRevoked},
+      {"revoked at T", revoked(Reason::kSuperseded), at, kRevoked},
+      {"revoked a second after T", revoked(Reason::kSuperseded), at - 1,
+       kLater},
+      {"on hold since before T", revoked(Reason::kCertificateHold), kNow,
+       kOnHold},
+      {"on hold only after T", revoked(Reason::kCertificateHold), at - 1,
+       kLater},
+      {"key compromised before T, noticed after",
+       invalid_since(Reason::kKeyCompromise, at - 10), at - 5, kRevoked},
+      {"key compromised after T",
+       invalid_since(Reason::kKeyCompromise, at - 10), at - 11, kLater},
+      {"an invalidity date later than the revocation changes nothing",
+       invalid_since(Reason::kKeyCompromise, at + 10), at, kRevoked},
+      {"an invalidity date without compromise is not dated back to",
+       invalid_since(Reason::kSuperseded, at - 10), at - 5, kLater},
+
+      {"T at thisUpdate", empty, kIssued, kGood},
+      {"T long before thisUpdate", empty, UtcSeconds(2021, 1, 1), kGood},
+      {"T at nextUpdate", empty, kNext, kGood},
+      {"T after nextUpdate", empty, kNext + 1, kUnknown},
+      {"T at the end of grace", empty, kNext + kDay, kGood, grace},
+      {"T after grace", empty, kNext + kDay + 1, kUnknown, grace},
+      {"T as far as can be", empty, INT64_MAX, kUnknown, max_age},
+      {"T as early as can be", empty, INT64_MIN, kGood, max_age},
+      {"stale, but revoked for good", revoked(Reason::kSuperseded),
+       kNext + kDay, kRevoked},
+      {"stale, and on hold then", revoked(Reason::kCertificateHold),
+       kNext + kDay, kUnknown},
+      {"at max_age", empty, kIssued + kDay, kGood, max_age},
+      {"past max_age", empty, kIssued + kDay + 1, kUnknown, max_age},
+      {"no nextUpdate, not allowed", endless, kNow, kUnknown},
+      {"no nextUpdate, allowed, young", endless, kNow, kGood, endless_allowed},
+      {"no nextUpdate, allowed, old", endless, kNow + 1, kUnknown,
+       endless_allowed},
+      {"no nextUpdate, allowed without an age", endless, kNow, kUnknown,
+       [](Profile* p) { p->allow_crl_without_next_update = true; }},
+
+      {"expired before the CRL, not listed", empty, before_crl, kUnknown,
+       nullptr, before_crl},
+      {"expired as the CRL was issued", empty, before_crl, kGood, nullptr,
+       kIssued},
+      {"expired before the CRL, listed", revoked(Reason::kSuperseded),
+       before_crl, kRevoked, nullptr, before_crl},
+      {"expired before the CRL, which keeps such entries",
+       [=](CrlBuilder* crl) {
+         crl->add(extension::ExpiredCertsOnCrl(before_crl));
+       },
+       before_crl, kGood, nullptr, before_crl},
+      {"expired before the CRL began to keep such entries",
+       [=](CrlBuilder* crl) {
+         crl->add(extension::ExpiredCertsOnCrl(before_crl + 1));
+       },
+       before_crl, kUnknown, nullptr, before_crl},
+  };
+}
+
+TEST(CrlStore, TellsRevocationAtTimeT) {
+  for (const TimeCase& c : TimeCases()) {
+    SCOPED_TRACE(c.what);
+    // The short cut by the point's encoding, and the whole algorithm, which a
+    // spelling of its own or a second CRL calls for.
+    for (const char* point : {"Kyoto", "kyoto ", ""}) {
+      SCOPED_TRACE(point);
+      World world;
+      if (c.profile) c.profile(&world.profile);
+      CrlBuilder crl = CrlFor(*point == '\0' ? "" : "Kyoto");
+      crl.this_update(kIssued).next_update(kNext);
+      c.crl(&crl);
+      world.Add(crl);
+      lab::CertificateBuilder leaf = Leaf(7, point);
+      leaf.validity(UtcSeconds(2020, 1, 1), c.not_after);
+      const RevocationEvidence evidence = world.Check(leaf, c.time);
+      EXPECT_EQ(evidence.status, c.status) << evidence.reason;
+    }
+  }
+}
+
+// --- Which CRL speaks --------------------------------------------------------
+
+TEST(CrlStore, WithoutAPartitionNothingIsKnown) {
+  EXPECT_EQ(World().StatusOf(Leaf()), kUnknown);
+  EXPECT_EQ(World().Add(CrlFor("Osaka")).StatusOf(Leaf()), kUnknown);
+  EXPECT_EQ(World().Add(CrlFor("Kyoto")).StatusOf(Leaf(7, "")), kUnknown);
+  EXPECT_EQ(World().Add(CrlFor("")).StatusOf(Leaf()), kGood);
+}
+
+TEST(CrlStore, AMalformedOrForeignDistributionPointIsNotMadeUpFor) {
+  lab::DistributionPoint foreign;
+  foreign.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+  foreign.crl_issuer = {lab::DirectoryName({{"CN", "Other"}})};
+  lab::CertificateBuilder leaf = Leaf(7, "");
+  leaf.add(extension::CrlDistributionPoints({foreign}));
+  EXPECT_EQ(World().Add(CrlFor("Kyoto")).StatusOf(leaf), kUnknown);
+}
+
+// Three generations of a CA have one name, and number their certificates alike.
+TEST(CrlStore, TheCrlOfAnotherGenerationSaysNothing) {
+  const auto world = [] {
+    World w;
+    w.AddAnchor(CaDer("ca 2019"));
+    return w;
+  };
+  const auto younger = [](uint64_t serial) {
+    return LeafBuilder(serial, "ca 2019", "Kyoto");
+  };
+  const CrlBuilder empty = CrlFor("Kyoto");
+  CrlBuilder lists_7 = CrlFor("Kyoto");
+  lists_7.revoke(Revoked(7, kIssued));
+  EXPECT_EQ(world().Add(empty, "ca 2019").StatusOf(Leaf()), kUnknown);
+  EXPECT_EQ(world().Add(empty, "ca").StatusOf(younger(7), kNow, "ca 2019"),
+            kUnknown);
+  World both = world();
+  both.Add(lists_7, "ca").Add(empty, "ca 2019");
+  EXPECT_EQ(both.StatusOf(Leaf()), kRevoked);
+  EXPECT_EQ(both.StatusOf(younger(7), kNow, "ca 2019"), kGood);
+  EXPECT_EQ(both.store->partitions().size(), 2U);
+}
+
+// The same where one anchor stands above both generations.
+TEST(CrlStore, UnderOneAnchorTheIssuersOwnCrlIsAsked) {
+  const auto link = [](const std::string& key) {
+    lab::CertificateBuilder builder;
+    builder.issuer({{"CN", "Root"}}).subject(CaName()).public_key(KeyOf(key));
+    builder.ca();
+    return builder.Sign(KeyOf("root"));
+  };
+  World world;
+  world.profile.anchors.clear();
+  world.AddAnchor(CaDer("root", {{"CN", "Root"}}))
+      .AddIntermediate(link("ca"))
+      .AddIntermediate(link("ca 2019"));
+  CrlBuilder lists_7 = CrlFor("Kyoto");
+  lists_7.revoke(Revoked(7, kIssued));
+  world.Add(CrlFor("Kyoto", 9), "ca 2019").Add(lists_7, "ca");
+  EXPECT_EQ(world.StatusOf(Leaf()), kRevoked);
+  EXPECT_EQ(world.StatusOf(LeafBuilder(7, "ca 2019", "Kyoto"), kNow, "ca 2019"),
+            kGood);
+}
+
+TEST(CrlStore, ACrlIsBelievedOnlyWithItsIssuersSignature) {
+  World world;
+  world.Add(CrlFor("Kyoto"), "someone");
+  EXPECT_EQ(world.StatusOf(Leaf()), kUnknown);
+  ASSERT_EQ(world.store->refusals().size(), 1U);
+  EXPECT_THAT(world.store->refusals()[0].reason,
+              testing::HasSubstr("signatureValue"));
+  EXPECT_FALSE(world.store->Uses(*world.crls[0]));
+
+  World stranger;
+  CrlBuilder other = CrlFor("Kyoto");
+  other.issuer({{"CN", "Other"}});
+  stranger.Add(other, "someone");
+  EXPECT_EQ(stranger.StatusOf(Leaf()), kUnknown);
+  EXPECT_TRUE(stranger.store->refusals().empty());
+
+  World mute;
+  mute.profile.anchors[0].der = lab::CertificateBuilder()
+                                    .issuer(CaName())
+                                    .subject(CaName())
+                                    .public_key(KeyOf("ca"))
+                                    .ca()
+                                    .set(extension::KeyUsage(lab::kKeyCertSign))
+                                    .Sign(KeyOf("ca"));
+  mute.Add(CrlFor("Kyoto"));
+  EXPECT_EQ(mute.StatusOf(Leaf()), kUnknown);
+}
+
+// A store remembers which CRLs it has verified. What takes the place of one in
+// memory must not inherit its standing.
+TEST(CrlStore, AForgedCrlDoesNotInheritTheStandingOfOneThatIsGone) {
+  for (int attempt = 0; attempt < 50; ++attempt) {
+    World world;
+    CrlBuilder lists_7 = CrlFor("Kyoto", 2);
+    lists_7.revoke(Revoked(7, kIssued));
+    // Verified, and then passed over as the older one.
+    world.Add(lists_7).Add(CrlFor("Kyoto", 1));
+    world.Link();
+    ASSERT_EQ(world.store->refusals().size(), 1U);
+    const auto previous = world.store;
+    world.crls.pop_back();
+    world.Add(CrlFor("Kyoto", 3), "someone").Link(previous.get());
+    ASSERT_EQ(world.StatusOf(Leaf()), kRevoked);
+    ASSERT_FALSE(world.store->Uses(*world.crls[1]));
+  }
+}
+
+TEST(CrlStore, WhatWasVerifiedIsNotRefusedWhenLinkedAgain) {
+  World world;
+  world.Add(CrlFor("Kyoto")).Link();
+  const auto previous = world.store;
+  world.Add(CrlFor("Osaka")).Link(previous.get());
+  EXPECT_EQ(world.StatusOf(Leaf()), kGood);
+  EXPECT_EQ(world.StatusOf(Leaf(7, "Osaka")), kGood);
+}
+
+TEST(CrlStore, OfTwoCrlsForOnePartitionTheNewerStays) {
+  CrlBuilder first = CrlFor("Kyoto", 127);
+  CrlBuilder second = CrlFor("Kyoto", 128);  // one octet longer
+  second.revoke(Revoked(7, kIssued));
+  for (const bool in_order : {true, false}) {
+    World world;
+    world.Add(in_order ? first : second).Add(in_order ? second : first);
+    EXPECT_EQ(world.StatusOf(Leaf()), kRevoked);
+    EXPECT_EQ(world.store->partitions().size(), 1U);
+    EXPECT_FALSE(world.store->Uses(*world.crls[in_order ? 0 : 1]));
+  }
+  // Without numbers, by the date.
+  CrlBuilder early;
+  early.issuer(CaName()).this_update(kIssued - 10);
+  CrlBuilder late;
+  late.issuer(CaName()).this_update(kIssued).revoke(Revoked(7, kIssued));
+  EXPECT_EQ(World().Add(late).Add(early).StatusOf(Leaf()), kRevoked);
+}
+
+TEST(CrlStore, OfTwoCrlsThatBothCoverItTheNewerIsHeard) {
+  CrlBuilder wide = CrlFor("");
+  wide.this_update(kIssued + 10).revoke(Revoked(7, kIssued));
+  EXPECT_EQ(World().Add(CrlFor("Kyoto")).Add(wide).StatusOf(Leaf()), kRevoked);
+  lab::IssuingDistributionPointFields users;
+  users.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+  users.only_user_certificates = true;
+  wide.add(extension::IssuingDistributionPoint(users));
+  EXPECT_EQ(World().Add(CrlFor("Kyoto")).Add(wide).StatusOf(Leaf()), kRevoked);
+}
+
+TEST(CrlStore, PointsMatchByNameInEveryForm) {
+  const std::string uri = lab::UriName("http://crl.example/kyoto");
+  const std::string dir = lab::DirectoryName(CaName().Add("CN", "Kyoto"));
+  const auto crl = [](const lab::IssuingDistributionPointFields& point) {
+    CrlBuilder builder = CrlFor("");
+    builder.add(extension::IssuingDistributionPoint(point));
+    return builder;
+  };
+  const auto leaf = [](const lab::DistributionPoint& point) {
+    return Leaf(7, "").add(extension::CrlDistributionPoints({point}));
+  };
+  lab::IssuingDistributionPointFields by_uri;
+  by_uri.full_name = {dir, uri};
+  lab::IssuingDistributionPointFields by_relative;
+  by_relative.relative_name = {{"CN", "Kyoto"}};
+  lab::DistributionPoint at_uri;
+  at_uri.full_name = {lab::UriName("http://other"), uri};
+  lab::DistributionPoint at_relative;
+  at_relative.relative_name = {{"CN", "kyoto"}};
+  lab::DistributionPoint elsewhere;
+  elsewhere.full_name = {lab::UriName("http://crl.example/KYOTO")};
+  EXPECT_EQ(World().Add(crl(by_uri)).StatusOf(leaf(at_uri)), kGood);
+  EXPECT_EQ(World().Add(crl(by_uri)).StatusOf(leaf(at_relative)), kGood);
+  EXPECT_EQ(World().Add(crl(by_relative)).StatusOf(leaf(at_relative)), kGood);
+  EXPECT_EQ(World().Add(crl(by_relative)).StatusOf(leaf(at_uri)), kUnknown);
+  EXPECT_EQ(World().Add(crl(by_uri)).StatusOf(leaf(elsewhere)), kUnknown);
+}
+
+TEST(CrlStore, UserCaAndAttributeCrlsSpeakForTheirKindOnly) {
+  const auto crl = [](bool users, bool cas, bool attributes) {
+    lab::IssuingDistributionPointFields point;
+    point.only_user_certificates = users;
+    point.only_ca_certificates = cas;
+    point.only_attribute_certificates = attributes;
+    CrlBuilder builder = CrlFor("");
+    builder.add(extension::IssuingDistributionPoint(point));
+    return builder;
+  };
+  lab::CertificateBuilder sub_ca = Leaf();
+  sub_ca.remove("2.5.29.15").ca();
+  EXPECT_EQ(World().Add(crl(true, false, false)).StatusOf(Leaf()), kGood);
+  EXPECT_EQ(World().Add(crl(true, false, false)).StatusOf(sub_ca), kUnknown);
+  EXPECT_EQ(World().Add(crl(false, true, false)).StatusOf(Leaf()), kUnknown);
+  EXPECT_EQ(World().Add(crl(false, true, false)).StatusOf(sub_ca), kGood);
+  EXPECT_EQ(World().Add(crl(false, false, true)).StatusOf(Leaf()), kUnknown);
+}
+
+TEST(CrlStore, AllReasonsMustBeCovered) {
+  const auto crl = [](uint16_t reasons, bool lists_7) {
+    lab::IssuingDistributionPointFields point;
+    point.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+    point.only_some_reasons = reasons;
+    CrlBuilder builder = CrlFor("");
+    builder.add(extension::IssuingDistributionPoint(point));
+    if (lists_7) builder.revoke(Revoked(7, kIssued));
+    return builder;
+  };
+  constexpr uint16_t kSome =
+      lab::kReasonKeyCompromise | lab::kReasonCaCompromise;
+  constexpr uint16_t kRest = kAllReasons & ~kSome;
+  EXPECT_EQ(World().Add(crl(kSome, false)).StatusOf(Leaf()), kUnknown);
+  EXPECT_EQ(World().Add(crl(kSome, true)).StatusOf(Leaf()), kRevoked);
+  World both;
+  both.Add(crl(kSome, false)).Add(crl(kRest, false));
+  EXPECT_EQ(both.StatusOf(Leaf()), kGood);
+  World second;
+  second.Add(crl(kSome, false)).Add(crl(kRest, true));
+  EXPECT_EQ(second.StatusOf(Leaf()), kRevoked);
+  // One of them stale: not all reasons are known.
+  CrlBuilder stale = crl(kRest, false);
+  stale.this_update(kIssued - 10).next_update(kIssued);
+  World one_stale;
+  one_stale.Add(crl(kSome, false)).Add(stale);
+  EXPECT_EQ(one_stale.StatusOf(Leaf()), kUnknown);
+}
+
+// --- Deltas ------------------------------------------------------------------
+
+CrlBuilder Delta(uint64_t number, uint64_t base) {
+  CrlBuilder builder = CrlFor("Kyoto", number);
+  builder.add(extension::DeltaCrlIndicator(base));
+  return builder;
+}
+
+TEST(CrlStore, ADeltaAddsAndLiftsHolds) {
+  const CrlBuilder base = CrlFor("Kyoto", 10);
+  CrlBuilder holds_7 = base;
+  holds_7.revoke(Revoked(7, kIssued, Reason::kCertificateHold));
+  CrlBuilder adds_7 = Delta(11, 10);
+  adds_7.revoke(Revoked(7, kIssued));
+  CrlBuilder lifts_7 = Delta(11, 10);
+  lifts_7.revoke(Revoked(7, kIssued, Reason::kRemoveFromCrl));
+  EXPECT_EQ(World().Add(base).Add(adds_7).StatusOf(Leaf()), kRevoked);
+  EXPECT_EQ(World().Add(holds_7).Add(lifts_7).StatusOf(Leaf()), kGood);
+  EXPECT_EQ(World().Add(holds_7).Add(Delta(11, 10)).StatusOf(Leaf()), kOnHold);
+}
+
+// CAs write removeFromCRL also when a revoked certificate expires. At any time
+// before that it was revoked all the same.
+TEST(CrlStore, ADeltaNeverUndoesARevocation) {
+  CrlBuilder base = CrlFor("Kyoto", 10);
+  base.revoke(Revoked(7, kIssued - 10));
+  CrlBuilder removes = Delta(11, 10);
+  removes.revoke(Revoked(7, kIssued + 10, Reason::kRemoveFromCrl));
+  CrlBuilder later = Delta(11, 10);
+  later.revoke(Revoked(7, kIssued + 10, Reason::kSuperseded));
+  lab::CertificateBuilder leaf = Leaf();
+  leaf.validity(UtcSeconds(2024, 1, 1), kIssued + 5);
+  EXPECT_EQ(World().Add(base).Add(removes).StatusOf(leaf, kIssued), kRevoked);
+  EXPECT_EQ(World().Add(base).Add(later).StatusOf(leaf, kIssued), kRevoked);
+}
+
+TEST(CrlStore, ADeltaDecidesWhetherTheWholeIsTooOld) {
+  CrlBuilder stale = Delta(11, 10);
+  stale.this_update(kIssued).next_update(kIssued + 10);
+  EXPECT_EQ(World().Add(CrlFor("Kyoto", 10)).Add(stale).StatusOf(Leaf()),
+            kUnknown);
+  // A young one makes an old complete CRL good again.
+  CrlBuilder old = CrlFor("Kyoto", 10);
+  old.this_update(kIssued - 10).next_update(kIssued);
+  EXPECT_EQ(World().Add(old).StatusOf(Leaf()), kUnknown);
+  EXPECT_EQ(World().Add(old).Add(Delta(11, 10)).StatusOf(Leaf()), kGood);
+  // And one made after the certificate expired may have left it out.
+  CrlBuilder young = Delta(11, 10);
+  young.this_update(kIssued + 10);
+  lab::CertificateBuilder leaf = Leaf();
+  leaf.validity(UtcSeconds(2024, 1, 1), kIssued + 5);
+  EXPECT_EQ(World().Add(CrlFor("Kyoto", 10)).Add(young).StatusOf(leaf, kIssued),
+            kUnknown);
+}
+
+TEST(CrlStore, ADeltaAppliesToItsBaseAndNothingElse) {
+  const auto lists_7 = [](CrlBuilder delta) {
+    delta.revoke(Revoked(7, kIssued));
+    return delta;
+  };
+  const CrlBuilder base = CrlFor("Kyoto", 10);
+  // A base we do not have yet.
+  World ahead;
+  ahead.Add(base).Add(lists_7(Delta(13, 12)));
+  EXPECT_EQ(ahead.StatusOf(Leaf()), kGood);
+  EXPECT_EQ(ahead.store->refusals().size(), 1U);
+  // Older than the complete CRL.
+  EXPECT_EQ(World().Add(base).Add(lists_7(Delta(9, 8))).StatusOf(Leaf()),
+            kGood);
+  // Of those that apply the newest, whatever the order.
+  for (const bool in_order : {true, false}) {
+    World world;
+    world.Add(base);
+    world.Add(in_order ? Delta(11, 10) : lists_7(Delta(12, 9)));
+    world.Add(in_order ? lists_7(Delta(12, 9)) : Delta(11, 10));
+    EXPECT_EQ(world.StatusOf(Leaf()), kRevoked);
+  }
+  // One that does not apply yet does not push out the one that does.
+  World waiting;
+  waiting.Add(base).Add(lists_7(Delta(11, 10))).Add(Delta(13, 12));
+  EXPECT_EQ(waiting.StatusOf(Leaf()), kRevoked);
+  // Another scope.
+  lab::IssuingDistributionPointFields osaka;
+  osaka.full_name = {lab::DirectoryName({{"CN", "Osaka"}})};
+  CrlBuilder elsewhere = lists_7(Delta(11, 10));
+  elsewhere.set(extension::IssuingDistributionPoint(osaka));
+  EXPECT_EQ(World().Add(base).Add(elsewhere).StatusOf(Leaf()), kGood);
+  // A delta alone is no CRL.
+  EXPECT_EQ(World().Add(lists_7(Delta(11, 10))).StatusOf(Leaf()), kUnknown);
+}
+
+// --- Other signers -----------------------------------------------------------
+
+// A CRL issuer's certificate below CaName(), itself covered by point "Signers".
+lab::CertificateBuilder SignerBuilder(const lab::Name& name) {
+  lab::CertificateBuilder builder = LeafBuilder(50, "ca", "Signers");
+  builder.subject(name)
+      .public_key(KeyOf("signer"))
+      .set(extension::KeyUsage(lab::kCrlSign));
+  return builder;
+}
+
+// An indirect CRL by CN=Signer for point Kyoto.
+CrlBuilder IndirectCrl() {
+  lab::IssuingDistributionPointFields point;
+  point.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+  point.indirect = true;
+  CrlBuilder builder = CrlFor("");
+  builder.issuer({{"CN", "Signer"}})
+      .add(extension::IssuingDistributionPoint(point));
+  return builder;
+}
+
+lab::CertificateBuilder LeafOfIndirect(uint64_t serial = 7) {
+  lab::DistributionPoint point;
+  point.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+  point.crl_issuer = {lab::DirectoryName({{"CN", "Signer"}})};
+  return Leaf(serial, "").add(extension::CrlDistributionPoints({point}));
+}
+
+World IndirectWorld(
+    const CrlBuilder& crl,
+    const lab::CertificateBuilder& signer = SignerBuilder({{"CN", "Signer"}})) {
+  World world;
+  world.AddIntermediate(signer.Sign(KeyOf("ca")))
+      .Add(crl, "signer")
+      .Add(CrlFor("Signers"));
+  return world;
+}
+
+TEST(CrlStore, AnIndirectCrlSpeaksForTheIssuersItNames) {
+  lab::CrlEntry of_ca = Revoked(7, kIssued);
+  of_ca.certificate_issuer = {lab::DirectoryName(CaName())};
+  lab::CrlEntry of_other = Revoked(7, kIssued);
+  of_other.certificate_issuer = {lab::DirectoryName({{"CN", "Other"}})};
+  EXPECT_EQ(IndirectWorld(IndirectCrl()).StatusOf(LeafOfIndirect()), kGood);
+  EXPECT_EQ(
+      IndirectWorld(IndirectCrl().revoke(of_ca)).StatusOf(LeafOfIndirect()),
+      kRevoked);
+  EXPECT_EQ(
+      IndirectWorld(IndirectCrl().revoke(of_other)).StatusOf(LeafOfIndirect()),
+      kGood);
+  // Entries without an issuer are of the CRL issuer itself.
+  EXPECT_EQ(IndirectWorld(IndirectCrl().revoke(Revoked(7, kIssued)))
+                .StatusOf(LeafOfIndirect()),
+            kGood);
+  // Not marked as indirect, it speaks for no one else.
+  lab::IssuingDistributionPointFields direct;
+  direct.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+  CrlBuilder plain = IndirectCrl();
+  plain.set(extension::IssuingDistributionPoint(direct));
+  EXPECT_EQ(IndirectWorld(plain).StatusOf(LeafOfIndirect()), kUnknown);
+  // And a certificate that does not name it is not its business.
+  EXPECT_EQ(IndirectWorld(IndirectCrl()).StatusOf(Leaf()), kUnknown);
+}
+
+TEST(CrlStore, ACrlSignerMustHoldItself) {
+  const lab::Name name = {{"CN", "Signer"}};
+  const auto status = [&](const lab::CertificateBuilder& signer) {
+    return IndirectWorld(IndirectCrl(), signer).StatusOf(LeafOfIndirect());
+  };
+  EXPECT_EQ(status(SignerBuilder(name)), kGood);
+  EXPECT_EQ(status(SignerBuilder(name).set(
+                extension::KeyUsage(lab::kDigitalSignature))),
+            kUnknown);
+  EXPECT_EQ(
+      status(SignerBuilder(name).validity(UtcSeconds(2020, 1, 1), kIssued - 1)),
+      kUnknown);
+  EXPECT_EQ(status(SignerBuilder(name).public_key(KeyOf("another"))), kUnknown);
+  EXPECT_EQ(
+      status(SignerBuilder(name).add({"1.2.3", true, std::string("\5\0", 2)})),
+      kUnknown);
+
+  World revoked;
+  revoked.AddIntermediate(SignerBuilder(name).Sign(KeyOf("ca")))
+      .Add(IndirectCrl(), "signer")
+      .Add(CrlFor("Signers").revoke(Revoked(50, kIssued)));
+  EXPECT_EQ(revoked.StatusOf(LeafOfIndirect()), kUnknown);
+  World unknown;
+  unknown.AddIntermediate(SignerBuilder(name).Sign(KeyOf("ca")))
+      .Add(IndirectCrl(), "signer");
+  EXPECT_EQ(unknown.StatusOf(LeafOfIndirect()), kUnknown);
+  World forged;
+  forged.AddIntermediate(SignerBuilder(name).Sign(KeyOf("someone")))
+      .Add(IndirectCrl(), "signer")
+      .Add(CrlFor("Signers"));
+  EXPECT_EQ(forged.StatusOf(LeafOfIndirect()), kUnknown);
+}
+
+TEST(CrlStore, SignersThatVouchForEachOtherProveNothing) {
+  // Each of two signers issues the CRL that the other's certificate names.
+  const auto signer = [](const char* own, const char* other, uint64_t serial) {
+    lab::DistributionPoint point;
+    point.full_name = {lab::DirectoryName({{"CN", "Signers"}})};
+    point.crl_issuer = {lab::DirectoryName({{"CN", other}})};
+    lab::CertificateBuilder builder = LeafBuilder(serial, "ca", "");
+    builder.subject({{"CN", own}})
+        .public_key(KeyOf(own))
+        .set(extension::KeyUsage(lab::kCrlSign))
+        .add(extension::CrlDistributionPoints({point}));
+    return builder.Sign(KeyOf("ca"));
+  };
+  const auto crl = [](const char* issuer) {
+    lab::IssuingDistributionPointFields point;
+    point.full_name = {lab::DirectoryName({{"CN", "Signers"}}),
+                       lab::DirectoryName({{"CN", "Kyoto"}})};
+    point.indirect = true;
+    CrlBuilder builder = CrlFor("");
+    builder.issuer({{"CN", issuer}})
+        .add(extension::IssuingDistributionPoint(point));
+    return builder;
+  };
+  World world;
+  world.AddIntermediate(signer("Signer", "Twin", 50))
+      .AddIntermediate(signer("Twin", "Signer", 51))
+      .Add(crl("Signer"), "Signer")
+      .Add(crl("Twin"), "Twin");
+  EXPECT_EQ(world.StatusOf(LeafOfIndirect()), kUnknown);
+}
+
+// --- The short cut -----------------------------------------------------------
+
+// Whatever the CRLs, looking a partition up by its point's encoding says the
+// same as the whole algorithm, which another spelling of the point leads to.
+TEST(CrlStore, TheShortCutAgreesWithTheWholeAlgorithm) {
+  const std::vector<std::function<void(CrlBuilder*)>> kVariants = {
+      [](CrlBuilder*) {},
+      [](CrlBuilder* crl) { crl->revoke(Revoked(7, kIssued)); },
+      [](CrlBuilder* crl) {
+        crl->revoke(Revoked(7, kIssued, Reason::kCertificateHold));
+      },
+      [](CrlBuilder* crl) { crl->next_update(kIssued + 5); },
+      [](CrlBuilder* crl) {
+        lab::IssuingDistributionPointFields point;
+        point.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+        point.only_some_reasons = lab::kReasonKeyCompromise;
+        crl->set(extension::IssuingDistributionPoint(point));
+      },
+      [](CrlBuilder* crl) {
+        lab::IssuingDistributionPointFields point;
+        point.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+        point.only_user_certificates = true;
+        crl->set(extension::IssuingDistributionPoint(point))
+            .this_update(kIssued + 10);
+      },
+  };
+  for (size_t one = 0; one < kVariants.size(); ++one) {
+    for (size_t other = 0; other < kVariants.size(); ++other) {
+      for (const char* second : {"Kyoto", "", "Osaka"}) {
+        SCOPED_TRACE(testing::Message() << one << " " << other << second);
+        World world;
+        CrlBuilder a = CrlFor("Kyoto", 1);
+        CrlBuilder b = CrlFor(second, 2);
+        kVariants[one](&a);
+        kVariants[other](&b);
+        world.Add(a).Add(b);
+        const RevocationStatus quick = world.StatusOf(Leaf(7, "Kyoto"));
+        EXPECT_EQ(quick, world.StatusOf(Leaf(7, "KYOTO")));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace inkan
