@@ -1,0 +1,321 @@
+// The snapshot in force while files come, change, are wrong, and go.
+#include "cache/snapshot_keeper.h"
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "tests/cache/lab_world.h"
+#include "tests/cache/temp_folder.h"
+
+namespace inkan {
+namespace {
+
+using lab::UtcSeconds;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing_world::CaDer;
+using testing_world::CrlFor;
+using testing_world::KeyOf;
+using testing_world::LeafBuilder;
+using testing_world::OwnedLeaf;
+using testing_world::Revoked;
+using testing_world::TempFolder;
+
+const int64_t kNow = UtcSeconds(2026, 3, 16);
+
+Profile LabProfile(const std::string& key = "ca") {
+  Profile profile;
+  profile.name = "lab";
+  profile.anchors.push_back({"ca.cer", CaDer(key)});
+  return profile;
+}
+
+SnapshotOptions OptionsFor(const TempFolder& folder) {
+  SnapshotOptions options;
+  options.profiles.push_back(LabProfile());
+  options.crl_sources.push_back({CrlSourceOptions::Kind::kDirectory,
+                                 folder.path(), absl::Milliseconds(100)});
+  return options;
+}
+
+// thisUpdate as given: it must not lie in the future of the test's clock.
+std::string CrlDer(uint64_t number, bool lists_7 = false,
+                   const std::string& key = "ca",
+                   int64_t this_update = UtcSeconds(2024, 1, 1)) {
+  lab::CrlBuilder builder = CrlFor("Kyoto", number);
+  builder.this_update(this_update).next_update(UtcSeconds(2040, 1, 1));
+  if (lists_7) builder.revoke(Revoked(7, UtcSeconds(2023, 1, 1)));
+  return builder.Sign(KeyOf(key));
+}
+
+RevocationStatus StatusIn(const Snapshot& snapshot) {
+  static const auto* const kLeaf =
+      new OwnedLeaf(LeafBuilder(7, "ca", "Kyoto").Sign(KeyOf("ca")));
+  const ProfileSnapshot* profile = snapshot.Find("lab");
+  return profile->crls
+      ->Check(kLeaf->view, *profile->issuer_paths->Find(kLeaf->view.issuer)[0],
+              kNow)
+      .status;
+}
+
+class SnapshotKeeperTest : public testing::Test {
+ protected:
+  void Start(bool watch = false) {
+    auto keeper = SnapshotKeeper::Start(OptionsFor(folder_), watch);
+    ASSERT_TRUE(keeper.ok()) << keeper.status();
+    keeper_ = *std::move(keeper);
+  }
+  RevocationStatus Status() { return StatusIn(*keeper_->Current()); }
+  // The only error there is.
+  CrlSourceError Error() {
+    const auto errors = keeper_->source_errors();
+    EXPECT_THAT(errors, SizeIs(1));
+    return errors.empty() ? CrlSourceError() : errors.front();
+  }
+  void Refresh() { ASSERT_TRUE(keeper_->Refresh().ok()); }
+
+  TempFolder folder_;
+  std::unique_ptr<SnapshotKeeper> keeper_;
+};
+
+TEST_F(SnapshotKeeperTest, AFileThatIsNoCrlChangesNothingButTheErrors) {
+  folder_.Write("a.crl", CrlDer(1));
+  Start();
+  const auto before = keeper_->Current();
+  EXPECT_EQ(Status(), RevocationStatus::kGood);
+  EXPECT_THAT(keeper_->source_errors(), IsEmpty());
+  folder_.Write("junk", "this is no CRL");
+  Refresh();
+  EXPECT_EQ(keeper_->Current(), before);
+  EXPECT_THAT(Error().source, HasSubstr("junk"));
+  EXPECT_THAT(Error().error, HasSubstr("certificateList"));
+  EXPECT_FALSE(Error().last_good_in_use);
+  std::filesystem::remove(folder_.path() + "/junk");
+  Refresh();
+  EXPECT_EQ(keeper_->Current(), before);
+  EXPECT_THAT(keeper_->source_errors(), IsEmpty());
+}
+
+TEST_F(SnapshotKeeperTest, AGoodNewCrlTakesEffect) {
+  folder_.Write("a.crl", CrlDer(1));
+  Start();
+  const auto before = keeper_->Current();
+  folder_.Replace("a.crl", CrlDer(2, /*lists_7=*/true));
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_GT(keeper_->Current()->generation, before->generation);
+  EXPECT_EQ(keeper_->generation(), keeper_->Current()->generation);
+  EXPECT_NE(keeper_->Current()->digest, before->digest);
+  // What was pinned says what it said.
+  EXPECT_EQ(StatusIn(*before), RevocationStatus::kGood);
+}
+
+struct BadReplacement {
+  const char* what;
+  std::string contents;
+  const char* error;
+};
+
+TEST_F(SnapshotKeeperTest, ABadReplacementIsRefusedAndTheLastGoodOneStays) {
+  std::string altered = CrlDer(4, /*lists_7=*/false);
+  altered[altered.size() - 1] = static_cast<char>(altered.back() ^ 1);
+  const BadReplacement kCases[] = {
+      {"truncated", CrlDer(4).substr(0, 200), "truncated"},
+      {"empty", "", "truncated"},
+      {"an older number", CrlDer(2), "older"},
+      {"another signer", CrlDer(4, false, "someone"), "signatureValue"},
+      {"one bit changed", altered, "signatureValue"},
+      {"from the future",
+       CrlDer(4, false, "ca", absl::ToUnixSeconds(absl::Now()) + 3600),
+       "future"},
+  };
+  for (const BadReplacement& c : kCases) {
+    SCOPED_TRACE(c.what);
+    folder_.Replace("a.crl", CrlDer(3, /*lists_7=*/true));
+    Start();
+    ASSERT_EQ(Status(), RevocationStatus::kRevoked);
+    const auto before = keeper_->Current();
+    folder_.Replace("a.crl", c.contents);
+    for (int look = 0; look < 3; ++look) {
+      Refresh();
+      EXPECT_EQ(keeper_->Current(), before);
+      EXPECT_THAT(Error().error, HasSubstr(c.error));
+      EXPECT_TRUE(Error().last_good_in_use);
+    }
+    folder_.Replace("a.crl", CrlDer(5));
+    Refresh();
+    EXPECT_EQ(Status(), RevocationStatus::kGood);
+    EXPECT_THAT(keeper_->source_errors(), IsEmpty());
+  }
+}
+
+TEST_F(SnapshotKeeperTest, ARemovedFileKeepsItsLastGoodCrl) {
+  const std::string path = folder_.Write("a.crl", CrlDer(1, true));
+  Start();
+  const auto before = keeper_->Current();
+  std::filesystem::remove(path);
+  Refresh();
+  EXPECT_EQ(keeper_->Current(), before);
+  EXPECT_EQ(Error().error, "the file is gone");
+  EXPECT_TRUE(Error().last_good_in_use);
+  // And an older one under another name does not take its place.
+  folder_.Write("b.crl", CrlDer(0));
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  // Nor a whole folder that is gone.
+  std::filesystem::remove_all(folder_.path());
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+}
+
+TEST_F(SnapshotKeeperTest, AForgedFileNeverProfitsFromOneThatWasVerified) {
+  folder_.Write("a.crl", CrlDer(9, /*lists_7=*/true));
+  Start();
+  for (int i = 0; i < 20; ++i) {
+    folder_.Replace("b.crl", CrlDer(1));  // verified, and older
+    Refresh();
+    folder_.Replace("b.crl", "junk");
+    Refresh();
+    folder_.Replace("b.crl", CrlDer(99, false, "someone"));
+    Refresh();
+    ASSERT_EQ(Status(), RevocationStatus::kRevoked);
+    ASSERT_THAT(Error().error, HasSubstr("signatureValue"));
+  }
+}
+
+TEST_F(SnapshotKeeperTest, ReloadKeepsWhatIsGoodAndTrustsOnlyTheNewProfiles) {
+  const std::string path = folder_.Write("a.crl", CrlDer(1, true));
+  Start();
+  folder_.Replace("a.crl", "junk");
+  ASSERT_TRUE(keeper_->Reload(OptionsFor(folder_)).ok());
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_TRUE(Error().last_good_in_use);
+  const auto before = keeper_->Current();
+
+  SnapshotOptions broken = OptionsFor(folder_);
+  broken.profiles[0].anchors[0].der = "junk";
+  EXPECT_FALSE(keeper_->Reload(broken).ok());
+  EXPECT_EQ(keeper_->Current(), before);
+
+  SnapshotOptions other = OptionsFor(folder_);
+  other.profiles[0] = LabProfile("ca 2019");
+  ASSERT_TRUE(keeper_->Reload(other).ok());
+  EXPECT_THAT(keeper_->Current()->Find("lab")->crls->partitions(), IsEmpty());
+  EXPECT_GT(keeper_->Current()->generation, before->generation);
+}
+
+TEST_F(SnapshotKeeperTest, StartNamesWhatIsUnusable) {
+  const auto error = [](const SnapshotOptions& options) {
+    return std::string(
+        SnapshotKeeper::Start(options, false).status().message());
+  };
+  EXPECT_THAT(error({}), HasSubstr("no profile"));
+  SnapshotOptions twice = OptionsFor(folder_);
+  twice.profiles.push_back(twice.profiles[0]);
+  EXPECT_THAT(error(twice), HasSubstr("lab"));
+  SnapshotOptions bad = OptionsFor(folder_);
+  bad.profiles[0].anchors[0].der.pop_back();
+  EXPECT_THAT(error(bad),
+              testing::AllOf(HasSubstr("profile lab"), HasSubstr("ca.cer")));
+  SnapshotOptions missing = OptionsFor(folder_);
+  missing.crl_sources[0].path += "/none";
+  EXPECT_EQ(error(missing), "");
+}
+
+TEST_F(SnapshotKeeperTest, TheDigestTellsRulesAndCrlsApart) {
+  folder_.Write("a.crl", CrlDer(1));
+  const auto digest = [&](const SnapshotOptions& options) {
+    return (*SnapshotKeeper::Start(options, false))->Current()->digest;
+  };
+  const SnapshotOptions options = OptionsFor(folder_);
+  EXPECT_EQ(digest(options), digest(options));
+  SnapshotOptions off = options;
+  off.profiles[0].revocation = RevocationMode::kOff;
+  SnapshotOptions usage = options;
+  usage.profiles[0].required_key_usage = key_usage::kNonRepudiation;
+  SnapshotOptions policy = options;
+  policy.profiles[0].initial_policies = {"\x2a\x03"};
+  SnapshotOptions anchor = options;
+  anchor.profiles[0] = LabProfile("ca 2019");
+  for (const SnapshotOptions& other : {off, usage, policy, anchor}) {
+    EXPECT_NE(digest(options), digest(other));
+  }
+}
+
+bool Eventually(const std::function<bool()>& holds) {
+  for (int i = 0; i < 500; ++i) {
+    if (holds()) return true;
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  return false;
+}
+
+TEST_F(SnapshotKeeperTest, AWatchedFolderIsFollowedWithoutBeingAsked) {
+  SnapshotOptions options = OptionsFor(folder_);
+  options.crl_sources[0].poll_interval = absl::Hours(1);
+  auto keeper = SnapshotKeeper::Start(options);
+  ASSERT_TRUE(keeper.ok());
+  keeper_ = *std::move(keeper);
+  // At once: the keeper's thread may not be watching yet.
+  folder_.Replace("a.crl", CrlDer(1));
+  EXPECT_TRUE(Eventually([&] { return Status() == RevocationStatus::kGood; }));
+  folder_.Write("a.crl", CrlDer(2, true));
+  EXPECT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+}
+
+TEST_F(SnapshotKeeperTest, ReadersSeeWholeSnapshotsWhileTheyChange) {
+  folder_.Write("a.crl", CrlDer(1));
+  folder_.Write("b.crl", CrlFor("Osaka", 1).Sign(KeyOf("ca")));
+  Start(/*watch=*/true);
+  std::atomic<uint64_t> published = 0;
+  keeper_->SetPublishListener([&](const Snapshot& snapshot) {
+    EXPECT_GT(snapshot.generation, published.exchange(snapshot.generation));
+  });
+  std::atomic<bool> done = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      SnapshotReader reader(*keeper_);
+      uint64_t last = 0;
+      while (!done) {
+        const auto& snapshot = reader.Pin();
+        EXPECT_GE(snapshot->generation, last);
+        last = snapshot->generation;
+        // A CRL with an even number lists the serial, one with an odd does not.
+        const auto& partitions = snapshot->Find("lab")->crls->partitions();
+        bool listed = false;
+        for (const CrlPartition& partition : partitions) {
+          if (partition.crl->scope_text != "CN=Kyoto") continue;
+          listed = partition.crl->crl_number.back() % 2 == 0;
+        }
+        EXPECT_EQ(StatusIn(*snapshot), listed ? RevocationStatus::kRevoked
+                                              : RevocationStatus::kGood);
+        (void)keeper_->source_errors();
+      }
+    });
+  }
+  for (uint64_t number = 2; number < 60; ++number) {
+    folder_.Replace("a.crl", CrlDer(number, number % 2 == 0));
+    if (number % 3 == 0) Refresh();
+    if (number % 7 == 0) folder_.Write("junk", "junk");
+    if (number % 10 == 0) {
+      EXPECT_TRUE(keeper_->Reload(OptionsFor(folder_)).ok());
+    }
+  }
+  EXPECT_TRUE(Eventually([&] { return Status() == RevocationStatus::kGood; }));
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(published, keeper_->generation());
+}
+
+}  // namespace
+}  // namespace inkan
