@@ -5,7 +5,8 @@
 
 #include "client/cli.h"
 
-int main(int argc, char** argv) {
+// What flags and files can get wrong is returned, not thrown.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   return inkan::RunCli(std::vector<std::string>(argv + 1, argv + argc),
                        std::cout, std::cerr);
 }

@@ -211,4 +211,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace inkan
 
-int main(int argc, char** argv) { return inkan::Main(argc, argv); }
+// What flags and files can get wrong is returned, not thrown.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
+  return inkan::Main(argc, argv);
+}
