@@ -6,7 +6,7 @@
 #include "crypto/digest.h"
 #include "crypto/name.h"
 #include "gmock/gmock.h"
-#include "tests/cache/lab_world.h"
+#include "tests/support/lab_world.h"
 
 namespace inkan {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "crypto/der.h"
-#include "tests/cache/lab_world.h"
+#include "tests/support/lab_world.h"
 
 namespace inkan {
 namespace {

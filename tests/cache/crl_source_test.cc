@@ -9,8 +9,8 @@
 
 #include "absl/strings/escaping.h"
 #include "gmock/gmock.h"
-#include "tests/cache/lab_world.h"
-#include "tests/cache/temp_folder.h"
+#include "tests/support/lab_world.h"
+#include "tests/support/temp_folder.h"
 
 namespace inkan {
 namespace {

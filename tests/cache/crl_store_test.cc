@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "gmock/gmock.h"
-#include "tests/cache/lab_world.h"
+#include "tests/support/lab_world.h"
 
 namespace inkan {
 namespace {

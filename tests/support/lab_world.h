@@ -1,7 +1,7 @@
-// A small PKI for the cache's tests: keys by name, made once, and the usual
+// A small PKI for tests: keys by name, made once, and the usual
 // certificates and CRLs of a CA.
-#ifndef INKAN_TESTS_CACHE_LAB_WORLD_H_
-#define INKAN_TESTS_CACHE_LAB_WORLD_H_
+#ifndef INKAN_TESTS_SUPPORT_LAB_WORLD_H_
+#define INKAN_TESTS_SUPPORT_LAB_WORLD_H_
 
 #include <cstdint>
 #include <map>
@@ -99,4 +99,4 @@ struct OwnedLeaf {
 
 }  // namespace inkan::testing_world
 
-#endif  // INKAN_TESTS_CACHE_LAB_WORLD_H_
+#endif  // INKAN_TESTS_SUPPORT_LAB_WORLD_H_

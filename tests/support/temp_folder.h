@@ -1,6 +1,6 @@
 // A folder of its own for a test, removed with everything in it.
-#ifndef INKAN_TESTS_CACHE_TEMP_FOLDER_H_
-#define INKAN_TESTS_CACHE_TEMP_FOLDER_H_
+#ifndef INKAN_TESTS_SUPPORT_TEMP_FOLDER_H_
+#define INKAN_TESTS_SUPPORT_TEMP_FOLDER_H_
 
 #include <cstdlib>
 #include <filesystem>
@@ -49,4 +49,4 @@ class TempFolder {
 
 }  // namespace inkan::testing_world
 
-#endif  // INKAN_TESTS_CACHE_TEMP_FOLDER_H_
+#endif  // INKAN_TESTS_SUPPORT_TEMP_FOLDER_H_
