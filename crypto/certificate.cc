@@ -185,9 +185,9 @@ Fault ParseNameConstraints(Bytes value, Certificate* c) {
   const struct {
     uint8_t tag;
     Bytes* subtrees;
-  } kParts[] = {{der::ContextConstructed(0), &c->permitted_subtrees},
+  } parts[] = {{der::ContextConstructed(0), &c->permitted_subtrees},
                 {der::ContextConstructed(1), &c->excluded_subtrees}};
-  for (const auto& part : kParts) {
+  for (const auto& part : parts) {
     if (!reader.NextIs(part.tag)) continue;
     if (!reader.Read(part.tag, part.subtrees) || part.subtrees->empty()) {
       return {kField, "GeneralSubtrees is malformed or empty"};
