@@ -5,6 +5,9 @@
 // what they are.
 #include "crypto/rsa_kernels.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
@@ -209,6 +212,58 @@ TEST_P(RsaKernels, AgreeForEveryBitLengthOfAModulus) {
     operation.s = numbers.Residue(operation.n);
     ExpectRight(*GetParam(), size_class, 3, {operation});
     if (HasFatalFailure()) return;
+  }
+}
+
+// Memory between two pages that may not be touched, the bytes right before the
+// second or right after the first: what a kernel reads or writes beyond them,
+// by whatever instruction, ends the test.
+class FencedBytes {
+ public:
+  FencedBytes(const std::string& bytes, bool at_end) {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    map_size_ = 3 * page;
+    map_ = static_cast<uint8_t*>(mmap(nullptr, map_size_, PROT_NONE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (map_ == MAP_FAILED ||
+        mprotect(map_ + page, page, PROT_READ | PROT_WRITE) != 0) {
+      std::abort();
+    }
+    data_ = at_end ? map_ + 2 * page - bytes.size() : map_ + page;
+    std::copy(bytes.begin(), bytes.end(), data_);
+  }
+  ~FencedBytes() { munmap(map_, map_size_); }
+  FencedBytes(const FencedBytes&) = delete;
+  FencedBytes& operator=(const FencedBytes&) = delete;
+
+  uint8_t* data() const { return data_; }
+
+ private:
+  uint8_t* map_;
+  size_t map_size_;
+  uint8_t* data_;
+};
+
+TEST_P(RsaKernels, TouchNothingBesideTheirBuffers) {
+  HardNumbers numbers(4);
+  for (const bool at_end : {false, true}) {
+    for (const size_t bits :
+         {2048U, 2049U, 2500U, 3072U, 3073U, 3333U, 4096U}) {
+      const size_t size_class = bits <= 2048 ? 0 : bits <= 3072 ? 1 : 2;
+      const std::string n = numbers.Modulus(bits);
+      const std::string s = numbers.Residue(n);
+      const FencedBytes modulus(n, at_end);
+      const FencedBytes signature(s, at_end);
+      const FencedBytes result(std::string(n.size(), kUnwritten), at_end);
+      for (size_t count = 1; count <= kRsaLanesMax; ++count) {
+        const std::vector<RsaLane> lanes(
+            count, {modulus.data(), signature.data(), result.data(), n.size(),
+                    nullptr});
+        GetParam()->run(size_class, 65537, lanes.data(), count);
+        ASSERT_EQ(std::string(AsText(Bytes(result.data(), n.size()))),
+                  ReferencePower(AsBytes(s), 65537, AsBytes(n)));
+      }
+    }
   }
 }
 
