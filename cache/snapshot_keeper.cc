@@ -120,7 +120,7 @@ absl::StatusOr<std::unique_ptr<SnapshotKeeper>> SnapshotKeeper::Start(
   if (!workshop.ok()) return workshop.status();
   std::unique_ptr<SnapshotKeeper> keeper(new SnapshotKeeper());
   {
-    absl::MutexLock lock(&keeper->build_mutex_);
+    MutexLock lock(&keeper->build_mutex_);
     keeper->workshop_ = *std::move(workshop);
     keeper->Rebuild(/*force=*/true);
   }
@@ -144,25 +144,25 @@ SnapshotKeeper::~SnapshotKeeper() {
 }
 
 std::shared_ptr<const Snapshot> SnapshotKeeper::Current() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return current_;
 }
 
 std::vector<CrlSourceError> SnapshotKeeper::source_errors() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return source_errors_;
 }
 
 void SnapshotKeeper::SetPublishListener(
     std::function<void(const Snapshot&)> listener) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   listener_ = std::move(listener);
 }
 
 absl::Status SnapshotKeeper::Reload(SnapshotOptions options) {
   absl::StatusOr<Workshop> workshop = Furnish(std::move(options));
   if (!workshop.ok()) return workshop.status();
-  absl::MutexLock lock(&build_mutex_);
+  MutexLock lock(&build_mutex_);
   workshop->generation = workshop_.generation;
   // A source that stays keeps what was good.
   for (CrlSource& source : workshop->sources) {
@@ -180,7 +180,7 @@ absl::Status SnapshotKeeper::Reload(SnapshotOptions options) {
 }
 
 absl::Status SnapshotKeeper::Refresh() {
-  absl::MutexLock lock(&build_mutex_);
+  MutexLock lock(&build_mutex_);
   Rebuild(/*force=*/false);
   return absl::OkStatus();
 }
@@ -295,7 +295,7 @@ void SnapshotKeeper::Publish(std::vector<CrlSourceError> errors,
                              std::shared_ptr<const Snapshot> published) {
   std::function<void(const Snapshot&)> listener;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     source_errors_ = std::move(errors);
     listener = listener_;
     if (published != nullptr) {
@@ -307,7 +307,7 @@ void SnapshotKeeper::Publish(std::vector<CrlSourceError> errors,
 }
 
 absl::Duration SnapshotKeeper::ShortestPoll() {
-  absl::MutexLock lock(&build_mutex_);
+  MutexLock lock(&build_mutex_);
   absl::Duration shortest = absl::Hours(1);
   for (const CrlSource& source : workshop_.sources) {
     shortest = std::min(shortest, source.options().poll_interval);
@@ -316,7 +316,7 @@ absl::Duration SnapshotKeeper::ShortestPoll() {
 }
 
 void SnapshotKeeper::WatchFolders(int inotify) {
-  absl::MutexLock lock(&build_mutex_);
+  MutexLock lock(&build_mutex_);
   for (const CrlSource& source : workshop_.sources) {
     const std::filesystem::path path = source.options().path;
     const bool is_folder =
@@ -339,7 +339,7 @@ void SnapshotKeeper::Watch() {
     if (inotify >= 0) WatchFolders(inotify);
     {
       // After the folders are watched, so that no change falls in between.
-      absl::MutexLock lock(&build_mutex_);
+      MutexLock lock(&build_mutex_);
       Rebuild(/*force=*/false);
     }
     pollfd fds[] = {{wake_fd_, POLLIN, 0}, {inotify, POLLIN, 0}};

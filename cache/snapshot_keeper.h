@@ -24,9 +24,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "cache/crl_source.h"
+#include "cache/mutex.h"
 #include "cache/snapshot.h"
 
 namespace inkan {
@@ -109,10 +109,10 @@ class SnapshotKeeper {
   absl::Duration ShortestPoll() ABSL_LOCKS_EXCLUDED(build_mutex_);
   void WatchFolders(int inotify) ABSL_LOCKS_EXCLUDED(build_mutex_);
 
-  absl::Mutex build_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  Mutex build_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   Workshop workshop_ ABSL_GUARDED_BY(build_mutex_);
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::shared_ptr<const Snapshot> current_ ABSL_GUARDED_BY(mutex_);
   std::vector<CrlSourceError> source_errors_ ABSL_GUARDED_BY(mutex_);
   std::function<void(const Snapshot&)> listener_ ABSL_GUARDED_BY(mutex_);

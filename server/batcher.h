@@ -37,8 +37,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "cache/mutex.h"
 #include "cache/snapshot.h"
-#include "server/mutex.h"
 #include "server/verifier.h"
 
 namespace inkan {

@@ -18,8 +18,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
+#include "cache/mutex.h"
 #include "grpc/health/v1/health.grpc.pb.h"
-#include "server/mutex.h"
 
 namespace inkan {
 

@@ -18,8 +18,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "cache/mutex.h"
 #include "cache/snapshot_keeper.h"
-#include "server/mutex.h"
 
 namespace inkan {
 

@@ -13,11 +13,11 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "cache/mutex.h"
 #include "grpcpp/support/server_callback.h"
 #include "inkan/v1/verification.pb.h"
 #include "server/batcher.h"
 #include "server/limits.h"
-#include "server/mutex.h"
 
 namespace inkan {
 

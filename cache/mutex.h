@@ -7,8 +7,8 @@
 // std::mutex with Abseil's annotations. absl::Mutex itself is not used here:
 // the packaged Abseil is built without ThreadSanitizer, which then sees no
 // order between critical sections and reports every guarded member as a race.
-#ifndef INKAN_SERVER_MUTEX_H_
-#define INKAN_SERVER_MUTEX_H_
+#ifndef INKAN_CACHE_MUTEX_H_
+#define INKAN_CACHE_MUTEX_H_
 
 #include <chrono>
 #include <condition_variable>
@@ -70,4 +70,4 @@ class CondVar {
 
 }  // namespace inkan
 
-#endif  // INKAN_SERVER_MUTEX_H_
+#endif  // INKAN_CACHE_MUTEX_H_
