@@ -88,7 +88,8 @@ double MeasureMadd52() { return 0; }
 // way: sixteen squares and two products of d digits, each with its Montgomery
 // reduction, shared among eight lanes.
 double UnitMadd52(size_t bits) {
-  const double d = static_cast<double>((bits + 51) / 52);
+  const size_t digits = (bits + 51) / 52;
+  const auto d = static_cast<double>(digits);
   return (16 * (d * (d + 1) + 2 * d * d) + 2 * 4 * d * d) / 8;
 }
 
@@ -242,7 +243,7 @@ void BM_Inkan(benchmark::State& state, bool prepare) {
     jobs[i].result = reinterpret_cast<uint8_t*>(results[i].data());
   }
   Stopwatch stopwatch(state, Name(prepare ? "prepared" : "cold", bits, batch));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     for (size_t i = 0; i < batch && !prepare; ++i) {
       if (!ParsePublicKey(AsBytes(material.spkis[i]), &keys[i]).ok()) {
         std::abort();
@@ -287,7 +288,7 @@ void BM_OpenSslKeyKnown(benchmark::State& state) {
   std::string result(bits / 8, '\0');
   OpenSslOperation(context.get(), material.signatures[0], &result);
   Stopwatch stopwatch(state, Name("openssl_known", bits, 1));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     OpenSslOperation(context.get(), material.signatures[0], &result);
     stopwatch.Done(1);
   }
@@ -301,7 +302,7 @@ void BM_OpenSslFromSpki(benchmark::State& state) {
   std::string result(bits / 8, '\0');
   size_t i = 0;
   Stopwatch stopwatch(state, Name("openssl_spki", bits, 1));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     i = (i + 1) % kKeys;
     const Owned<EVP_PKEY_CTX> context = OpenSslContext(material.spkis[i]);
     OpenSslOperation(context.get(), material.signatures[i], &result);
@@ -326,7 +327,7 @@ void BM_Sha256(benchmark::State& state, bool together) {
   EVP_MD_CTX* const context = EVP_MD_CTX_new();
   Stopwatch stopwatch(
       state, Name(together ? "sha_together" : "sha_openssl", size, kMessages));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     if (together) {
       DigestBatch(jobs);
     } else {
@@ -356,26 +357,34 @@ void BM_Sha256(benchmark::State& state, bool together) {
   EVP_MD_free(method);
 }
 
-void Register() {
-  for (const int64_t bits : {2048, 3072, 4096}) {
-    benchmark::RegisterBenchmark("OpenSSL/key_known", BM_OpenSslKeyKnown)
-        ->Arg(bits);
-    benchmark::RegisterBenchmark("OpenSSL/from_spki", BM_OpenSslFromSpki)
-        ->Arg(bits);
-    for (const int64_t batch : {1, 2, 8, 64, 1024}) {
-      benchmark::RegisterBenchmark("Inkan/cold", BM_Inkan, false)
-          ->Args({bits, batch});
-    }
-    for (const int64_t batch : {1, 2, 8, 64, 1024}) {
-      benchmark::RegisterBenchmark("Inkan/prepared", BM_Inkan, true)
-          ->Args({bits, batch});
-    }
-  }
-  for (const int64_t size : {256, 1024, 4096, 65536}) {
-    benchmark::RegisterBenchmark("SHA256/openssl", BM_Sha256, false)->Arg(size);
-    benchmark::RegisterBenchmark("SHA256/together", BM_Sha256, true)->Arg(size);
-  }
-}
+BENCHMARK(BM_OpenSslKeyKnown)
+    ->Name("OpenSSL/key_known")
+    ->Arg(2048)
+    ->Arg(3072)
+    ->Arg(4096);
+BENCHMARK(BM_OpenSslFromSpki)
+    ->Name("OpenSSL/from_spki")
+    ->Arg(2048)
+    ->Arg(3072)
+    ->Arg(4096);
+BENCHMARK_CAPTURE(BM_Inkan, cold, false)
+    ->Name("Inkan/cold")
+    ->ArgsProduct({{2048, 3072, 4096}, {1, 2, 8, 64, 1024}});
+BENCHMARK_CAPTURE(BM_Inkan, prepared, true)
+    ->Name("Inkan/prepared")
+    ->ArgsProduct({{2048, 3072, 4096}, {1, 2, 8, 64, 1024}});
+BENCHMARK_CAPTURE(BM_Sha256, openssl, false)
+    ->Name("SHA256/openssl")
+    ->Arg(256)
+    ->Arg(1024)
+    ->Arg(4096)
+    ->Arg(65536);
+BENCHMARK_CAPTURE(BM_Sha256, together, true)
+    ->Name("SHA256/together")
+    ->Arg(256)
+    ->Arg(1024)
+    ->Arg(4096)
+    ->Arg(65536);
 
 // ---------------------------------------------------------------------------
 // The ratios.
@@ -430,7 +439,6 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("kernel", inkan::GetRsaKernelInfo().name);
   benchmark::AddCustomContext("madd52_per_second",
                               std::to_string(inkan::madd52_per_second));
-  inkan::Register();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   inkan::PrintRatios();

@@ -46,15 +46,15 @@ const EVP_MD* Method(HashAlgorithm algorithm) {
 }
 
 void DigestOne(const DigestJob& job) {
-  thread_local const std::unique_ptr<EVP_MD_CTX, MdDeleter> context(
+  thread_local const std::unique_ptr<EVP_MD_CTX, MdDeleter> kContext(
       EVP_MD_CTX_new());
   const EVP_MD* method = Method(job.algorithm);
   // A digest that was not computed must never be taken for one that was.
-  if (method == nullptr || context == nullptr ||
-      EVP_DigestInit_ex2(context.get(), method, nullptr) != 1 ||
-      EVP_DigestUpdate(context.get(), job.message.data(), job.message.size()) !=
-          1 ||
-      EVP_DigestFinal_ex(context.get(), job.digest, nullptr) != 1) {
+  if (method == nullptr || kContext == nullptr ||
+      EVP_DigestInit_ex2(kContext.get(), method, nullptr) != 1 ||
+      EVP_DigestUpdate(kContext.get(), job.message.data(),
+                       job.message.size()) != 1 ||
+      EVP_DigestFinal_ex(kContext.get(), job.digest, nullptr) != 1) {
     std::abort();
   }
 }
@@ -252,15 +252,15 @@ size_t DigestSize(HashAlgorithm algorithm) {
 // instructions of their own on today's servers. Without SHA-NI, OpenSSL's own
 // AVX-512 code is the better choice until most lanes are filled.
 void DigestBatch(absl::Span<const DigestJob> jobs) {
-  static const Kernels kernels = ChooseKernels();
+  static const Kernels kKernels = ChooseKernels();
   const auto waiting = static_cast<size_t>(
       std::count_if(jobs.begin(), jobs.end(), [](const DigestJob& job) {
         return job.algorithm == HashAlgorithm::kSha256;
       }));
   const bool side_by_side =
-      (kernels.few != nullptr && waiting >= 2) ||
-      (kernels.many != nullptr && waiting >= kManyStreamsMin);
-  if (side_by_side) DigestSha256Jobs(kernels, jobs);
+      (kKernels.few != nullptr && waiting >= 2) ||
+      (kKernels.many != nullptr && waiting >= kManyStreamsMin);
+  if (side_by_side) DigestSha256Jobs(kKernels, jobs);
   for (const DigestJob& job : jobs) {
     if (side_by_side && job.algorithm == HashAlgorithm::kSha256) continue;
     DigestOne(job);

@@ -90,7 +90,7 @@ EcPtr<EC_KEY> MakeKey(const PublicKey& key, BN_CTX* context) {
 
 bool VerifyEcdsa(const PublicKey& key, Bytes digest, Bytes signature,
                  Fault* fault) {
-  thread_local const EcPtr<BN_CTX> context(BN_CTX_new());
+  thread_local const EcPtr<BN_CTX> kContext(BN_CTX_new());
   // What OpenSSL has to say about bad input must not stay behind in the
   // thread's error queue, where TLS on the same thread would find it.
   const ErrorMark mark;
@@ -101,7 +101,7 @@ bool VerifyEcdsa(const PublicKey& key, Bytes digest, Bytes signature,
     *fault = {"signature", "not a DER Ecdsa-Sig-Value of the curve"};
     return false;
   }
-  const EcPtr<EC_KEY> ec_key = MakeKey(key, context.get());
+  const EcPtr<EC_KEY> ec_key = MakeKey(key, kContext.get());
   if (ec_key == nullptr) {
     *fault = {"subjectPublicKeyInfo", "EC point is not on the curve"};
     return false;

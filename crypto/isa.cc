@@ -103,8 +103,8 @@ IsaChoice Choose() {
 }  // namespace
 
 const IsaChoice& ChosenIsa() {
-  static const IsaChoice choice = Choose();
-  return choice;
+  static const IsaChoice kChoice = Choose();
+  return kChoice;
 }
 
 }  // namespace inkan

@@ -1,9 +1,6 @@
 # Kernels: each is one file, and only that file is compiled with instructions
 # that not every machine has. rsa_dispatch.cc decides at run time.
 #
-# GCC 12's own AVX-512 header starts some results from an undefined value on
-# purpose and then warns of it, hence -Wno-uninitialized for these files.
-#
 # Under a sanitizer -O1: with its checks in the unrolled loops, -O3 compiles for
 # a minute.
 if(INKAN_SANITIZE OR INKAN_FUZZ)
@@ -14,12 +11,12 @@ endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_sources(inkan_crypto PRIVATE ${CMAKE_CURRENT_LIST_DIR}/rsa_avx512ifma.cc)
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/rsa_avx512ifma.cc PROPERTIES
-    COMPILE_OPTIONS "${kernel_optimisation};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx512ifma;-mavx512vbmi;-mbmi2;-mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
+    COMPILE_OPTIONS "${kernel_optimisation};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx512ifma;-mavx512vbmi;-mbmi2;-mprefer-vector-width=512")
   target_sources(inkan_crypto PRIVATE ${CMAKE_CURRENT_LIST_DIR}/digest_shani.cc)
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/digest_shani.cc PROPERTIES
     COMPILE_OPTIONS "-msha;-mssse3;-msse4.1")
   target_sources(inkan_crypto PRIVATE ${CMAKE_CURRENT_LIST_DIR}/digest_avx512.cc)
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/digest_avx512.cc PROPERTIES
-    COMPILE_OPTIONS "${kernel_optimisation};-mavx512f;-mavx512bw;-mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
+    COMPILE_OPTIONS "${kernel_optimisation};-mavx512f;-mavx512bw;-mprefer-vector-width=512")
   target_compile_definitions(inkan_crypto PRIVATE INKAN_HAVE_X86_KERNELS)
 endif()

@@ -74,6 +74,13 @@
 // instruction first and would let a chain that comes later wait.
 //
 // All of this is public data; nothing here is constant-time.
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12's header starts some results from an undefined value on purpose and
+// then warns of it.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #include <immintrin.h>
 
 #include <cstddef>

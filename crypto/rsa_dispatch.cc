@@ -57,8 +57,8 @@ Chosen ChooseKernel() {
 }
 
 const Chosen& ChosenKernel() {
-  static const Chosen chosen = ChooseKernel();
-  return chosen;
+  static const Chosen kChosen = ChooseKernel();
+  return kChosen;
 }
 
 const RsaKernel& Kernel() {
@@ -72,9 +72,10 @@ const RsaKernel& Kernel() {
 
 // REQUIRES: a key that CheckKeyStrength accepts.
 size_t SizeClass(size_t modulus_bits) {
-  size_t size_class = 0;
-  while (kRsaClassBits[size_class] < modulus_bits) ++size_class;
-  return size_class;
+  for (size_t i = 0; i < kRsaSizeClasses; ++i) {
+    if (modulus_bits <= kRsaClassBits[i]) return i;
+  }
+  std::abort();
 }
 
 // ---------------------------------------------------------------------------

@@ -376,7 +376,7 @@ void EnterMontgomery(const Modulus& m, const Limb* s, Limb* out) {
 // as it came, out of Montgomery form, which leaves the product out of it too.
 template <bool kAdx>
 void Run(uint64_t exponent, const RsaLane& lane) {
-  Modulus cold;
+  Modulus cold = {};
   const Modulus* m = static_cast<const Modulus*>(lane.prepared);
   if (m == nullptr) {
     SetModulus(lane.modulus, lane.bytes, &cold);
@@ -405,7 +405,7 @@ size_t PreparedBytes(size_t /*size_class*/) { return sizeof(Modulus); }
 
 void Prepare(size_t /*size_class*/, const uint8_t* modulus, size_t bytes,
              void* prepared) {
-  SetModulus(modulus, bytes, new (prepared) Modulus);
+  SetModulus(modulus, bytes, new (prepared) Modulus());
 }
 
 void Release(void* /*prepared*/) {}
