@@ -95,11 +95,11 @@ void ExpectRight(const RsaKernel& kernel, size_t size_class, uint64_t exponent,
   }
   kernel.run(size_class, exponent, lanes.data(), lanes.size());
   for (size_t i = 0; i < operations.size(); ++i) {
-    const std::string around(8, kUnwritten);
-    ASSERT_EQ(results[i], around +
-                              ReferencePower(AsBytes(operations[i].s), exponent,
-                                             AsBytes(operations[i].n)) +
-                              around)
+    std::string expected(8, kUnwritten);
+    expected += ReferencePower(AsBytes(operations[i].s), exponent,
+                               AsBytes(operations[i].n));
+    expected.append(8, kUnwritten);
+    ASSERT_EQ(results[i], expected)
         << kernel.name << " class " << size_class << " lane " << i << " of "
         << operations.size() << " e " << exponent << " prepared "
         << operations[i].prepared << "\nn "

@@ -135,6 +135,7 @@ TEST(Wycheproof, EveryVectorIsJudgedRightInOneBatchOfAll) {
   // The eight files as published in testvectors_v1.
   ASSERT_EQ(vectors.size(), 2311U);
   std::vector<SignatureJob> jobs;
+  jobs.reserve(vectors.size());
   for (const Vector& vector : vectors) jobs.push_back(JobOf(vector));
   VerifyBatch(absl::MakeSpan(jobs));
   for (size_t i = 0; i < jobs.size(); ++i)
