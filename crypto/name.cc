@@ -57,6 +57,27 @@ bool WideToUtf8(Bytes value, size_t width, std::string* out) {
   return true;
 }
 
+// Length of the well-formed UTF-8 sequence at the front of `text`; 0 if none.
+size_t Utf8SequenceLength(std::string_view text) {
+  const auto lead = static_cast<uint8_t>(text[0]);
+  const size_t length = lead < 0x80                   ? 1
+                        : lead >= 0xc2 && lead < 0xe0 ? 2
+                        : lead >= 0xe0 && lead < 0xf0 ? 3
+                        : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                      : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((static_cast<uint8_t>(text[i]) & 0xc0) != 0x80) return 0;
+  }
+  if (length < 3) return length;
+  const auto second = static_cast<uint8_t>(text[1]);
+  const bool overlong =
+      (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
+  const bool outside =
+      (lead == 0xed && second >= 0xa0) || (lead == 0xf4 && second >= 0x90);
+  return overlong || outside ? 0 : length;
+}
+
 // The characters of a string value as UTF-8 (as they are for UTF8String); false
 // for values that are not strings. TeletexString is read as Latin-1, which is
 // what CAs have meant by it.
@@ -78,6 +99,31 @@ bool ValueToUtf8(const Attribute& attribute, std::string* out) {
       return WideToUtf8(attribute.value, 4, out);
     default:
       return false;
+  }
+}
+
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = Utf8SequenceLength(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+// Whether the octets of the value are characters of its string type. The
+// alphabets of PrintableString and its like are not held against anyone: CAs
+// have put "*", "@" and "&" into them for as long as there are certificates.
+bool IsWellFormedValue(const Attribute& attribute) {
+  std::string ignored;
+  switch (attribute.tag) {
+    case der::kUtf8String:
+      return IsUtf8(AsText(attribute.value));
+    case der::kBmpString:
+    case der::kUniversalString:
+      return ValueToUtf8(attribute, &ignored);
+    default:
+      return true;
   }
 }
 
@@ -255,27 +301,6 @@ std::string_view ShortNameOf(Bytes type) {
   return {};
 }
 
-// Length of the well-formed UTF-8 sequence at the front of `text`; 0 if none.
-size_t Utf8SequenceLength(std::string_view text) {
-  const auto lead = static_cast<uint8_t>(text[0]);
-  const size_t length = lead < 0x80                   ? 1
-                        : lead >= 0xc2 && lead < 0xe0 ? 2
-                        : lead >= 0xe0 && lead < 0xf0 ? 3
-                        : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                      : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((static_cast<uint8_t>(text[i]) & 0xc0) != 0x80) return 0;
-  }
-  if (length < 3) return length;
-  const auto second = static_cast<uint8_t>(text[1]);
-  const bool overlong =
-      (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-  const bool outside =
-      (lead == 0xed && second >= 0xa0) || (lead == 0xf4 && second >= 0x90);
-  return overlong || outside ? 0 : length;
-}
-
 void AppendHexEscape(char c, std::string* out) {
   constexpr char kDigits[] = "0123456789ABCDEF";
   const auto octet = static_cast<uint8_t>(c);
@@ -338,8 +363,10 @@ bool IsWellFormedName(Bytes name) {
     int count = 0;
     while (!set.empty()) {
       Attribute attribute;
-      if (!ReadAttribute(&set, &attribute)) return false;
-      if (++count > kAttributesPerRdnMax) return false;
+      if (!ReadAttribute(&set, &attribute) || !IsWellFormedValue(attribute) ||
+          ++count > kAttributesPerRdnMax) {
+        return false;
+      }
     }
   }
   return true;
