@@ -187,7 +187,8 @@ class CrlStore::Linker {
 
   // Gives each complete CRL the newest delta that applies to it (RFC 5280
   // section 5.2.4): same issuer, key and scope, a base not newer than the
-  // complete CRL, and a number not below it.
+  // complete CRL, and a number not below it. The authorityKeyIdentifiers must
+  // match too (section 6.3.3 (c)(3)).
   void AttachDeltas() {
     for (CrlPartition& delta : admitted_) {
       if (!delta.crl->is_delta) continue;
@@ -226,6 +227,7 @@ class CrlStore::Linker {
     return a.signer == b.signer &&
            a.signer_certificate == b.signer_certificate &&
            a.crl->canonical_issuer == b.crl->canonical_issuer &&
+           a.crl->authority_key_id == b.crl->authority_key_id &&
            a.crl->scope_names == b.crl->scope_names &&
            x.only_user_certs == y.only_user_certs &&
            x.only_ca_certs == y.only_ca_certs &&

@@ -525,6 +525,10 @@ TEST(CrlStore, ADeltaAppliesToItsBaseAndNothingElse) {
   CrlBuilder elsewhere = lists_7(Delta(11, 10));
   elsewhere.set(extension::IssuingDistributionPoint(osaka));
   EXPECT_EQ(World().Add(base).Add(elsewhere).StatusOf(Leaf()), kGood);
+  // Another key identifier (section 6.3.3 (c) (3)).
+  CrlBuilder other_key_id = lists_7(Delta(11, 10));
+  other_key_id.set(extension::AuthorityKeyIdentifier("another"));
+  EXPECT_EQ(World().Add(base).Add(other_key_id).StatusOf(Leaf()), kGood);
   // A delta alone is no CRL.
   EXPECT_EQ(World().Add(lists_7(Delta(11, 10))).StatusOf(Leaf()), kUnknown);
 }
