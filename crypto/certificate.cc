@@ -186,7 +186,7 @@ Fault ParseNameConstraints(Bytes value, Certificate* c) {
     uint8_t tag;
     Bytes* subtrees;
   } parts[] = {{der::ContextConstructed(0), &c->permitted_subtrees},
-                {der::ContextConstructed(1), &c->excluded_subtrees}};
+               {der::ContextConstructed(1), &c->excluded_subtrees}};
   for (const auto& part : parts) {
     if (!reader.NextIs(part.tag)) continue;
     if (!reader.Read(part.tag, part.subtrees) || part.subtrees->empty()) {
