@@ -612,7 +612,8 @@ TEST(Verifier, TenThousandHostileIntermediatesEndInMilliseconds) {
       }
       const absl::Time start = absl::Now();
       const Said said = Judge(std::move(filing));
-      EXPECT_LT(absl::Now() - start, absl::Milliseconds(500));
+      // Milliseconds by themselves; room for a sanitizer on a busy machine.
+      EXPECT_LT(absl::Now() - start, absl::Seconds(2));
       EXPECT_EQ(said.outcome, Outcome::kNoCertificateChainFound);
       EXPECT_THAT(said.diagnostic, HasSubstr("budget"));
     }
