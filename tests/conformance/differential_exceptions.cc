@@ -12,6 +12,7 @@
 #include "crypto/general_name.h"
 #include "crypto/name.h"
 #include "crypto/verdict.h"
+#include "tests/conformance/differential_form_rules.h"
 #include "tests/conformance/differential_openssl.h"
 
 namespace inkan {
@@ -164,7 +165,8 @@ bool CriticalAndKnownToUs(const Difference& d) {
 
 bool CriticalInCrlAndKnownToUs(const Difference& d) {
   if (!d.TheirsIs({X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION,
-                   X509_V_ERR_CRL_HAS_EXPIRED, X509_V_ERR_UNABLE_TO_GET_CRL,
+                   X509_V_ERR_CRL_HAS_EXPIRED, X509_V_ERR_DIFFERENT_CRL_SCOPE,
+                   X509_V_ERR_UNABLE_TO_GET_CRL,
                    X509_V_ERR_CRL_PATH_VALIDATION_ERROR})) {
     return false;
   }
@@ -181,6 +183,54 @@ bool CriticalInCrlAndKnownToUs(const Difference& d) {
               {NID_crl_reason, NID_invalidity_date})) {
         return true;
       }
+    }
+  }
+  return false;
+}
+
+// Whether a Name has a value OpenSSL does not take for a string.
+bool HasValueOfOtherType(Bytes name) {
+  constexpr uint8_t kTaken[] = {
+      der::kBitString,     der::kUtf8String,      der::kSequence,
+      der::kNumericString, der::kTeletexString,   der::kPrintableString,
+      der::kIa5String,     der::kUniversalString, der::kBmpString};
+  DerReader outer(name);
+  Bytes rdns;
+  if (!outer.Read(der::kSequence, &rdns)) return false;
+  DerReader sequence(rdns);
+  Bytes rdn;
+  while (sequence.Read(der::kSet, &rdn)) {
+    DerReader set(rdn);
+    Bytes attribute;
+    while (set.Read(der::kSequence, &attribute)) {
+      DerReader reader(attribute);
+      Bytes type;
+      Bytes value;
+      uint8_t tag;
+      if (reader.ReadOid(&type) && reader.ReadAny(&tag, &value) &&
+          std::find(std::begin(kTaken), std::end(kTaken), tag) ==
+              std::end(kTaken)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// OpenSSL cannot read a certificate or CRL because of such a name.
+bool HasNameOpenSslCannotRead(const Difference& d) {
+  for (size_t i = 0; i < d.views.size(); ++i) {
+    if (d.certificates[i] == nullptr &&
+        (HasValueOfOtherType(d.views[i].subject) ||
+         HasValueOfOtherType(d.views[i].issuer))) {
+      return true;
+    }
+  }
+  for (size_t i = 0; i < d.crls.size(); ++i) {
+    Crl crl;
+    if (d.crls[i] == nullptr && ParseCrl(AsBytes(d.c.crls[i]), &crl).ok() &&
+        HasValueOfOtherType(crl.issuer)) {
+      return true;
     }
   }
   return false;
@@ -289,7 +339,12 @@ bool StopsAtACrlOfNoUse(const Difference& d) {
       rest.crls.push_back(d.c.crls[i]);
     }
   }
-  return JudgeByOpenSsl(rest).passed == d.ours.passed;
+  const Answer theirs = JudgeByOpenSsl(rest);
+  if (theirs.passed == d.ours.passed) return true;
+  // Or there is another reason besides.
+  Answer ours = d.ours;
+  ours.refused_crls.clear();
+  return ExplainDifference(rest, ours, theirs) != nullptr;
 }
 
 // A certificate whose distribution point names a cRLIssuer.
@@ -299,6 +354,26 @@ bool HasPointWithCrlIssuer(const Difference& d) {
     DistributionPoint point;
     while (!points.empty() && ReadDistributionPoint(&points, &point)) {
       if (!point.crl_issuer.empty()) return true;
+    }
+  }
+  return false;
+}
+
+// A CRL signer whose distribution point names itself as the cRLIssuer.
+bool SignerSpeaksForItself(const Difference& d) {
+  if (!d.TheirsIs({X509_V_ERR_CRL_PATH_VALIDATION_ERROR})) return false;
+  for (const Certificate& view : d.views) {
+    DerReader points(view.crl_distribution_points);
+    DistributionPoint point;
+    while (!points.empty() && ReadDistributionPoint(&points, &point)) {
+      DerReader issuers(point.crl_issuer);
+      GeneralName name;
+      while (!issuers.empty() && ReadGeneralName(&issuers, &name)) {
+        if (name.kind == GeneralNameKind::kDirectoryName &&
+            SameName(name.value, view.subject)) {
+          return true;
+        }
+      }
     }
   }
   return false;
@@ -428,85 +503,6 @@ bool RestrictedToOtherPurposes(const Difference& d) {
              std::string::npos;
 }
 
-// What our readers refuse and OpenSSL's take, and the rule it breaks.
-struct FormRule {
-  std::string_view fault;  // how the message begins
-  const char* sentence;
-};
-
-constexpr char kDerRule[] =
-    "4.1 and 5.1: the data that is to be signed is encoded using the ASN.1 "
-    "distinguished encoding rules (DER)";
-
-constexpr FormRule kFormRules[] = {
-    {"extensions: an extension appears twice",
-     "4.2: a certificate MUST NOT include more than one instance of a "
-     "particular extension"},
-    {"crlExtensions: an extension appears twice",
-     "4.2, by 5.2: MUST NOT include more than one instance of a particular "
-     "extension"},
-    {"extensions: an empty SEQUENCE",
-     "4.1: Extensions ::= SEQUENCE SIZE (1..MAX) OF Extension"},
-    {"crlExtensions: an empty SEQUENCE",
-     "4.1: Extensions ::= SEQUENCE SIZE (1..MAX) OF Extension"},
-    {"keyUsage: not a DER BIT STRING", kDerRule},
-    {"authorityKeyIdentifier: ", kDerRule},
-    {"subjectKeyIdentifier: not an OCTET STRING", kDerRule},
-    {"basicConstraints: ", kDerRule},
-    {"extensions: ", kDerRule},
-    {"policyConstraints: not", kDerRule},
-    {"policyConstraints: SkipCerts", kDerRule},
-    {"policyMappings: not", kDerRule},
-    {"policyMappings: a mapping is not", kDerRule},
-    {"inhibitAnyPolicy: ", kDerRule},
-    {"crlExtensions: an extension is malformed", kDerRule},
-    {"crlEntryExtensions: an extension is malformed", kDerRule},
-    {"reasonCode: not a CRLReason",
-     "5.3.1: CRLReason ::= ENUMERATED { 0 to 10 without 7 }"},
-    {"reasonCode: removeFromCRL outside a delta CRL",
-     "5.3.1: The removeFromCRL (8) reasonCode value may only appear in delta "
-     "CRLs"},
-    {"invalidityDate: not a GeneralizedTime",
-     "5.3.2: InvalidityDate ::= GeneralizedTime"},
-    {"cRLNumber: ",
-     "5.2.3: CRLNumber ::= INTEGER (0..MAX); conforming CRL issuers MUST NOT "
-     "use CRLNumber values longer than 20 octets"},
-    {"deltaCRLIndicator: not a",
-     "5.2.4: BaseCRLNumber ::= CRLNumber ::= INTEGER (0..MAX)"},
-    {"issuingDistributionPoint: ", kDerRule},
-    {"freshestCRL: ", kDerRule},
-    {"cRLDistributionPoints: ", kDerRule},
-    {"certificatePolicies: ", kDerRule},
-    {"subjectAltName: ", kDerRule},
-    {"nameConstraints: ", kDerRule},
-    {"extKeyUsage: not a", kDerRule},
-    {"validity", "4.1.2.5: GMT, seconds included, in one form"},
-    {"thisUpdate: ", "5.1.2.4: GMT, seconds included, in one form"},
-    {"nextUpdate: ", "5.1.2.5: GMT, seconds included, in one form"},
-    {"revocationDate: ", "5.1.2.6: expressed in the same way as thisUpdate"},
-    {"serialNumber: ", "4.1.2.2: not longer than 20 octets"},
-    {"certificateIssuer: in a CRL that is not indirect",
-     "5.3.3: identifies the certificate issuer associated with an entry in an "
-     "indirect CRL"},
-    {"certificateIssuer: ", kDerRule},
-    {"subjectPublicKeyInfo: ", "4.1.2.7 and RFC 3279, RFC 5480"},
-    {"signatureAlgorithm: ", "4.1.1.2: MUST contain the same algorithm"},
-    {"version: ", "4.1.2.1"},
-    {"issuer: ", "4.1.2.4: MUST contain a non-empty distinguished name"},
-    {"subject: ", kDerRule},
-    {"uniqueID: ", "4.1.2.8: MUST only appear if the version is 2 or 3"},
-    {"nextUpdate: before thisUpdate", "5.1.2.5"},
-};
-
-const char* BrokenFormRule(std::string_view message) {
-  for (const FormRule& rule : kFormRules) {
-    if (message.substr(0, rule.fault.size()) == rule.fault) {
-      return rule.sentence;
-    }
-  }
-  return nullptr;
-}
-
 // The leaf, or a CA or CRL without which OpenSSL would fail as well, is not of
 // the form of RFC 5280.
 bool IsNotOfTheForm(const Difference& d) {
@@ -570,6 +566,10 @@ constexpr ExceptionClass kClasses[] = {
      "cannot process, then the application MUST NOT use that CRL\"; we process "
      "cRLNumber, freshestCRL, reasonCode and invalidityDate.",
      CriticalInCrlAndKnownToUs},
+    {"attribute value that is no string", true,
+     "4.1.2.4: \"AttributeValue ::= ANY -- DEFINED BY AttributeType\"; it is "
+     "compared octet by octet.",
+     HasNameOpenSslCannotRead},
     {"looks self-signed", true,
      "OpenSSL tells by key identifiers. 3.2: \"Self-signed certificates are "
      "self-issued certificates where the digital signature may be verified by "
@@ -595,6 +595,13 @@ constexpr ExceptionClass kClasses[] = {
      "name of type rfc822Name\", emailAddress in the subject is constrained; "
      "OpenSSL does it always.",
      SubjectsMailboxBesideAnother},
+    {"CRL signer speaks for itself", true,
+     "PKITS 4.14.30, which expects success: 6.3.3 (f) \"Obtain and validate "
+     "the "
+     "certification path for the issuer of the complete CRL\", whose status "
+     "only "
+     "that CRL can tell.",
+     SignerSpeaksForItself},
     {"stops at a CRL of no use", true,
      "OpenSSL fails where the CRL it likes best does not hold. 6.3.3: \"for "
      "each corresponding CRL\"; one that does not hold has no say.",
@@ -649,7 +656,8 @@ constexpr ExceptionClass kClasses[] = {
      "be used for one of the purposes indicated\"; OpenSSL is not told one.",
      RestrictedToOtherPurposes},
     {"not of the form", false,
-     "OpenSSL reads what is not DER, or breaks a rule of kFormRules.",
+     "OpenSSL reads what is not DER, or breaks a rule of "
+     "differential_form_rules.cc.",
      IsNotOfTheForm},
 };
 

@@ -37,15 +37,6 @@ std::string Join(uint8_t tag, const std::vector<std::string>& parts) {
   return lab::DerElement(tag, contents);
 }
 
-void FlipOctets(Dice* dice, std::string* bytes) {
-  for (size_t n = 1 + dice->Below(2); n > 0; --n) {
-    char& octet = (*bytes)[dice->Below(bytes->size())];
-    octet =
-        static_cast<char>(octet ^ (dice->Percent(70) ? 1 << dice->Below(8)
-                                                     : 1 + dice->Below(255)));
-  }
-}
-
 void ToggleCriticality(std::string* extension) {
   std::vector<std::string> parts = Parts(*extension);
   if (parts.size() < 2) return;
@@ -124,6 +115,15 @@ void TakeField(Dice* dice, const std::string& other,
 }
 
 }  // namespace
+
+void FlipOctets(Dice* dice, std::string* bytes) {
+  for (size_t n = 1 + dice->Below(2); n > 0; --n) {
+    char& octet = (*bytes)[dice->Below(bytes->size())];
+    octet =
+        static_cast<char>(octet ^ (dice->Percent(70) ? 1 << dice->Below(8)
+                                                     : 1 + dice->Below(255)));
+  }
+}
 
 void Mutate(Dice* dice, const lab::PrivateKey& key, const std::string& other,
             std::string* der) {

@@ -13,6 +13,9 @@ namespace inkan::differential {
 void Mutate(Dice* dice, const lab::PrivateKey& key, const std::string& other,
             std::string* der);
 
+// Changes one or two octets.
+void FlipOctets(Dice* dice, std::string* bytes);
+
 }  // namespace inkan::differential
 
 #endif  // INKAN_TESTS_CONFORMANCE_DIFFERENTIAL_MUTATION_H_

@@ -2,14 +2,17 @@
 // X509_verify_cert. Every difference is explained by a class of
 // differential_exceptions.cc, or fails.
 //
-// INKAN_DIFFERENTIAL_CASES says how many, INKAN_DIFFERENTIAL_SEED which ones,
-// INKAN_DIFFERENTIAL_FIRST from which number on.
+// INKAN_DIFFERENTIAL_CASES says how many, INKAN_DIFFERENTIAL_SEED which ones
+// (in place of the four seeds; run one test then), INKAN_DIFFERENTIAL_FIRST
+// from which number on. INKAN_DIFFERENTIAL_REPORTS bounds the differences
+// printed, INKAN_DIFFERENTIAL_BRIEF leaves the DER out.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -18,12 +21,20 @@
 #include "bench/lab/parallel.h"
 #include "tests/conformance/differential_case.h"
 #include "tests/conformance/differential_exceptions.h"
+#include "tests/conformance/differential_mutation.h"
+#include "tests/conformance/differential_path.h"
+#include "tests/support/conformance.h"
 
 namespace inkan {
 namespace {
 
-constexpr uint64_t kCasesDefault = 40'000;
-constexpr uint64_t kSeedDefault = 5280;
+using Json = nlohmann::json;
+
+// For each of four seeds, so that 100,000 cases run in four tests.
+constexpr uint64_t kCasesDefault = 25'000;
+// Damaged copies of each PKITS case.
+constexpr uint64_t kPkitsDamagedDefault = 20;
+constexpr uint64_t kPkitsSeed = 101;
 constexpr uint64_t kPiece = 250;
 constexpr uint64_t kReportsDefault = 20;
 
@@ -91,14 +102,30 @@ struct Tally {
   }
 };
 
-TEST(Differential, EveryDifferenceFromOpenSslIsExplained) {
-  const uint64_t cases =
-      FromEnvironment("INKAN_DIFFERENTIAL_CASES", kCasesDefault);
-  const uint64_t seed =
-      FromEnvironment("INKAN_DIFFERENTIAL_SEED", kSeedDefault);
-  const uint64_t first = FromEnvironment("INKAN_DIFFERENTIAL_FIRST", 0);
+// Prints the sum, and fails for what is unexplained.
+void Report(const std::string& what, const Tally& tally) {
   const uint64_t reports =
       FromEnvironment("INKAN_DIFFERENTIAL_REPORTS", kReportsDefault);
+  std::string summary =
+      absl::StrCat(what, ": ", tally.both_pass, " pass, ", tally.both_fail,
+                   " fail, ", tally.unexplained.size(), " unexplained");
+  for (const auto& [why, count] : tally.excepted) {
+    absl::StrAppend(&summary, "\n  ", count, " excepted: ", why);
+  }
+  std::printf("%s\n", summary.c_str());
+  for (size_t i = 0; i < tally.unexplained.size() && i < reports; ++i) {
+    ADD_FAILURE() << tally.unexplained[i];
+  }
+  EXPECT_EQ(tally.unexplained.size(), 0U);
+}
+
+class Differential : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(Differential, EveryDifferenceFromOpenSslIsExplained) {
+  const uint64_t cases =
+      FromEnvironment("INKAN_DIFFERENTIAL_CASES", kCasesDefault);
+  const uint64_t seed = FromEnvironment("INKAN_DIFFERENTIAL_SEED", GetParam());
+  const uint64_t first = FromEnvironment("INKAN_DIFFERENTIAL_FIRST", 0);
   std::mutex mutex;
   Tally all;
   lab::ParallelFor((cases + kPiece - 1) / kPiece, 2, [&](uint64_t piece) {
@@ -110,22 +137,72 @@ TEST(Differential, EveryDifferenceFromOpenSslIsExplained) {
     const std::lock_guard<std::mutex> lock(mutex);
     all.Merge(std::move(tally));
   });
-  std::string summary = absl::StrCat(
-      cases, " cases of seed ", seed, ": ", all.both_pass, " pass, ",
-      all.both_fail, " fail, ", all.unexplained.size(), " unexplained");
-  for (const auto& [why, count] : all.excepted) {
-    absl::StrAppend(&summary, "\n  ", count, " excepted: ", why);
-  }
-  std::printf("%s\n", summary.c_str());
-  for (size_t i = 0; i < all.unexplained.size() && i < reports; ++i) {
-    ADD_FAILURE() << all.unexplained[i];
-  }
-  EXPECT_EQ(all.unexplained.size(), 0U);
+  Report(absl::StrCat(cases, " cases of seed ", seed), all);
   if (cases >= 1000) {
     EXPECT_GT(all.both_pass, cases / 5) << "the cases say too little";
     EXPECT_GT(all.both_fail, cases / 5) << "the cases say too little";
   }
 }
+
+// A case of NIST PKITS.
+DifferentialCase PkitsCase(const std::string& dir, const Json& suite,
+                           const Json& test) {
+  const auto load = [&dir](const std::string& name) {
+    return ReadFile(dir + "/pkits/" + name);
+  };
+  DifferentialCase c;
+  c.time = 1302825600;  // 2011-04-15T00:00:00Z
+  c.story = test["id"];
+  c.anchor = load("certs/" + std::string(test["trust_anchor"]) + ".crt");
+  for (const std::string name : test["intermediates"]) {
+    c.intermediates.push_back(load("certs/" + name + ".crt"));
+  }
+  c.leaf = load("certs/" + std::string(test["target"]) + ".crt");
+  for (const std::string name : test["crls"]) {
+    c.crls.push_back(load("crls/" + name + ".crl"));
+  }
+  for (const std::string name : test["initial_policy_set"]) {
+    if (name != "anyPolicy") {
+      c.initial_policies.push_back(suite["policies"][name]);
+    }
+  }
+  c.require_explicit_policy = test["initial_explicit_policy"];
+  c.inhibit_policy_mapping = test["initial_policy_mapping_inhibit"];
+  c.inhibit_any_policy = test["initial_inhibit_any_policy"];
+  return c;
+}
+
+// A copy of `c` with a few octets changed in one of its parts.
+DifferentialCase Damaged(DifferentialCase c, differential::Dice* dice) {
+  std::vector<std::string*> parts = {&c.leaf};
+  for (std::string& der : c.intermediates) parts.push_back(&der);
+  for (std::string& der : c.crls) parts.push_back(&der);
+  const size_t i = dice->Below(parts.size());
+  c.story += absl::StrCat(" part ", i, " damaged");
+  differential::FlipOctets(dice, parts[i]);
+  return c;
+}
+
+TEST(DifferentialPkits, EveryDifferenceFromOpenSslIsExplained) {
+  INKAN_CONFORMANCE(dir);
+  const Json suite = Json::parse(ReadFile(dir + "/pkits/pkits.json"));
+  const uint64_t damaged =
+      FromEnvironment("INKAN_DIFFERENTIAL_PKITS", kPkitsDamagedDefault);
+  Tally tally;
+  uint64_t number = 0;
+  for (const Json& test : suite["tests"]) {
+    const DifferentialCase c = PkitsCase(dir, suite, test);
+    tally.Add(c);
+    for (uint64_t i = 0; i < damaged; ++i) {
+      differential::Dice dice(kPkitsSeed, number++);
+      tally.Add(Damaged(c, &dice));
+    }
+  }
+  Report("PKITS", tally);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Differential,
+                         testing::Values(5280, 5281, 5282, 5283));
 
 }  // namespace
 }  // namespace inkan
