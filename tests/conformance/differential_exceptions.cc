@@ -476,20 +476,26 @@ bool FailsByPolicies(const Difference& d) {
          d.ours.text.find("certificatePolicies: no") != std::string::npos;
 }
 
-// A CA maps a policy that it does not list, while it lists anyPolicy and that
-// is inhibited.
-bool MapsByInhibitedAnyPolicy(const Difference& d) {
+bool ListsAnyPolicy(const Certificate& certificate) {
+  constexpr std::string_view kAnyPolicy("\x55\x1d\x20\x00", 4);
+  return AsText(certificate.policies).find(kAnyPolicy) !=
+         std::string_view::npos;
+}
+
+// A CA that lists anyPolicy maps policies, but anyPolicy is not in the tree:
+// it is inhibited, or a CA above does not list it.
+bool MapsByAnyPolicyOutsideTheTree(const Difference& d) {
   if (!FailsByPolicies(d)) return false;
-  bool inhibited = d.c.inhibit_any_policy;
+  bool outside = d.c.inhibit_any_policy;
   bool maps = false;
-  for (const Certificate& view : d.views) {
-    inhibited |= view.inhibit_any_policy >= 0;
-    maps |=
-        !view.policy_mappings.empty() &&
-        AsText(view.policies).find(std::string_view("\x55\x1d\x20\x00", 4)) !=
-            std::string_view::npos;
+  // All but the leaf and the anchor, whose policies do not count.
+  for (size_t i = 1; i + 1 < d.views.size(); ++i) {
+    const Certificate& view = d.views[i];
+    if (!view.is_ca) continue;
+    outside |= view.inhibit_any_policy >= 0 || !ListsAnyPolicy(view);
+    maps |= !view.policy_mappings.empty() && ListsAnyPolicy(view);
   }
-  return inhibited && maps;
+  return outside && maps;
 }
 
 bool SelfIssuedTargetNeedsPolicy(const Difference& d) {
@@ -642,11 +648,11 @@ constexpr ExceptionClass kClasses[] = {
      "6.1.4 (a): \"verify that the special value anyPolicy does not appear as "
      "an issuerDomainPolicy or a subjectDomainPolicy\".",
      MapsAnyPolicy},
-    {"maps by an inhibited anyPolicy", false,
+    {"maps by an anyPolicy outside the tree", false,
      "6.1.4 (b) (1): a policy without a node is mapped only if \"there is a "
      "node of depth i with a valid_policy of anyPolicy\"; OpenSSL looks at the "
      "certificate instead.",
-     MapsByInhibitedAnyPolicy},
+     MapsByAnyPolicyOutsideTheTree},
     {"self-issued target needs a policy", false,
      "6.1.5 (a): \"If explicit_policy is not 0, decrement explicit_policy by "
      "1\", of self-issued targets too.",
