@@ -6,58 +6,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "crypto/digest.h"
 #include "crypto/name.h"
-#include "crypto/oid.h"
-#include "crypto/path.h"
-#include "crypto/policy.h"
+#include "server/verifier_examiner.h"
+#include "server/verifier_finding.h"
 #include "server/verifier_path.h"
 
 namespace inkan {
 namespace {
-
-std::string TimeText(int64_t unix_seconds) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ",
-                          absl::FromUnixSeconds(unix_seconds),
-                          absl::UTCTimeZone());
-}
-
-std::string FaultText(const Fault& fault) {
-  return absl::StrCat(fault.field, ": ", fault.problem);
-}
-
-// A diagnostic is for a person to read; names in it are as long as the caller
-// likes.
-constexpr size_t kDiagnosticBytesMax = 1024;
-
-void Shorten(std::string* text) {
-  if (text->size() <= kDiagnosticBytesMax) return;
-  size_t end = kDiagnosticBytesMax;
-  // Not in the middle of a UTF-8 sequence.
-  while (end > 0 && (static_cast<uint8_t>((*text)[end]) & 0xc0) == 0x80) --end;
-  text->resize(end);
-  text->append("...");
-}
-
-LeafRules LeafRulesOf(const Profile& profile) {
-  LeafRules rules;
-  rules.required_key_usage = profile.required_key_usage;
-  rules.forbidden_key_usage = profile.forbidden_key_usage;
-  rules.required_extended_key_usage = profile.required_extended_key_usage;
-  return rules;
-}
-
-// What one way of looking at a filing comes to, before signatures.
-struct Finding {
-  Outcome outcome = Outcome::kPassed;
-  std::string diagnostic;
-  int certificate_index = -1;
-  bool has_revocation = false;
-  RevocationEvidence revocation;
-  PolicySet valid_policies;
-  std::vector<CheckRecord> checks;
-};
 
 // The judgement of one filing, in steps between which the batches run.
 class Judge {
@@ -67,6 +23,8 @@ class Judge {
     filing_ = filing;
     verdict_ = verdict;
     *verdict = FilingVerdict();
+    filing_finding_.keeps_checks = filing->want_checks;
+    path_finding_.keeps_checks = filing->want_checks;
   }
 
   // Everything but arithmetic: form, algorithms, path, constraints, validity,
@@ -135,39 +93,14 @@ class Judge {
 
  private:
   const Profile& profile() const { return *filing_->profile->profile; }
-
-  // --- Recording -----------------------------------------------------------
-
-  static void Fail(Finding* finding, Outcome outcome, int certificate_index,
-                   std::string diagnostic) {
-    if (outcome >= finding->outcome) return;
-    finding->outcome = outcome;
-    finding->certificate_index = certificate_index;
-    finding->diagnostic = std::move(diagnostic);
+  Examiner examiner() const {
+    return Examiner(*filing_, verdict_->certificate);
   }
 
-  void Record(Finding* finding, CheckId check, CheckResult result,
-              int certificate_index, std::string detail) const {
-    if (!filing_->want_checks) return;
-    Shorten(&detail);
-    finding->checks.push_back(
-        {check, result, certificate_index, std::move(detail)});
-  }
-
-  void FailCheck(Finding* finding, CheckId check, Outcome outcome,
-                 int certificate_index, const std::string& diagnostic) const {
-    Record(finding, check,
-           outcome == Outcome::kTryLater ? CheckResult::kIndeterminate
-                                         : CheckResult::kFailed,
-           certificate_index, diagnostic);
-    Fail(finding, outcome, certificate_index, diagnostic);
-  }
-
-  // --- Form ------------------------------------------------------------------
+  // --- Form ---
 
   void RefuseFiling(Outcome outcome, const std::string& diagnostic) {
-    FailCheck(&filing_finding_, CheckId::kFilingFormat, outcome, -1,
-              diagnostic);
+    filing_finding_.FailCheck(CheckId::kFilingFormat, outcome, -1, diagnostic);
   }
 
   // Looks at everything but the certificate itself. False if there is nothing
@@ -185,8 +118,8 @@ class Judge {
     }
     if (!filing_->certificate_only) CheckSignedParts();
     if (filing_finding_.outcome == Outcome::kPassed) {
-      Record(&filing_finding_, CheckId::kFilingFormat, CheckResult::kPassed, -1,
-             "");
+      filing_finding_.Record(CheckId::kFilingFormat, CheckResult::kPassed, -1,
+                             "");
       well_formed_ = true;
     }
     if (!filing_->certificate_only) CheckFilingAlgorithm();
@@ -220,13 +153,14 @@ class Judge {
     const Fault fault =
         ParseCertificate(filing_->certificate, &verdict_->certificate);
     if (!fault.ok()) {
-      FailCheck(&filing_finding_, CheckId::kCertificateFormat,
-                Outcome::kFormatFailure, 0, "certificate: " + FaultText(fault));
+      filing_finding_.FailCheck(CheckId::kCertificateFormat,
+                                Outcome::kFormatFailure, 0,
+                                "certificate: " + FaultText(fault));
       return false;
     }
     verdict_->has_certificate = true;
-    Record(&filing_finding_, CheckId::kCertificateFormat, CheckResult::kPassed,
-           0, "");
+    filing_finding_.Record(CheckId::kCertificateFormat, CheckResult::kPassed, 0,
+                           "");
     return true;
   }
 
@@ -235,29 +169,29 @@ class Judge {
     const Fault fault = CheckAlgorithmStrength(filing_->algorithm);
     const auto& allowed = profile().filing_algorithms;
     if (!fault.ok()) {
-      FailCheck(&filing_finding_, CheckId::kFilingAlgorithm,
-                Outcome::kCryptoConstraintsFailure, -1,
-                "signature_algorithm: " + FaultText(fault));
+      filing_finding_.FailCheck(CheckId::kFilingAlgorithm,
+                                Outcome::kCryptoConstraintsFailure, -1,
+                                "signature_algorithm: " + FaultText(fault));
     } else if (!allowed.empty() &&
                std::find(allowed.begin(), allowed.end(), filing_->algorithm) ==
                    allowed.end()) {
-      FailCheck(&filing_finding_, CheckId::kFilingAlgorithm,
-                Outcome::kCryptoConstraintsFailure, -1,
-                "signature_algorithm: not among the profile's "
-                "filing_algorithms");
+      filing_finding_.FailCheck(CheckId::kFilingAlgorithm,
+                                Outcome::kCryptoConstraintsFailure, -1,
+                                "signature_algorithm: not among the profile's "
+                                "filing_algorithms");
     } else {
-      Record(&filing_finding_, CheckId::kFilingAlgorithm, CheckResult::kPassed,
-             -1, "");
+      filing_finding_.Record(CheckId::kFilingAlgorithm, CheckResult::kPassed,
+                             -1, "");
     }
   }
 
-  // --- Path ------------------------------------------------------------------
+  // --- Path ---
 
   void ChooseIssuer() {
     const IssuerPaths& paths = *filing_->profile->issuer_paths;
     if (paths.FindTrusted(filing_->certificate) != nullptr) {
       trusted_ = true;
-      JudgeTrusted();
+      path_finding_ = examiner().JudgeTrusted();
       return;
     }
     candidates_ = FindIssuers(paths, verdict_->certificate);
@@ -284,7 +218,7 @@ class Judge {
       if (!SameBytes(candidate->state.key().spki, path.state.key().spki)) {
         continue;
       }
-      Finding finding = JudgePath(*candidate);
+      Finding finding = examiner().JudgePath(*candidate);
       if (path_ == nullptr || finding.outcome > path_finding_.outcome) {
         path_ = candidate;
         path_finding_ = std::move(finding);
@@ -293,173 +227,7 @@ class Judge {
     }
   }
 
-  struct Observation {
-    const Judge* judge;
-    Finding* finding;
-    int leaf_depth;
-  };
-
-  static void Observe(void* context, CheckId check, const PathFault& fault) {
-    const auto* observation = static_cast<Observation*>(context);
-    observation->judge->Record(
-        observation->finding, check,
-        fault.ok() ? CheckResult::kPassed : CheckResult::kFailed,
-        observation->leaf_depth - fault.certificate,
-        fault.ok() ? "" : FaultText(fault.fault));
-  }
-
-  void TakeFault(const PathFault& fault, int leaf_depth,
-                 Finding* finding) const {
-    if (fault.ok()) return;
-    const int index = leaf_depth - fault.certificate;
-    Fail(finding, fault.outcome, index,
-         absl::StrCat("certificate ", index, ": ", FaultText(fault.fault)));
-  }
-
-  Finding JudgePath(const IssuerPath& path) const {
-    Finding finding;
-    const Certificate& leaf = verdict_->certificate;
-    const int depth = static_cast<int>(path.state.chain().size());
-    Observation observation = {this, &finding, depth};
-    const PathFault broken = path.state.broken();
-    if (!broken.ok() && filing_->want_checks) {
-      Observe(&observation, broken.check, broken);
-    }
-    TakeFault(path.state.Accept(
-                  leaf, LeafRulesOf(profile()), &finding.valid_policies,
-                  filing_->want_checks ? &Observe : nullptr, &observation),
-              depth, &finding);
-    JudgeValidity(leaf.validity, 0, &finding);
-    const PathFault ca_validity = path.state.CheckValidity(filing_->time);
-    if (filing_->want_checks) {
-      Observe(&observation, CheckId::kValidity, ca_validity);
-      if (ca_validity.ok()) finding.checks.back().certificate_index = depth;
-    }
-    TakeFault(ca_validity, depth, &finding);
-    JudgeRevocation(path, &finding);
-    return finding;
-  }
-
-  void JudgeValidity(const Validity& validity, int index,
-                     Finding* finding) const {
-    const int64_t time = filing_->time;
-    if (time < validity.not_before) {
-      FailCheck(finding, CheckId::kValidity, Outcome::kNotYetValid, index,
-                absl::StrCat("certificate ", index, ": valid from ",
-                             TimeText(validity.not_before),
-                             ", verification time ", TimeText(time)));
-    } else if (time > validity.not_after) {
-      FailCheck(finding, CheckId::kValidity, Outcome::kExpired, index,
-                absl::StrCat("certificate ", index, ": expired at ",
-                             TimeText(validity.not_after),
-                             ", verification time ", TimeText(time)));
-    } else if (filing_->want_checks) {
-      Record(finding, CheckId::kValidity, CheckResult::kPassed, index,
-             absl::StrCat(TimeText(validity.not_before), " to ",
-                          TimeText(validity.not_after)));
-    }
-  }
-
-  // --- Revocation
-  // --------------------------------------------------------------
-
-  // The leaf, then every CA certificate below the anchor.
-  void JudgeRevocation(const IssuerPath& path, Finding* finding) const {
-    if (profile().revocation == RevocationMode::kOff) {
-      TakeNotChecked(finding);
-      return;
-    }
-    const CrlStore& crls = *filing_->profile->crls;
-    TakeRevocation(crls.Check(verdict_->certificate, path, filing_->time), 0,
-                   finding);
-    int index = 1;
-    for (const IssuerPath* ca = &path; ca->parent != nullptr;
-         ca = ca->parent, ++index) {
-      TakeRevocation(crls.Check(ca->state.last(), *ca->parent, filing_->time),
-                     index, finding);
-    }
-  }
-
-  void TakeNotChecked(Finding* finding) const {
-    finding->has_revocation = true;
-    finding->revocation.status = RevocationStatus::kNotChecked;
-    Record(finding, CheckId::kRevocation, CheckResult::kSkipped, -1,
-           "the profile has revocation checking off");
-  }
-
-  void TakeRevocation(const RevocationEvidence& evidence, int index,
-                      Finding* finding) const {
-    const bool first = !finding->has_revocation;
-    if (IsGood(evidence.status)) {
-      if (first) finding->revocation = evidence;
-      finding->has_revocation = true;
-      Record(finding, CheckId::kRevocation, CheckResult::kPassed, index,
-             evidence.has_entry
-                 ? absl::StrCat("revoked later, at ",
-                                TimeText(evidence.entry.EffectiveAt()))
-                 : "on no CRL that covers it");
-      return;
-    }
-    const bool unknown = evidence.status == RevocationStatus::kUnknown;
-    const Outcome outcome = unknown ? Outcome::kTryLater : Outcome::kRevoked;
-    std::string diagnostic = absl::StrCat("certificate ", index, ": ");
-    if (unknown) {
-      absl::StrAppend(&diagnostic, evidence.reason,
-                      evidence.crl == nullptr
-                          ? "; publish its CRL to a configured source"
-                          : "");
-    } else {
-      absl::StrAppend(&diagnostic,
-                      evidence.status == RevocationStatus::kOnHold
-                          ? "on hold since "
-                          : "revoked at ",
-                      TimeText(evidence.entry.EffectiveAt()),
-                      ", verification time ", TimeText(filing_->time));
-    }
-    // Evidence is about the certificate at fault.
-    if (first || outcome < finding->outcome) finding->revocation = evidence;
-    finding->has_revocation = true;
-    FailCheck(finding, CheckId::kRevocation, outcome, index, diagnostic);
-  }
-
-  // --- Certificates trusted as they are
-  // ----------------------------------------
-
-  void JudgeTrusted() {
-    Finding& finding = path_finding_;
-    const Certificate& leaf = verdict_->certificate;
-    Observation observation = {this, &finding, 0};
-    TakeFault(CheckLeafAlone(
-                  leaf, LeafRulesOf(profile()), profile().rsa_modulus_bits_min,
-                  filing_->want_checks ? &Observe : nullptr, &observation),
-              0, &finding);
-    const PolicyState policies(
-        profile().initial_policies, profile().require_explicit_policy,
-        profile().inhibit_policy_mapping, profile().inhibit_any_policy);
-    const Fault policy_fault = policies.Accept(leaf, &finding.valid_policies);
-    if (!policy_fault.ok()) {
-      FailCheck(&finding, CheckId::kPolicies, Outcome::kChainConstraintsFailure,
-                0, "certificate 0: " + FaultText(policy_fault));
-    }
-    JudgeValidity(leaf.validity, 0, &finding);
-    if (profile().revocation == RevocationMode::kOff) {
-      TakeNotChecked(&finding);
-      return;
-    }
-    const PathCandidates issuers =
-        FindIssuers(*filing_->profile->issuer_paths, leaf);
-    RevocationEvidence evidence;
-    evidence.reason = "its issuer is not configured, so no CRL can be believed";
-    for (const IssuerPath* issuer : issuers) {
-      if (!Issued(*issuer, leaf)) continue;
-      evidence = filing_->profile->crls->Check(leaf, *issuer, filing_->time);
-      break;
-    }
-    TakeRevocation(evidence, 0, &finding);
-  }
-
-  // --- Signatures
-  // ----------------------------------------------------------------
+  // --- Signatures ---
 
   Outcome OutcomeSoFar() const {
     return Worse(filing_finding_.outcome, path_finding_.outcome);
@@ -485,8 +253,8 @@ class Judge {
 
   void SettleIssuer(const SignatureJob* job) {
     if (trusted_) {
-      Record(&path_finding_, CheckId::kChain, CheckResult::kPassed, 0,
-             "trusted as it is (trusted_certificate_files)");
+      path_finding_.Record(CheckId::kChain, CheckResult::kPassed, 0,
+                           "trusted as it is (trusted_certificate_files)");
       return;
     }
     if (path_ == nullptr) return;  // the finding says why
@@ -494,8 +262,8 @@ class Judge {
       // Not reached: a certificate nothing is held against has its signature
       // checked. Should it be, it must not pass.
       if (OutcomeSoFar() == Outcome::kPassed) {
-        Fail(&path_finding_, Outcome::kGeneric, 0,
-             "certificate 0: its signature was not checked");
+        path_finding_.Fail(Outcome::kGeneric, 0,
+                           "certificate 0: its signature was not checked");
       }
       return;
     }
@@ -540,14 +308,7 @@ class Judge {
   // No CA issued the certificate, as far as is known; `likeliest`, if not null,
   // has its issuer's name. What can be said of it without a path is said.
   void JudgeWithoutPath(const IssuerPath* likeliest) {
-    Finding finding;
-    const Certificate& leaf = verdict_->certificate;
-    Observation observation = {this, &finding, 0};
-    TakeFault(CheckLeafAlone(
-                  leaf, LeafRulesOf(profile()), profile().rsa_modulus_bits_min,
-                  filing_->want_checks ? &Observe : nullptr, &observation),
-              0, &finding);
-    JudgeValidity(leaf.validity, 0, &finding);
+    Finding finding = examiner().JudgeAlone();
     ExplainNoPath(likeliest, &finding);
     path_finding_ = std::move(finding);
   }
@@ -555,8 +316,8 @@ class Judge {
   void ExplainNoPath(const IssuerPath* likeliest, Finding* finding) const {
     const Certificate& leaf = verdict_->certificate;
     const auto no_chain = [&](const std::string& why) {
-      FailCheck(finding, CheckId::kChain, Outcome::kNoCertificateChainFound, 0,
-                "certificate 0: " + why);
+      finding->FailCheck(CheckId::kChain, Outcome::kNoCertificateChainFound, 0,
+                         "certificate 0: " + why);
     };
     if (bundle_ != nullptr && bundle_->exhausted()) {
       no_chain(
@@ -570,11 +331,12 @@ class Judge {
       no_chain("no configured CA named " + likeliest->issuer_text +
                " has the key that issued it");
     } else {
-      FailCheck(finding, CheckId::kCertificateSignature,
-                Outcome::kCertificateChainGeneralFailure, 0,
-                "certificate 0: its signature does not verify with the key "
-                "of " +
-                    likeliest->issuer_text);
+      finding->FailCheck(
+          CheckId::kCertificateSignature,
+          Outcome::kCertificateChainGeneralFailure, 0,
+          "certificate 0: its signature does not verify with the key "
+          "of " +
+              likeliest->issuer_text);
     }
   }
 
@@ -584,17 +346,17 @@ class Judge {
     for (const IssuerPath* ca = path_; ca != nullptr; ca = ca->parent) {
       absl::StrAppend(&names, names.empty() ? "" : " <- ", ca->issuer_text);
     }
-    Record(&path_finding_, CheckId::kChain, CheckResult::kPassed, 0,
-           "issued by " + names);
-    Record(&path_finding_, CheckId::kCertificateSignature, CheckResult::kPassed,
-           0, "");
+    path_finding_.Record(CheckId::kChain, CheckResult::kPassed, 0,
+                         "issued by " + names);
+    path_finding_.Record(CheckId::kCertificateSignature, CheckResult::kPassed,
+                         0, "");
   }
 
   void SettleFilingSignature(const SignatureJob* job) {
     if (filing_->certificate_only) return;
     if (job == nullptr) {
-      Record(&filing_finding_, CheckId::kFilingSignature, CheckResult::kSkipped,
-             -1, "not computed");
+      filing_finding_.Record(CheckId::kFilingSignature, CheckResult::kSkipped,
+                             -1, "not computed");
       // A filing nothing else is held against has its signature checked; what
       // was skipped must never pass.
       if (OutcomeSoFar() == Outcome::kPassed) CheckSkippedSignature();
@@ -610,8 +372,9 @@ class Judge {
     std::vector<SignatureJob> jobs;
     filing_digest_size_ = DigestSize(filing_->algorithm.hash);
     if (filing_digest_size_ == 0) {
-      Fail(&filing_finding_, Outcome::kCryptoConstraintsFailure, -1,
-           "signature_algorithm: has no hash this server computes");
+      filing_finding_.Fail(
+          Outcome::kCryptoConstraintsFailure, -1,
+          "signature_algorithm: has no hash this server computes");
       return;
     }
     if (filing_->content == FilingView::Content::kDocument) {
@@ -629,19 +392,18 @@ class Judge {
   void TakeFilingSignature(const SignatureJob& job) {
     switch (job.result) {
       case SignatureResult::kValid:
-        Record(&filing_finding_, CheckId::kFilingSignature,
-               CheckResult::kPassed, -1, "");
+        filing_finding_.Record(CheckId::kFilingSignature, CheckResult::kPassed,
+                               -1, "");
         return;
       case SignatureResult::kHashMismatch:
-        FailCheck(&filing_finding_, CheckId::kFilingSignature,
-                  Outcome::kHashFailure, -1,
-                  "signature: made by this certificate's key, but over another "
-                  "document");
+        filing_finding_.FailCheck(
+            CheckId::kFilingSignature, Outcome::kHashFailure, -1,
+            "signature: made by this certificate's key, but over another "
+            "document");
         return;
       default:
-        FailCheck(
-            &filing_finding_, CheckId::kFilingSignature,
-            Outcome::kSigCryptoFailure, -1,
+        filing_finding_.FailCheck(
+            CheckId::kFilingSignature, Outcome::kSigCryptoFailure, -1,
             absl::StrCat("signature: not made over this document with this "
                          "certificate's key",
                          job.fault.ok() ? "" : "; ",
@@ -650,8 +412,7 @@ class Judge {
     }
   }
 
-  // --- Verdict
-  // -------------------------------------------------------------------
+  // --- Verdict ---
 
   void FillVerdict() {
     const bool path_decides = path_finding_.outcome <= filing_finding_.outcome;

@@ -114,6 +114,16 @@ std::string SampleText(const lab::v1::CorpusEntry& entry) {
                     filing.profile() == "jpki-signature" ? "signca" : "authca",
                     generation, ".cer");
   }
+  // What the profile of this name in inkand.textproto asks for.
+  const std::string rules = filing.profile() == "jpki-signature"
+                                ? absl::StrCat(
+                                      "--required-key-usage nonRepudiation "
+                                      "--initial-policy ",
+                                      kSignaturePolicy)
+                                : absl::StrCat(
+                                      "--required-key-usage digitalSignature "
+                                      "--initial-policy ",
+                                      kAuthenticationPolicy);
   const bool passed =
       entry.truth().indication() == api::INDICATION_TOTAL_PASSED;
   return absl::StrCat(
@@ -132,7 +142,9 @@ std::string SampleText(const lab::v1::CorpusEntry& entry) {
                             : "--digest $(cat digest.hex)",
       " \\\n    --algorithm ", AlgorithmWord(filing.signature_algorithm()),
       " --at ", Rfc3339Japan(filing.verification_time().seconds()), " \\\n   ",
-      anchors, " \\\n    --crl ../../crls --revocation required\n");
+      anchors, " \\\n    ", rules,
+      " --require-explicit-policy \\\n    --crl ../../crls --revocation "
+      "required\n");
 }
 
 }  // namespace inkan::lab

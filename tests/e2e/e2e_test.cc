@@ -59,6 +59,30 @@ TEST(EndToEnd, EveryVerdictIsTrueInEveryCallStyle) {
   }
 }
 
+// Each sample of a lab comes with a command line and the verdict it gives.
+TEST(EndToEnd, EverySampleByHandGivesTheVerdictItPromises) {
+  size_t samples = 0;
+  for (const std::string& sample : ListFiles(SharedLab() + "/samples")) {
+    const std::string about = ReadFile(sample + "/about.txt");
+    const size_t at = about.find("  inkan verify");
+    ASSERT_NE(at, std::string::npos) << sample;
+    const CommandResult result = RunCommand(
+        {"sh", "-c",
+         "cd '" + sample + "' && PATH='" INKAN_BIN_DIR "':\"$PATH\" && " +
+             about.substr(at)});
+    const size_t verdict = about.find("verdict:") + 12;
+    const std::string promised =
+        about.substr(verdict, about.find('\n', verdict) - verdict);
+    EXPECT_THAT(result.output, HasSubstr(promised)) << sample;
+    const int code = promised.starts_with("TOTAL_PASSED")   ? 0
+                     : promised.starts_with("TOTAL_FAILED") ? 1
+                                                            : 2;
+    EXPECT_EQ(result.exit_code, code) << sample << "\n" << result.output;
+    ++samples;
+  }
+  EXPECT_GE(samples, 25U);
+}
+
 TEST(EndToEnd, RequestsThatAreWrongAsAWholeAreRefusedByName) {
   LabServer server(FreshWorkDir(), "limits { batch_filings_max: 100 }");
   const auto stub = server.verification();
