@@ -74,6 +74,7 @@ bool NamesAnotherIssuer(const X509* child, const AUTHORITY_KEYID* aki,
 bool CertificateNamesAnotherKey(const Difference& d) {
   if (!d.TheirsIs({X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
                    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
+                   X509_V_ERR_CERT_SIGNATURE_FAILURE,
                    X509_V_ERR_CRL_PATH_VALIDATION_ERROR})) {
     return false;
   }
@@ -212,6 +213,37 @@ bool HasValueOfOtherType(Bytes name) {
               std::end(kTaken)) {
         return true;
       }
+    }
+  }
+  return false;
+}
+
+// A NumericString in a Name: 06 03 and an OID of three octets, then its tag.
+bool HasNumericString(Bytes name) {
+  constexpr std::string_view kCountry("\x06\x03\x55\x04\x06\x12", 6);
+  constexpr std::string_view kOrganization("\x06\x03\x55\x04\x0a\x12", 6);
+  constexpr std::string_view kCommonName("\x06\x03\x55\x04\x03\x12", 6);
+  const std::string_view text = AsText(name);
+  for (const std::string_view start : {kCountry, kOrganization, kCommonName}) {
+    if (text.find(start) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+bool ComparesNumericStrings(const Difference& d) {
+  if (!d.TheirsIs({X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+                   X509_V_ERR_UNABLE_TO_GET_CRL})) {
+    return false;
+  }
+  for (const Certificate& view : d.views) {
+    if (HasNumericString(view.issuer) || HasNumericString(view.subject)) {
+      return true;
+    }
+  }
+  for (const std::string& der : d.c.crls) {
+    Crl crl;
+    if (ParseCrl(AsBytes(der), &crl).ok() && HasNumericString(crl.issuer)) {
+      return true;
     }
   }
   return false;
@@ -433,6 +465,32 @@ bool RemovedThoughRevokedForGood(const Difference& d) {
   return false;
 }
 
+// A delta lists a certificate of the case, and a complete CRL of its issuer
+// does not say freshestCRL.
+bool DeltaNobodyPointsTo(const Difference& d) {
+  if (!d.OursIs(Outcome::kRevoked)) return false;
+  bool lists = false;
+  for (const std::string& der : d.c.crls) {
+    const auto crl = ReadCrl(AsBytes(der), "");
+    if (!crl.ok()) continue;
+    for (const Certificate& view : d.views) {
+      Revocation entry;
+      lists |= (*crl)->is_delta && !view.der.empty() &&
+               (*crl)->index.Find(view.serial, &entry);
+      for (const std::string& base_der : d.c.crls) {
+        Crl base;
+        if (ParseCrl(AsBytes(base_der), &base).ok() &&
+            base.freshest_crl.empty() && base.base_crl_number.empty() &&
+            (*crl)->is_delta &&
+            SameName(base.issuer, AsBytes((*crl)->issuer)) && lists) {
+          return true;
+        }
+      }
+    }
+  }
+  return false;
+}
+
 // A delta with the number of the complete CRL it is for.
 bool DeltaHasTheNumberOfItsBase(const Difference& d) {
   for (const std::string& delta_der : d.c.crls) {
@@ -576,6 +634,12 @@ constexpr ExceptionClass kClasses[] = {
      "4.1.2.4: \"AttributeValue ::= ANY -- DEFINED BY AttributeType\"; it is "
      "compared octet by octet.",
      HasNameOpenSslCannotRead},
+    {"NumericString is text", true,
+     "OpenSSL compares it octet by octet. 7.1: implementations \"MUST perform "
+     "the six-step string preparation algorithm\" of RFC 4518, which "
+     "transcodes "
+     "NumericString.",
+     ComparesNumericStrings},
     {"looks self-signed", true,
      "OpenSSL tells by key identifiers. 3.2: \"Self-signed certificates are "
      "self-issued certificates where the digital signature may be verified by "
@@ -628,6 +692,11 @@ constexpr ExceptionClass kClasses[] = {
      "CRL either because the certificate expired or was removed from hold\"; a "
      "revocation for another reason is final.",
      RemovedThoughRevokedForGood},
+    {"delta nobody points to", false,
+     "OpenSSL asks a delta only where freshestCRL is present. 5.2.4: a delta "
+     "and a complete CRL \"MAY be combined if\" four conditions hold, of which "
+     "that is none.",
+     DeltaNobodyPointsTo},
     {"delta has the number of its base", false,
      "5.2.3: \"they MUST have the same CRL number and provide the same "
      "revocation information\"; where they do not, the stricter one counts. "
