@@ -66,8 +66,8 @@ std::shared_ptr<grpc::ServerCredentials> CredentialsOf(
   return grpc::SslServerCredentials(options);
 }
 
-// How long a server that has drained goes on refusing calls before it closes its
-// connections: some round trips, even around the world.
+// How long a server that has drained goes on refusing calls before it closes
+// its connections: some round trips, even around the world.
 constexpr absl::Duration kRefusingTime = absl::Milliseconds(500);
 
 }  // namespace
@@ -203,8 +203,8 @@ void Server::Shutdown() {
   // UNAVAILABLE, which clients retry elsewhere.
   parts.batcher->Drain();
   // gRPC cancels the calls that come in while it closes its connections, and
-  // CANCELLED does not say "try elsewhere". So it closes them only after clients
-  // have had the time to hear that they are refused.
+  // CANCELLED does not say "try elsewhere". So it closes them only after
+  // clients have had the time to hear that they are refused.
   absl::SleepFor(std::min(kRefusingTime, parts.options.drain_timeout / 2));
   // Each returns when its last call is answered; at the deadline it cancels the
   // rest.

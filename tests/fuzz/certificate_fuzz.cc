@@ -13,8 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Certificate certificate;
   if (!ParseCertificate(Bytes(data, size), &certificate).ok()) return 0;
   NameToText(certificate.subject);
-  const bool same_name = CanonicalName(certificate.issuer) ==
-                         CanonicalName(certificate.subject);
+  const bool same_name =
+      CanonicalName(certificate.issuer) == CanonicalName(certificate.subject);
   if (same_name != certificate.self_issued) {
     std::abort();
   }
