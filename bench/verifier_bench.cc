@@ -10,151 +10,26 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "bench/lab/authority.h"
-#include "bench/lab/crl_builder.h"
-#include "bench/lab/document.h"
-#include "bench/lab/extensions.h"
-#include "bench/lab/place_names.h"
-#include "bench/lab/prime_pool.h"
-#include "bench/lab/random.h"
-#include "cache/snapshot_keeper.h"
-#include "crypto/oid.h"
+#include "bench/filing_world.h"
+#include "google/protobuf/arena.h"
+#include "inkan/v1/verification.pb.h"
+#include "server/filing_batch.h"
 #include "server/verifier.h"
 
 namespace inkan {
 namespace {
 
-constexpr size_t kFilings = 2048;
-const int64_t kTime = lab::UtcSeconds(2026, 3, 15);
-constexpr uint64_t kFirstSerial = 120'000'000;
-
-void Require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "verifier_bench: %s\n", what);
-  std::exit(1);
-}
-
-// Signed filings of as many citizens, and their CA.
-struct World {
-  lab::Authorities authorities{1, 2};
-  const lab::Authority& ca =
-      authorities.At(lab::CertificateKind::kSignature, kTime);
-  lab::Municipality place = lab::InventMunicipalities(4)[2];
-  std::vector<std::string> certificates;
-  std::vector<std::string> documents;
-  std::vector<std::string> signatures;
-
-  World() {
-    const lab::PrimePool keys(1, kFilings, 2);
-    lab::DeterministicRandom random("verifier_bench");
-    lab::Citizen citizen;
-    citizen.birth = {1980, 4, 1};
-    for (size_t i = 0; i < kFilings; ++i) {
-      lab::IssuedCertificate record;
-      record.serial = kFirstSerial + 2 * i;
-      record.not_before = lab::UtcSeconds(2024, 1, 1);
-      record.not_after = lab::UtcSeconds(2029, 1, 1);
-      record.name = "山田 太郎";
-      record.address = "架空県架空市一丁目一番一号";
-      const lab::PrivateKey key = keys.Key(i);
-      certificates.push_back(
-          lab::LeafBuilder(ca, record, citizen, place, key).Sign(ca.key));
-      documents.push_back(lab::MakeTaxReturn("taxpayer", kTime, &random));
-      signatures.push_back(
-          key.Sign(lab::SigningAlgorithm::kRsaPkcs1Sha256, documents.back()));
-    }
-  }
-
-  // A CRL of odd serials, so that no filing's certificate is on it.
-  std::string Crl(uint64_t entries) const {
-    lab::CrlBuilder builder;
-    lab::IssuingDistributionPointFields scope;
-    scope.full_name = {lab::DirectoryName(
-        lab::DistributionPointName(lab::CertificateKind::kSignature, place))};
-    builder.issuer(ca.name)
-        .issued_by(ca.key)
-        .add(lab::extension::CrlNumber(1))
-        .add(lab::extension::IssuingDistributionPoint(scope))
-        .entries(entries, [](uint64_t i, lab::CrlEntry* entry) {
-          entry->serial = lab::SerialContents(kFirstSerial + 1 + 2 * i);
-          entry->revoked_at = lab::UtcSeconds(2025, 1, 1) + int64_t(i % 1000);
-          entry->reason = lab::Reason::kAffiliationChanged;
-        });
-    return builder.Sign(ca.key);
-  }
-};
-
-const World& GetWorld() {
-  static const auto* const kWorld = new World();
-  return *kWorld;
-}
-
-// The snapshot of profile "jpki-signature" with one CRL of `entries` entries.
-std::shared_ptr<const Snapshot> GetSnapshot(uint64_t entries) {
-  static auto* const keepers =
-      new std::map<uint64_t, std::unique_ptr<SnapshotKeeper>>();
-  std::unique_ptr<SnapshotKeeper>& keeper = (*keepers)[entries];
-  if (keeper == nullptr) {
-    const World& world = GetWorld();
-    const std::string file =
-        (std::filesystem::temp_directory_path() /
-         ("verifier_bench." + std::to_string(getpid()) + ".crl"))
-            .string();
-    std::ofstream(file, std::ios::binary) << world.Crl(entries);
-    Profile profile;
-    profile.name = "jpki-signature";
-    profile.anchors.push_back({"ca", world.ca.certificate});
-    profile.initial_policies.push_back(*OidFromText(lab::kSignaturePolicy));
-    profile.require_explicit_policy = true;
-    profile.required_key_usage = key_usage::kNonRepudiation;
-    SnapshotOptions options;
-    options.profiles.push_back(std::move(profile));
-    options.crl_sources.push_back({CrlSourceOptions::Kind::kFile, file});
-    auto started = SnapshotKeeper::Start(std::move(options), false);
-    std::filesystem::remove(file);
-    Require(started.ok(), "the snapshot cannot be built");
-    keeper = *std::move(started);
-  }
-  return keeper->Current();
-}
-
-std::vector<FilingView> ViewsOf(const World& world, const Snapshot& snapshot) {
-  std::vector<FilingView> filings(kFilings);
-  for (size_t i = 0; i < kFilings; ++i) {
-    FilingView& filing = filings[i];
-    filing.profile = snapshot.Find("jpki-signature");
-    filing.algorithm = {SignatureScheme::kRsaPkcs1, HashAlgorithm::kSha256, 0};
-    filing.signature = AsBytes(world.signatures[i]);
-    filing.content = FilingView::Content::kDocument;
-    filing.document_or_digest = AsBytes(world.documents[i]);
-    filing.certificate = AsBytes(world.certificates[i]);
-    filing.time = kTime;
-  }
-  return filings;
-}
-
-void RequirePassed(absl::Span<const FilingVerdict> verdicts) {
-  for (const FilingVerdict& verdict : verdicts) {
-    Require(verdict.outcome == Outcome::kPassed, verdict.diagnostic.c_str());
-  }
-}
-
 // Arguments: filings a batch, entries in the CRL.
 void BM_WholeFiling(benchmark::State& state) {
-  const World& world = GetWorld();
-  const auto snapshot = GetSnapshot(static_cast<uint64_t>(state.range(1)));
-  const std::vector<FilingView> filings = ViewsOf(world, *snapshot);
+  const FilingWorld& world = FilingWorld::Get();
+  const auto snapshot =
+      world.SnapshotWith(static_cast<uint64_t>(state.range(1)));
+  const std::vector<FilingView> filings = world.Views(*snapshot);
   const auto batch = static_cast<size_t>(state.range(0));
   std::vector<FilingVerdict> verdicts(batch);
   Verifier verifier;
@@ -162,7 +37,7 @@ void BM_WholeFiling(benchmark::State& state) {
   for (auto _ : state) {
     verifier.Verify(absl::MakeSpan(filings).subspan(next, batch),
                     absl::MakeSpan(verdicts));
-    next = (next + batch) % kFilings;
+    next = (next + batch) % world.size();
   }
   RequirePassed(verdicts);
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -175,13 +50,93 @@ BENCHMARK(BM_WholeFiling)
     ->Args({512, 1000})
     ->Args({512, 1'000'000});
 
+// A request's octets in, the answer's octets out: all of the server's work
+// except gRPC and the queue.
+class MessageItem final : public FilingBatch {
+ public:
+  using FilingBatch::FilingBatch;
+  void Finished(ItemResult /*result*/) override {}
+};
+
+// Not inlined: callgrind's --toggle-collect finds it by its name.
+[[gnu::noinline]] void AnswerMessage(const std::string& request_octets,
+                                     const Snapshot& snapshot,
+                                     const Limits& limits, Verifier* verifier,
+                                     std::vector<FilingVerdict>* verdicts,
+                                     std::string* answer) {
+  google::protobuf::Arena arena;
+  auto* request =
+      google::protobuf::Arena::CreateMessage<v1::BatchVerifyRequest>(&arena);
+  auto* response =
+      google::protobuf::Arena::CreateMessage<v1::BatchVerifyResponse>(&arena);
+  Require(request->ParseFromString(request_octets), "a request does not parse");
+  RequestContext context;
+  context.limits = &limits;
+  MessageItem item(FilingsOf(*request), MakeVerdicts(*request, response),
+                   request_octets.size(), context);
+  std::vector<FilingView> views(item.filings());
+  verdicts->resize(item.filings());
+  item.MakeViews(snapshot, 0, absl::MakeSpan(views),
+                 std::pmr::get_default_resource());
+  verifier->Verify(views, absl::MakeSpan(*verdicts));
+  item.TakeVerdicts(snapshot, 0, *verdicts);
+  Require(response->SerializeToString(answer), "an answer is too long");
+}
+
+std::vector<std::string> Messages(const FilingWorld& world, size_t batch) {
+  std::vector<std::string> messages;
+  for (size_t first = 0; first + batch <= world.size(); first += batch) {
+    v1::BatchVerifyRequest request;
+    for (size_t i = first; i < first + batch; ++i) {
+      v1::Filing* filing = request.add_filings();
+      filing->set_filing_id("filing " + std::to_string(i));
+      filing->set_profile(FilingWorld::kProfile);
+      filing->set_document(world.documents[i]);
+      filing->set_signature_algorithm(v1::SIGNATURE_ALGORITHM_RSA_PKCS1_SHA256);
+      filing->set_signature(world.signatures[i]);
+      filing->set_certificate(world.certificates[i]);
+      filing->mutable_verification_time()->set_seconds(FilingWorld::Time());
+    }
+    messages.push_back(request.SerializeAsString());
+  }
+  return messages;
+}
+
+// Argument: filings a message.
+void BM_Message(benchmark::State& state) {
+  const FilingWorld& world = FilingWorld::Get();
+  const auto snapshot = world.SnapshotWith(1000);
+  const std::vector<std::string> messages =
+      Messages(world, static_cast<size_t>(state.range(0)));
+  const Limits limits;
+  Verifier verifier;
+  std::vector<FilingVerdict> verdicts;
+  std::string answer;
+  size_t next = 0;
+  for (auto _ : state) {
+    AnswerMessage(messages[next], *snapshot, limits, &verifier, &verdicts,
+                  &answer);
+    next = (next + 1) % messages.size();
+  }
+  RequirePassed(verdicts);
+  v1::BatchVerifyResponse response;
+  Require(response.ParseFromString(answer), "an answer does not parse");
+  for (const v1::Verdict& verdict : response.verdicts()) {
+    Require(verdict.indication() == v1::INDICATION_TOTAL_PASSED,
+            "an answer is not TOTAL_PASSED");
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_Message)->ArgNames({"batch"})->Args({1})->Args({64})->Args({512});
+
 // What a leaf costs without arithmetic: parse, Accept, validity, revocation. A
 // filing whose signature is missing is judged no further than its form, so the
 // certificate alone is asked with a hash that leaves no signature to compute:
 // measured as the parts themselves.
 void BM_LeafPathStep(benchmark::State& state) {
-  const World& world = GetWorld();
-  const auto snapshot = GetSnapshot(static_cast<uint64_t>(state.range(0)));
+  const FilingWorld& world = FilingWorld::Get();
+  const auto snapshot =
+      world.SnapshotWith(static_cast<uint64_t>(state.range(0)));
   const ProfileSnapshot& profile = *snapshot->Find("jpki-signature");
   LeafRules rules;
   rules.required_key_usage = key_usage::kNonRepudiation;
@@ -192,11 +147,12 @@ void BM_LeafPathStep(benchmark::State& state) {
             "a leaf does not parse");
     const IssuerPath& path = *profile.issuer_paths->Find(leaf.issuer)[0];
     PolicySet policies;
-    const bool good = path.state.Accept(leaf, rules, &policies).ok() &&
-                      path.state.CheckValidity(kTime).ok() &&
-                      IsGood(profile.crls->Check(leaf, path, kTime).status);
+    const bool good =
+        path.state.Accept(leaf, rules, &policies).ok() &&
+        path.state.CheckValidity(FilingWorld::Time()).ok() &&
+        IsGood(profile.crls->Check(leaf, path, FilingWorld::Time()).status);
     Require(good, "a leaf is not accepted");
-    next = (next + 1) % kFilings;
+    next = (next + 1) % world.size();
   }
   state.SetItemsProcessed(state.iterations());
 }
@@ -213,15 +169,15 @@ X509* ReadX509(const std::string& der) {
 // The same with OpenSSL: certificate from its bytes, X509_verify_cert with the
 // CRL, EVP_DigestVerify over the document.
 void BM_OpenSslWholeFiling(benchmark::State& state) {
-  const World& world = GetWorld();
+  const FilingWorld& world = FilingWorld::Get();
   X509_STORE* store = X509_STORE_new();
-  X509_STORE_add_cert(store, ReadX509(world.ca.certificate));
+  X509_STORE_add_cert(store, ReadX509(world.ca_certificate()));
   const std::string crl_der = world.Crl(static_cast<uint64_t>(state.range(0)));
   const auto* p = reinterpret_cast<const unsigned char*>(crl_der.data());
   X509_CRL* crl = d2i_X509_CRL(nullptr, &p, static_cast<long>(crl_der.size()));
   X509_STORE_add_crl(store, crl);
   X509_VERIFY_PARAM* parameters = X509_STORE_get0_param(store);
-  X509_VERIFY_PARAM_set_time(parameters, kTime);
+  X509_VERIFY_PARAM_set_time(parameters, FilingWorld::Time());
   X509_VERIFY_PARAM_set_flags(
       parameters, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_EXTENDED_CRL_SUPPORT);
   size_t next = 0;
@@ -245,7 +201,7 @@ void BM_OpenSslWholeFiling(benchmark::State& state) {
     EVP_MD_CTX_free(digest);
     X509_STORE_CTX_free(context);
     X509_free(leaf);
-    next = (next + 1) % kFilings;
+    next = (next + 1) % world.size();
   }
   state.SetItemsProcessed(state.iterations());
   X509_CRL_free(crl);

@@ -35,6 +35,22 @@ std::string FilingLimitFault(const v1::Filing& filing, const Limits& limits);
 // A verdict of FORMAT_FAILURE that says why.
 void RefuseFiling(const std::string& fault, v1::Verdict* verdict);
 
+// The filings of a BatchVerifyRequest or StreamVerifyRequest, and one empty
+// verdict for each in its response. REQUIRES: at least one filing.
+template <typename Request>
+absl::Span<const v1::Filing* const> FilingsOf(const Request& request) {
+  return {request.filings().data(),
+          static_cast<size_t>(request.filings_size())};
+}
+template <typename Request, typename Response>
+absl::Span<v1::Verdict* const> MakeVerdicts(const Request& request,
+                                            Response* response) {
+  response->mutable_verdicts()->Reserve(request.filings_size());
+  for (int i = 0; i < request.filings_size(); ++i) response->add_verdicts();
+  return {&*response->mutable_verdicts()->pointer_begin(),
+          static_cast<size_t>(request.filings_size())};
+}
+
 class FilingBatch : public BatchItem {
  public:
   // verdicts[i] receives the answer to filings[i]. `bytes` is the size of the

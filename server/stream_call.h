@@ -12,7 +12,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
-#include "absl/types/span.h"
 #include "cache/mutex.h"
 #include "grpcpp/support/server_callback.h"
 #include "inkan/v1/verification.pb.h"
@@ -20,22 +19,6 @@
 #include "server/limits.h"
 
 namespace inkan {
-
-// The filings of a BatchVerifyRequest or StreamVerifyRequest, and one empty
-// verdict for each in its response. REQUIRES: at least one filing.
-template <typename Request>
-absl::Span<const v1::Filing* const> FilingsOf(const Request& request) {
-  return {request.filings().data(),
-          static_cast<size_t>(request.filings_size())};
-}
-template <typename Request, typename Response>
-absl::Span<v1::Verdict* const> MakeVerdicts(const Request& request,
-                                            Response* response) {
-  response->mutable_verdicts()->Reserve(request.filings_size());
-  for (int i = 0; i < request.filings_size(); ++i) response->add_verdicts();
-  return {&*response->mutable_verdicts()->pointer_begin(),
-          static_cast<size_t>(request.filings_size())};
-}
 
 class StreamCall;
 
