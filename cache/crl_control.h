@@ -1,0 +1,31 @@
+// How the owner of a long piece of work on a CRL follows it and ends it early.
+#ifndef INKAN_CACHE_CRL_CONTROL_H_
+#define INKAN_CACHE_CRL_CONTROL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+
+namespace inkan {
+
+struct CrlControl {
+  // Called every few milliseconds on the working thread with bytes done and
+  // bytes in all; the work may take several passes, each of which counts.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+  // The work ends with kCancelled soon after this becomes true.
+  const std::atomic<bool>* cancelled = nullptr;
+
+  absl::Status Report(uint64_t done, uint64_t total) const {
+    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
+      return absl::CancelledError("cancelled");
+    }
+    if (progress) progress(done, total);
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_CRL_CONTROL_H_

@@ -1,0 +1,76 @@
+// From a CRL's file to what is kept of it, by way of the cache folder.
+//
+//   CrlLoader loader({.cache_folder = "/var/cache/inkan", .bytes_max = max});
+//   auto crl = loader.Load("/var/lib/inkan/crls/tokyo.crl", "tokyo.crl");
+//   ...
+//   if (!loader.Recheck(path, **crl).ok()) load it again
+//
+// A CRL that was read before has a compiled index in the cache folder
+// (cache/crl_file.h). If that file truly belongs to the CRL file as it is now
+// (size, times, inode), it is mapped and checked instead of reading the CRL;
+// otherwise the CRL is read, DER or PEM, and its compiled index written.
+// A file whose name ends in .crlx and that an operator put in place is a
+// compiled index itself; bytes that came from a network never are, so what was
+// fetched must not be stored under such a name.
+//
+// Errors: kUnavailable if the file cannot be read now, kInvalidArgument if what
+// it holds is refused, kResourceExhausted if the index would not fit,
+// kCancelled. That a cache folder cannot be written is no error of Load; see
+// cache_error(). Trust is not decided here but by linking (cache/crl_store.h).
+//
+// Thread safety: any thread at once. One Load holds the CRL's bytes and its
+// index in memory, and a fixed buffer of kBuildBufferBytes (cache/crl_build.h).
+#ifndef INKAN_CACHE_CRL_LOADER_H_
+#define INKAN_CACHE_CRL_LOADER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cache/crl_control.h"
+#include "cache/crl_data.h"
+#include "cache/mutex.h"
+
+namespace inkan {
+
+struct CrlLoaderOptions {
+  // Where compiled indexes are kept; empty: nowhere.
+  std::string cache_folder;
+  // Larger CRL files are refused before they are read.
+  uint64_t bytes_max = uint64_t{4} << 30;
+};
+
+class CrlLoader {
+ public:
+  explicit CrlLoader(CrlLoaderOptions options) : options_(std::move(options)) {}
+
+  // Reads the CRL at `path`. `source` is how it is called in reports.
+  absl::StatusOr<std::shared_ptr<const CrlData>> Load(
+      const std::string& path, std::string source,
+      const CrlControl& control = {}) const;
+
+  // Reads the CRL file again and compares its digest with that of `crl`, which
+  // Load may have taken from the cache folder on the word of the file's times.
+  // kDataLoss if it differs: the compiled index has been removed, and a new
+  // Load reads the CRL itself. For a thread of low priority, some time after.
+  absl::Status Recheck(const std::string& path, const CrlData& crl,
+                       const CrlControl& control = {}) const;
+
+  const CrlLoaderOptions& options() const { return options_; }
+  // Why the last compiled index could not be written; empty if it was.
+  std::string cache_error() const;
+
+ private:
+  void SetCacheError(std::string error) const;
+
+  const CrlLoaderOptions options_;
+  mutable Mutex mutex_;
+  mutable std::string cache_error_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_CRL_LOADER_H_

@@ -1,0 +1,118 @@
+#include "cache/memory_block.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace inkan {
+namespace {
+
+// What x86-64 and AArch64 with 4 KiB pages call huge. Smaller blocks than one
+// do not ask for them.
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kPage = 4096;
+
+size_t RoundUp(size_t size, size_t unit) {
+  return (size + unit - 1) / unit * unit;
+}
+
+}  // namespace
+
+MemoryBlock& MemoryBlock::operator=(MemoryBlock&& other) noexcept {
+  if (this == &other) return *this;
+  Release();
+  data_ = std::exchange(other.data_, nullptr);
+  size_ = std::exchange(other.size_, 0);
+  mapped_ = std::exchange(other.mapped_, 0);
+  return *this;
+}
+
+void MemoryBlock::Release() {
+  if (data_ != nullptr) munmap(data_, mapped_);
+  data_ = nullptr;
+  size_ = mapped_ = 0;
+}
+
+absl::StatusOr<MemoryBlock> MemoryBlock::Allocate(size_t size) {
+  MemoryBlock block;
+  if (size == 0) return block;
+  const bool huge = size >= kHugePage;
+  // Room to align on a huge page; what is over on both sides goes back.
+  const size_t wanted = RoundUp(size, kPage);
+  const size_t asked = wanted + (huge ? kHugePage : 0);
+  void* start = mmap(nullptr, asked, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no memory for ", size, " octets"));
+  }
+  auto* data = static_cast<uint8_t*>(start);
+  if (huge) {
+    const size_t before =
+        RoundUp(reinterpret_cast<uintptr_t>(data), kHugePage) -
+        reinterpret_cast<uintptr_t>(data);
+    if (before > 0) munmap(data, before);
+    data += before;
+    if (kHugePage > before) munmap(data + wanted, kHugePage - before);
+    // Without them it is only slower.
+    madvise(data, wanted, MADV_HUGEPAGE);
+  }
+  block.data_ = data;
+  block.size_ = size;
+  block.mapped_ = wanted;
+  return block;
+}
+
+absl::StatusOr<MemoryBlock> MemoryBlock::MapFile(int fd, size_t size) {
+  MemoryBlock block;
+  if (size == 0) return block;
+  void* start = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (start == MAP_FAILED) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot map: ", std::strerror(errno)));
+  }
+  block.data_ = static_cast<uint8_t*>(start);
+  block.size_ = size;
+  block.mapped_ = RoundUp(size, kPage);
+  return block;
+}
+
+void MemoryBlock::Shrink(size_t size) {
+  const size_t kept = RoundUp(size, kPage);
+  if (kept < mapped_) {
+    munmap(data_ + kept, mapped_ - kept);
+    mapped_ = kept;
+    if (kept == 0) data_ = nullptr;
+  }
+  size_ = size;
+}
+
+absl::StatusOr<MemoryBlock> ReadOpenFile(int fd, size_t size) {
+  constexpr size_t kPieceBytes = size_t{4} << 20;
+  absl::StatusOr<MemoryBlock> block = MemoryBlock::Allocate(size);
+  if (!block.ok()) return block;
+  size_t filled = 0;
+  while (filled < size) {
+    const ssize_t got =
+        pread(fd, block->data() + filled, std::min(kPieceBytes, size - filled),
+              static_cast<off_t>(filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return absl::UnavailableError(
+          absl::StrCat("cannot read: ", std::strerror(errno)));
+    }
+    if (got == 0) {
+      return absl::UnavailableError("the file became shorter while read");
+    }
+    filled += static_cast<size_t>(got);
+  }
+  return block;
+}
+
+}  // namespace inkan
