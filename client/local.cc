@@ -54,7 +54,7 @@ void JudgeOne(const SnapshotKeeper& keeper, BatchItem* item) {
   FilingVerdict verdict;
   item->MakeViews(snapshot, 0, absl::MakeSpan(&view, 1), &memory);
   judge.Verify(absl::MakeConstSpan(&view, 1), absl::MakeSpan(&verdict, 1));
-  item->TakeVerdicts(snapshot, 0, absl::MakeConstSpan(&verdict, 1));
+  item->TakeVerdicts(snapshot, 0, absl::MakeConstSpan(&verdict, 1), nullptr);
 }
 
 RequestContext ContextOf(const Limits& limits, bool want_checks) {

@@ -33,6 +33,7 @@ struct Batcher::Worker {
   std::vector<Piece> pieces;
   std::vector<FilingView> views;
   std::vector<FilingVerdict> verdicts;
+  BatchRecord record;
   std::vector<std::byte> scratch_buffer;
   std::pmr::monotonic_buffer_resource scratch;
   // Of items finished since the lock was last held.
@@ -170,12 +171,34 @@ void Batcher::DropDead(Worker* worker) {
     Settle(worker, piece.item, piece.count);
     return true;
   });
+  worker->record.clear();
+  for (const Piece& piece : worker->pieces) {
+    if (piece.first > 0 || piece.item->received_ == absl::InfinitePast()) {
+      continue;
+    }
+    worker->record.waits_ns.push_back(
+        absl::ToInt64Nanoseconds(now - piece.item->received_));
+  }
+}
+
+// Their verdicts cannot be written down, so there are none.
+void Batcher::DropUnrecorded(Worker* worker) {
+  for (const Piece& piece : worker->pieces) {
+    unrecorded_.fetch_add(piece.count, std::memory_order_relaxed);
+    piece.item->result_.store(ItemResult::kUnrecorded,
+                              std::memory_order_relaxed);
+    Settle(worker, piece.item, piece.count);
+  }
 }
 
 void Batcher::JudgePieces(Worker* worker) {
   // Also without work: an idle worker must not keep an old snapshot in memory.
   const Snapshot& snapshot = worker->judge->Pin();
   if (worker->pieces.empty()) return;
+  if (!worker->judge->Ready()) {
+    DropUnrecorded(worker);
+    return;
+  }
 
   size_t total = 0;
   for (const Piece& piece : worker->pieces) total += piece.count;
@@ -194,14 +217,22 @@ void Batcher::JudgePieces(Worker* worker) {
     at += piece.count;
   }
   worker->judge->Verify(views, verdicts);
-  judged_.fetch_add(total, std::memory_order_relaxed);
   batches_.fetch_add(1, std::memory_order_relaxed);
   at = 0;
   for (const Piece& piece : worker->pieces) {
     piece.item->TakeVerdicts(snapshot, piece.first,
-                             verdicts.subspan(at, piece.count));
+                             verdicts.subspan(at, piece.count),
+                             &worker->record.verdicts);
     at += piece.count;
-    Settle(worker, piece.item, piece.count);
+  }
+  // No answer leaves before its verdict is written down.
+  if (worker->judge->Record(snapshot, worker->record)) {
+    judged_.fetch_add(total, std::memory_order_relaxed);
+    for (const Piece& piece : worker->pieces) {
+      Settle(worker, piece.item, piece.count);
+    }
+  } else {
+    DropUnrecorded(worker);
   }
   worker->scratch.release();
 }
@@ -233,9 +264,11 @@ BatcherCounters Batcher::counters() const {
   counters.filings_refused = refused_.load(std::memory_order_relaxed);
   counters.filings_expired = expired_.load(std::memory_order_relaxed);
   counters.filings_cancelled = cancelled_.load(std::memory_order_relaxed);
+  counters.filings_unrecorded = unrecorded_.load(std::memory_order_relaxed);
   counters.batches = batches_.load(std::memory_order_relaxed);
   MutexLock lock(&mutex_);
   counters.filings_waiting = queue_filings_;
+  counters.bytes_held = bytes_held_;
   return counters;
 }
 

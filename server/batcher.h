@@ -39,6 +39,7 @@
 #include "absl/types/span.h"
 #include "cache/mutex.h"
 #include "cache/snapshot.h"
+#include "server/verdict_record.h"
 #include "server/verifier.h"
 
 namespace inkan {
@@ -51,16 +52,32 @@ class Judge {
   virtual const Snapshot& Pin() = 0;
   virtual void Verify(absl::Span<const FilingView> filings,
                       absl::Span<FilingVerdict> verdicts) = 0;
+
+  // Asked before each batch: false if its verdicts could not be written down
+  // anyway, and the batch is dropped as kUnrecorded.
+  virtual bool Ready() { return true; }
+  // Told each batch's verdicts before any of them is sent: false if they must
+  // not be, since they could not be written down.
+  virtual bool Record(const Snapshot& /*snapshot*/,
+                      const BatchRecord& /*record*/) {
+    return true;
+  }
 };
 
-enum class ItemResult : uint8_t { kJudged, kExpired, kCancelled };
+// kUnrecorded: the audit log could not take the verdicts.
+enum class ItemResult : uint8_t { kJudged, kExpired, kCancelled, kUnrecorded };
 
 // The filings of one request.
 class BatchItem {
  public:
   // `filings` at least 1; `bytes` is what the item holds in memory.
-  BatchItem(size_t filings, size_t bytes, absl::Time deadline)
-      : filings_(filings), bytes_(bytes), deadline_(deadline) {}
+  // `received` is when the request came, for the measure of waiting.
+  BatchItem(size_t filings, size_t bytes, absl::Time deadline,
+            absl::Time received = absl::InfinitePast())
+      : filings_(filings),
+        bytes_(bytes),
+        deadline_(deadline),
+        received_(received) {}
   virtual ~BatchItem() = default;
   BatchItem(const BatchItem&) = delete;
   BatchItem& operator=(const BatchItem&) = delete;
@@ -74,9 +91,11 @@ class BatchItem {
   virtual void MakeViews(const Snapshot& snapshot, size_t first,
                          absl::Span<FilingView> views,
                          std::pmr::memory_resource* memory) = 0;
-  // The verdicts on the same filings, while the snapshot is still pinned.
+  // The verdicts on the same filings, while the snapshot is still pinned. Adds
+  // one record for each, unless `records` is null.
   virtual void TakeVerdicts(const Snapshot& snapshot, size_t first,
-                            absl::Span<const FilingVerdict> verdicts) = 0;
+                            absl::Span<const FilingVerdict> verdicts,
+                            std::vector<VerdictRecord>* records) = 0;
   // A waiting item (SubmitOrWait) has been let into the queue.
   virtual void Admitted() {}
   // All is done; the item may destroy itself.
@@ -88,6 +107,7 @@ class BatchItem {
   const size_t filings_;
   const size_t bytes_;
   const absl::Time deadline_;
+  const absl::Time received_;
   std::atomic<bool> cancelled_{false};
   // Filings handed to workers; guarded by the batcher's mutex.
   size_t taken_ = 0;
@@ -113,8 +133,10 @@ struct BatcherCounters {
   uint64_t filings_refused = 0;  // the queue was full, or shutting down
   uint64_t filings_expired = 0;
   uint64_t filings_cancelled = 0;
+  uint64_t filings_unrecorded = 0;  // the audit log could not take them
   uint64_t batches = 0;
   uint64_t filings_waiting = 0;  // now
+  uint64_t bytes_held = 0;       // now, waiting or in work
 };
 
 class Batcher {
@@ -165,6 +187,7 @@ class Batcher {
   void TellAdmitted(Worker* worker);
   void DropDead(Worker* worker);
   void JudgePieces(Worker* worker);
+  void DropUnrecorded(Worker* worker);
   void Settle(Worker* worker, BatchItem* item, size_t parts);
 
   const BatcherOptions options_;
@@ -174,6 +197,7 @@ class Batcher {
   std::atomic<uint64_t> refused_{0};
   std::atomic<uint64_t> expired_{0};
   std::atomic<uint64_t> cancelled_{0};
+  std::atomic<uint64_t> unrecorded_{0};
   std::atomic<uint64_t> batches_{0};
 
   mutable Mutex mutex_;

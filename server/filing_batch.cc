@@ -1,5 +1,6 @@
 #include "server/filing_batch.h"
 
+#include <atomic>
 #include <new>
 #include <optional>
 
@@ -99,6 +100,20 @@ void ViewFiling(const v1::Filing& filing, FilingView* view) {
   }
 }
 
+// Writes down what was answered, if someone wants to know.
+void Note(const std::string& fault, const FilingVerdict& verdict,
+          const std::string& id, const std::string& profile, int64_t time,
+          const RequestContext& context, std::vector<VerdictRecord>* records) {
+  if (records == nullptr) return;
+  VerdictRecord& record = records->emplace_back();
+  record.filing_id = id;
+  record.profile = profile;
+  record.outcome = fault.empty() ? verdict.outcome : Outcome::kFormatFailure;
+  record.time = time;
+  record.verdict = &verdict;
+  record.origin = &context.origin;
+}
+
 // Fills in the answer: the verifier's verdict, or the refusal if there is one.
 void Answer(const std::string& fault, const FilingVerdict& verdict,
             const std::string& id, int64_t time, const Snapshot& snapshot,
@@ -114,6 +129,11 @@ void Answer(const std::string& fault, const FilingVerdict& verdict,
 }
 
 }  // namespace
+
+uint64_t NextRequestNumber() {
+  static std::atomic<uint64_t> number{0};
+  return number.fetch_add(1, std::memory_order_relaxed) + 1;
+}
 
 std::string FilingLimitFault(const v1::Filing& filing, const Limits& limits) {
   if (filing.document().size() > limits.document_bytes_max) {
@@ -143,12 +163,16 @@ void FilingBatch::MakeViews(const Snapshot& snapshot, size_t first,
 }
 
 void FilingBatch::TakeVerdicts(const Snapshot& snapshot, size_t first,
-                               absl::Span<const FilingVerdict> verdicts) {
+                               absl::Span<const FilingVerdict> verdicts,
+                               std::vector<VerdictRecord>* records) {
   for (size_t i = 0; i < verdicts.size(); ++i) {
     const v1::Filing& filing = *filings_[first + i];
-    Answer(FilingLimitFault(filing, *context_.limits), verdicts[i],
-           filing.filing_id(), TimeOf(filing, context_), snapshot,
+    const std::string fault = FilingLimitFault(filing, *context_.limits);
+    const int64_t time = TimeOf(filing, context_);
+    Answer(fault, verdicts[i], filing.filing_id(), time, snapshot,
            verdicts_[first + i]);
+    Note(fault, verdicts[i], filing.filing_id(), filing.profile(), time,
+         context_, records);
   }
 }
 
@@ -161,9 +185,14 @@ void CertificateBatch::MakeViews(const Snapshot& snapshot, size_t /*first*/,
 }
 
 void CertificateBatch::TakeVerdicts(const Snapshot& snapshot, size_t /*first*/,
-                                    absl::Span<const FilingVerdict> verdicts) {
-  Answer(CertificateLimitFault(request_, *context_.limits), verdicts[0],
-         request_.request_id(), TimeOf(request_, context_), snapshot, verdict_);
+                                    absl::Span<const FilingVerdict> verdicts,
+                                    std::vector<VerdictRecord>* records) {
+  const std::string fault = CertificateLimitFault(request_, *context_.limits);
+  const int64_t time = TimeOf(request_, context_);
+  Answer(fault, verdicts[0], request_.request_id(), time, snapshot, verdict_);
+  Note(fault, verdicts[0], request_.request_id(), request_.profile(), time,
+       context_, records);
+  if (records != nullptr) records->back().certificate_only = true;
 }
 
 }  // namespace inkan

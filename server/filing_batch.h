@@ -11,12 +11,14 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "inkan/v1/verification.pb.h"
 #include "server/batcher.h"
 #include "server/limits.h"
+#include "server/verdict_record.h"
 
 namespace inkan {
 
@@ -27,7 +29,15 @@ struct RequestContext {
   int64_t received_at = 0;
   absl::Time deadline = absl::InfiniteFuture();
   bool want_checks = false;
+  // The same moment as received_at, exactly; how long the request waits is
+  // measured from here.
+  absl::Time received = absl::InfinitePast();
+  // What the caller is called must outlive the item.
+  RequestOrigin origin;
 };
+
+// Numbers the requests of this process, from 1. Thread-safe.
+uint64_t NextRequestNumber();
 
 // Why the filing is refused unjudged; empty if it is not.
 std::string FilingLimitFault(const v1::Filing& filing, const Limits& limits);
@@ -58,7 +68,7 @@ class FilingBatch : public BatchItem {
   FilingBatch(absl::Span<const v1::Filing* const> filings,
               absl::Span<v1::Verdict* const> verdicts, size_t bytes,
               const RequestContext& context)
-      : BatchItem(filings.size(), bytes, context.deadline),
+      : BatchItem(filings.size(), bytes, context.deadline, context.received),
         context_(context),
         filings_(filings),
         verdicts_(verdicts) {}
@@ -67,7 +77,8 @@ class FilingBatch : public BatchItem {
                  absl::Span<FilingView> views,
                  std::pmr::memory_resource* memory) override;
   void TakeVerdicts(const Snapshot& snapshot, size_t first,
-                    absl::Span<const FilingVerdict> verdicts) override;
+                    absl::Span<const FilingVerdict> verdicts,
+                    std::vector<VerdictRecord>* records) override;
 
  private:
   const RequestContext context_;
@@ -81,7 +92,7 @@ class CertificateBatch : public BatchItem {
   CertificateBatch(const v1::CheckCertificateRequest& request,
                    v1::Verdict* verdict, size_t bytes,
                    const RequestContext& context)
-      : BatchItem(1, bytes, context.deadline),
+      : BatchItem(1, bytes, context.deadline, context.received),
         context_(context),
         request_(request),
         verdict_(verdict) {}
@@ -90,7 +101,8 @@ class CertificateBatch : public BatchItem {
                  absl::Span<FilingView> views,
                  std::pmr::memory_resource* memory) override;
   void TakeVerdicts(const Snapshot& snapshot, size_t first,
-                    absl::Span<const FilingVerdict> verdicts) override;
+                    absl::Span<const FilingVerdict> verdicts,
+                    std::vector<VerdictRecord>* records) override;
 
  private:
   const RequestContext context_;

@@ -21,6 +21,7 @@ inline constexpr char kQueueFull[] = "QUEUE_FULL";
 inline constexpr char kShuttingDown[] = "SHUTTING_DOWN";
 inline constexpr char kDeadlinePassed[] = "DEADLINE_PASSED";
 inline constexpr char kCancelled[] = "CANCELLED";
+inline constexpr char kAuditFailed[] = "AUDIT_LOG_FAILED";
 inline constexpr char kReloadFailed[] = "RELOAD_FAILED";
 }  // namespace reason
 

@@ -80,6 +80,13 @@ grpc::Status StatusOf(ItemResult result) {
       return Make(grpc::StatusCode::DEADLINE_EXCEEDED,
                   "the deadline passed before the filings were judged",
                   &details);
+    case ItemResult::kUnrecorded:
+      AddReason(reason::kAuditFailed, &details);
+      AddRetry(kRetryAfter, &details);
+      return Make(grpc::StatusCode::UNAVAILABLE,
+                  "the server cannot write its audit log, so no verdict was "
+                  "given; try again later, or elsewhere",
+                  &details);
     case ItemResult::kCancelled:
       break;
   }

@@ -15,7 +15,9 @@ RequestContext ContextOf(grpc::CallbackServerContext* call,
                          const Limits& limits, bool want_checks) {
   RequestContext context;
   context.limits = &limits;
-  context.received_at = absl::ToUnixSeconds(absl::Now());
+  context.received = absl::Now();
+  context.received_at = absl::ToUnixSeconds(context.received);
+  context.origin.number = NextRequestNumber();
   context.deadline = absl::FromChrono(call->deadline());
   context.want_checks = want_checks;
   return context;

@@ -152,7 +152,9 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
   }
   RequestContext context;
   context.limits = &limits_;
-  context.received_at = absl::ToUnixSeconds(absl::Now());
+  context.received = absl::Now();
+  context.received_at = absl::ToUnixSeconds(context.received);
+  context.origin.number = NextRequestNumber();
   context.deadline = deadline_;
   context.want_checks = exchange->request->want_checks();
   BatchItem* item = exchange->MakeItem(this, context);

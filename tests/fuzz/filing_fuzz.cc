@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   item.MakeViews(EmptySnapshot(), 0, {&view, 1}, &memory);
   FilingVerdict judged;
   Verifier().Verify({&view, 1}, {&judged, 1});
-  item.TakeVerdicts(EmptySnapshot(), 0, {&judged, 1});
+  item.TakeVerdicts(EmptySnapshot(), 0, {&judged, 1}, nullptr);
   if (verdict.indication() == v1::INDICATION_TOTAL_PASSED) std::abort();
   return 0;
 }

@@ -52,6 +52,10 @@ struct Bench {
   std::atomic<int> inside{0};    // judges at work
   Mutex mutex;
   std::vector<size_t> batches ABSL_GUARDED_BY(mutex);
+  std::atomic<bool> ready{true};       // what judges say before a batch
+  std::atomic<bool> recordable{true};  // and to its verdicts
+  std::atomic<uint64_t> recorded{0};
+  std::atomic<uint64_t> waits{0};
 
   std::vector<size_t> Batches() {
     MutexLock lock(&mutex);
@@ -82,6 +86,18 @@ class FakeJudge : public Judge {
     bench_->inside.fetch_sub(1);
   }
 
+  bool Ready() override { return bench_->ready.load(); }
+  bool Record(const Snapshot&, const BatchRecord& record) override {
+    if (!bench_->recordable.load()) return false;
+    for (const VerdictRecord& verdict : record.verdicts) {
+      EXPECT_EQ(verdict.outcome, verdict.time % 2 == 0 ? Outcome::kPassed
+                                                       : Outcome::kHashFailure);
+    }
+    bench_->recorded.fetch_add(record.verdicts.size());
+    bench_->waits.fetch_add(record.waits_ns.size());
+    return true;
+  }
+
  private:
   Bench* bench_;
 };
@@ -109,10 +125,14 @@ class TestItem : public BatchItem {
     }
   }
   void TakeVerdicts(const Snapshot&, size_t first,
-                    absl::Span<const FilingVerdict> taken) override {
+                    absl::Span<const FilingVerdict> taken,
+                    std::vector<VerdictRecord>* records) override {
     for (size_t i = 0; i < taken.size(); ++i) {
       verdicts[first + i] = taken[i];
       times_taken_[first + i].fetch_add(1);
+      VerdictRecord& record = records->emplace_back();
+      record.outcome = taken[i].outcome;
+      record.time = base_ + static_cast<int64_t>(first + i);
     }
   }
   void Admitted() override {
@@ -322,6 +342,45 @@ TEST(BatcherTest, CancelledItemsAreDroppedUnjudged) {
   EXPECT_EQ(item.result, ItemResult::kCancelled);
   EXPECT_THAT(bench.Batches(), ElementsAre(1));
   EXPECT_EQ(batcher->counters().filings_cancelled, 4U);
+}
+
+TEST(BatcherTest, EveryVerdictIsRecordedBeforeItsItemIsFinished) {
+  Bench bench;
+  auto batcher =
+      MakeBatcher(&bench, {.workers = 2, .worker_batch_filings_max = 64});
+  TestItem item(200);
+  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  item.done.Wait();
+  EXPECT_EQ(bench.recorded.load(), 200U);
+  EXPECT_EQ(item.result, ItemResult::kJudged);
+}
+
+TEST(BatcherTest, VerdictsThatCannotBeRecordedAreNotGiven) {
+  Bench bench;
+  bench.recordable = false;
+  auto batcher = MakeBatcher(&bench);
+  TestItem item(5);
+  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  item.done.Wait();
+  EXPECT_EQ(item.result, ItemResult::kUnrecorded);
+  EXPECT_EQ(batcher->counters().filings_unrecorded, 5U);
+  EXPECT_EQ(batcher->counters().filings_judged, 0U);
+}
+
+TEST(BatcherTest, AJudgeThatIsNotReadyIsNotAskedToVerify) {
+  Bench bench;
+  bench.ready = false;
+  auto batcher = MakeBatcher(&bench);
+  TestItem item(5);
+  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  item.done.Wait();
+  EXPECT_EQ(item.result, ItemResult::kUnrecorded);
+  EXPECT_THAT(bench.Batches(), SizeIs(0));
+  bench.ready = true;
+  TestItem again(5);
+  ASSERT_EQ(batcher->Submit(&again), Admission::kAdmitted);
+  again.done.Wait();
+  EXPECT_EQ(again.result, ItemResult::kJudged);
 }
 
 TEST(BatcherTest, AnItemCancelledHalfWayIsNotCalledJudged) {

@@ -1,0 +1,54 @@
+// What is written down about the verdicts of one batch, for metrics and the
+// audit log: who asked, about what, and what was answered.
+//
+// A worker collects one record a filing (BatchItem::TakeVerdicts), hands all of
+// a batch to its judge at once (Judge::Record), and only then lets the answers
+// go. Ownership: records point into requests, verdicts and the snapshot, and
+// are gone when Record returns. Thread safety: a worker's own.
+#ifndef INKAN_SERVER_VERDICT_RECORD_H_
+#define INKAN_SERVER_VERDICT_RECORD_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "crypto/verdict.h"
+#include "server/verifier.h"
+
+namespace inkan {
+
+// One request, as the records of its filings refer to it.
+struct RequestOrigin {
+  // Counts the requests since the process started; 0: none was given.
+  uint64_t number = 0;
+  // The client's identity by mutual TLS; empty without.
+  std::string_view client;
+};
+
+struct VerdictRecord {
+  // As the caller wrote them.
+  std::string_view filing_id;
+  std::string_view profile;
+  // What is answered. It differs from verdict->outcome if the filing was
+  // refused unjudged.
+  Outcome outcome = Outcome::kGeneric;
+  int64_t time = 0;  // T
+  const FilingVerdict* verdict = nullptr;
+  const RequestOrigin* origin = nullptr;
+  bool certificate_only = false;  // CheckCertificate
+};
+
+struct BatchRecord {
+  std::vector<VerdictRecord> verdicts;
+  // How long each request that this batch began with had waited, nanoseconds.
+  std::vector<int64_t> waits_ns;
+
+  void clear() {
+    verdicts.clear();
+    waits_ns.clear();
+  }
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_VERDICT_RECORD_H_
