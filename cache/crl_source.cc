@@ -106,6 +106,7 @@ absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrlFile(
 // Nothing can be read from the file any more; what was good from it stays.
 bool CrlSource::Lose(CrlFile* file, const std::string& error) {
   const bool changed = file->error != error || file->newest != nullptr;
+  ++file->failures;
   file->newest = nullptr;
   file->awaited = nullptr;
   file->error = error;
@@ -123,6 +124,7 @@ bool CrlSource::RescanFile(const std::string& path) {
   }
   if (SameState(file, status)) return false;
   file.last_attempt = absl::Now();
+  ++file.attempts;
   const bool settled =
       absl::ToUnixNanos(file.last_attempt) - ChangedNs(status) > kClockTickNs;
   file.size = settled ? status.st_size : -1;

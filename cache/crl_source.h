@@ -30,6 +30,23 @@ struct CrlSourceOptions {
   absl::Duration poll_interval = absl::Seconds(60);
 };
 
+// One place CRLs come from (a file, a URL, an entry of a directory) and how it
+// goes there, for status and metrics.
+struct CrlSourceStatus {
+  std::string source;         // the path or URI; CrlData::source of its CRLs
+  const char* kind = "file";  // "file", "http" or "ldap"
+  // InfinitePast: never; InfiniteFuture: not by schedule.
+  absl::Time last_attempt = absl::InfinitePast();
+  absl::Time last_success = absl::InfinitePast();
+  absl::Time next_attempt = absl::InfiniteFuture();
+  // What was wrong at the last attempt, and what to do; empty if nothing.
+  std::string last_error;
+  bool in_use = false;  // a CRL from here is
+  uint64_t attempts_total = 0;
+  uint64_t failures_total = 0;
+  uint64_t bytes_total = 0;  // received
+};
+
 // One file and what was made of it.
 struct CrlFile {
   // What the file holds now, if it could be read.
@@ -40,7 +57,11 @@ struct CrlFile {
   std::shared_ptr<const CrlData> last_good;
   // Why the file as it is now cannot be used; empty if it can.
   std::string error;
-  absl::Time last_attempt;
+  absl::Time last_attempt = absl::InfinitePast();
+  // When it was last read and found good, or looked at and found unchanged.
+  absl::Time last_success = absl::InfinitePast();
+  uint64_t attempts = 0;
+  uint64_t failures = 0;
 
   // What a change is seen by.
   int64_t size = -1;

@@ -23,6 +23,14 @@ struct CertificateFile {
   std::string der;
 };
 
+// When a profile is ready for filings, by the age of its CRLs alone.
+struct FreshnessPolicy {
+  // Seconds before a CRL's end from which on it does not count as fresh.
+  int64_t margin = 0;
+  size_t stale_partitions_max = 0;
+  size_t fresh_partitions_min = 1;
+};
+
 enum class RevocationMode : uint8_t { kRequired, kOff };
 
 struct Profile {
@@ -56,6 +64,8 @@ struct Profile {
   int64_t crl_grace = 0;
   std::optional<int64_t> crl_max_age;
   bool allow_crl_without_next_update = false;
+  // Bears on health, never on a verdict. Nothing: always ready.
+  std::optional<FreshnessPolicy> freshness;
 };
 
 }  // namespace inkan

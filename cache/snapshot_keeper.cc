@@ -77,6 +77,24 @@ std::array<uint8_t, 32> DigestOf(const Snapshot& snapshot) {
   return Sha256(AsBytes(text));
 }
 
+// A file is looked at with its folder, so that one without fault was good just
+// now.
+CrlSourceStatus StatusOf(const std::string& path,
+                         const CrlSourceOptions& options, CrlFile* file) {
+  const absl::Time now = absl::Now();
+  if (file->error.empty()) file->last_success = now;
+  CrlSourceStatus status;
+  status.source = path;
+  status.last_attempt = file->last_attempt;
+  status.last_success = file->last_success;
+  status.next_attempt = now + options.poll_interval;
+  status.last_error = file->error;
+  status.in_use = file->last_good != nullptr;
+  status.attempts_total = file->attempts;
+  status.failures_total = file->failures;
+  return status;
+}
+
 std::string WhyNotYet(const CrlData& crl) {
   const absl::Time from = absl::FromUnixSeconds(crl.this_update);
   if (from <= absl::Now() + kClockSkewMax) return "";
@@ -150,7 +168,12 @@ std::shared_ptr<const Snapshot> SnapshotKeeper::Current() const {
 
 std::vector<CrlSourceError> SnapshotKeeper::source_errors() const {
   MutexLock lock(&mutex_);
-  return source_errors_;
+  return report_.errors;
+}
+
+std::vector<CrlSourceStatus> SnapshotKeeper::source_statuses() const {
+  MutexLock lock(&mutex_);
+  return report_.statuses;
 }
 
 void SnapshotKeeper::SetPublishListener(
@@ -204,8 +227,8 @@ void SnapshotKeeper::Rebuild(bool force) {
     }
   }
   if (changed) LinkAll();
-  std::vector<CrlSourceError> errors = SettleFiles();
-  Publish(std::move(errors), changed ? NewSnapshot(force) : nullptr);
+  Report report = SettleFiles();
+  Publish(std::move(report), changed ? NewSnapshot(force) : nullptr);
 }
 
 // What is built by now; null if verdicts would not be any different and it is
@@ -245,8 +268,8 @@ void SnapshotKeeper::LinkAll() {
 }
 
 // Decides for each file what is good now, and what to say about the rest.
-std::vector<CrlSourceError> SnapshotKeeper::SettleFiles() {
-  std::vector<CrlSourceError> errors;
+SnapshotKeeper::Report SnapshotKeeper::SettleFiles() {
+  Report report;
   const auto used =
       [this](const CrlData& crl) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_) {
         for (const auto& [name, profile] : workshop_.profiles) {
@@ -262,7 +285,7 @@ std::vector<CrlSourceError> SnapshotKeeper::SettleFiles() {
   }
   for (CrlSource& source : workshop_.sources) {
     if (!source.error().empty()) {
-      errors.push_back(
+      report.errors.push_back(
           {source.options().path, source.error(), absl::Now(), false});
     }
     for (auto& [path, file] : source.files()) {
@@ -283,23 +306,27 @@ std::vector<CrlSourceError> SnapshotKeeper::SettleFiles() {
         file.last_good = nullptr;
       }
       if (!file.error.empty()) {
-        errors.push_back(
+        report.errors.push_back(
             {path, file.error, file.last_attempt, file.last_good != nullptr});
       }
+      report.statuses.push_back(StatusOf(path, source.options(), &file));
     }
   }
-  return errors;
+  return report;
 }
 
-void SnapshotKeeper::Publish(std::vector<CrlSourceError> errors,
+void SnapshotKeeper::Publish(Report report,
                              std::shared_ptr<const Snapshot> published) {
   std::function<void(const Snapshot&)> listener;
+  // What is replaced is freed here, after the lock is given back: a large index
+  // takes its time, and requests take this lock.
+  std::shared_ptr<const Snapshot> next = published;
   {
     MutexLock lock(&mutex_);
-    source_errors_ = std::move(errors);
+    std::swap(report_, report);
     listener = listener_;
     if (published != nullptr) {
-      current_ = published;
+      std::swap(current_, next);
       generation_.store(published->generation, std::memory_order_release);
     }
   }

@@ -74,6 +74,10 @@ class SnapshotKeeper {
   absl::Status Refresh();
 
   std::vector<CrlSourceError> source_errors() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Every place CRLs come from and how it goes there, as of now. Waits for no
+  // reading, fetching or building.
+  std::vector<CrlSourceStatus> source_statuses() const
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Called after each publication, on the thread that made it, e.g. to log. Set
   // before traffic starts.
@@ -97,13 +101,16 @@ class SnapshotKeeper {
   // verdicts changed, or `force`.
   void Rebuild(bool force) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void LinkAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  std::vector<CrlSourceError> SettleFiles()
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // What there is to say about sources after a look at them.
+  struct Report {
+    std::vector<CrlSourceError> errors;
+    std::vector<CrlSourceStatus> statuses;
+  };
+  Report SettleFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   std::shared_ptr<const Snapshot> NewSnapshot(bool wanted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  // `published` null: only the errors are new.
-  void Publish(std::vector<CrlSourceError> errors,
-               std::shared_ptr<const Snapshot> published)
+  // `published` null: only the report is new.
+  void Publish(Report report, std::shared_ptr<const Snapshot> published)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void Watch();
   absl::Duration ShortestPoll() ABSL_LOCKS_EXCLUDED(build_mutex_);
@@ -114,7 +121,7 @@ class SnapshotKeeper {
 
   mutable Mutex mutex_;
   std::shared_ptr<const Snapshot> current_ ABSL_GUARDED_BY(mutex_);
-  std::vector<CrlSourceError> source_errors_ ABSL_GUARDED_BY(mutex_);
+  Report report_ ABSL_GUARDED_BY(mutex_);
   std::function<void(const Snapshot&)> listener_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> generation_{0};
 

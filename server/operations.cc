@@ -42,9 +42,13 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(
               response->mutable_started_at());
   SnapshotToProto(*snapshot, response->mutable_snapshot());
   response->set_serving(operations_.health->serving());
-  ReportProfiles(*snapshot, response->mutable_profiles());
+  const absl::Time now = absl::Now();
+  ReportProfiles(*snapshot, now, response->mutable_profiles());
   if (!request->omit_partitions()) {
-    ReportPartitions(*snapshot, absl::Now(), response->mutable_partitions());
+    const std::vector<CrlSourceStatus> sources =
+        operations_.keeper->source_statuses();
+    ReportPartitions(*snapshot, sources, now, response->mutable_partitions());
+    ReportSources(sources, response->mutable_sources());
   }
   ReportSourceErrors(operations_.keeper->source_errors(),
                      response->mutable_source_errors());

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <tuple>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cache/crl_data.h"
+#include "cache/crl_freshness.h"
 #include "crypto/name.h"
 #include "crypto/rsa.h"
 #include "google/protobuf/stubs/common.h"
@@ -26,6 +28,29 @@ std::string ScopeOf(const CrlData& crl) {
   return scope;
 }
 
+// Whether there is such a time at all.
+bool IsSome(absl::Time time) {
+  return time != absl::InfinitePast() && time != absl::InfiniteFuture();
+}
+
+// What status messages of partitions and of sources share.
+template <typename Message>
+void ReportTimes(const CrlSourceStatus& source, Message* out) {
+  if (IsSome(source.last_attempt)) {
+    TimeToProto(absl::ToUnixSeconds(source.last_attempt),
+                out->mutable_last_attempt());
+  }
+  if (IsSome(source.last_success)) {
+    TimeToProto(absl::ToUnixSeconds(source.last_success),
+                out->mutable_last_success());
+  }
+  if (IsSome(source.next_attempt)) {
+    TimeToProto(absl::ToUnixSeconds(source.next_attempt),
+                out->mutable_next_attempt());
+  }
+  out->set_last_error(source.last_error);
+}
+
 void ReportCrl(const std::string& profile, const CrlData& crl, absl::Time now,
                v1::CrlPartitionStatus* out) {
   out->set_profile(profile);
@@ -37,6 +62,8 @@ void ReportCrl(const std::string& profile, const CrlData& crl, absl::Time now,
   TimeToProto(crl.this_update, out->mutable_this_update());
   if (crl.has_next_update) {
     TimeToProto(crl.next_update, out->mutable_next_update());
+    out->mutable_time_to_next_update()->set_seconds(crl.next_update -
+                                                    absl::ToUnixSeconds(now));
   }
   out->set_entries(crl.entries());
   out->mutable_age()->set_seconds(absl::ToUnixSeconds(now) - crl.this_update);
@@ -88,7 +115,7 @@ void ReportBuild(const std::string& grpc_version, v1::BuildInfo* out) {
 }
 
 void ReportProfiles(
-    const Snapshot& snapshot,
+    const Snapshot& snapshot, absl::Time now,
     google::protobuf::RepeatedPtrField<v1::ProfileStatus>* out) {
   for (const auto& [name, profile] : snapshot.profiles) {
     v1::ProfileStatus* status = out->Add();
@@ -106,17 +133,36 @@ void ReportProfiles(
         static_cast<uint32_t>(profile.issuer_paths->intermediates().size()));
     status->set_issuer_paths(
         static_cast<uint32_t>(profile.issuer_paths->paths().size()));
+    const ProfileReadiness readiness = ReadinessOf(profile, now);
+    status->set_ready(readiness.ready);
+    status->set_not_ready_reason(readiness.reason);
+    status->set_fresh_partitions(
+        static_cast<uint32_t>(readiness.fresh_partitions));
+    status->set_stale_partitions(
+        static_cast<uint32_t>(readiness.stale_partitions));
   }
 }
 
 void ReportPartitions(
-    const Snapshot& snapshot, absl::Time now,
+    const Snapshot& snapshot, const std::vector<CrlSourceStatus>& sources,
+    absl::Time now,
     google::protobuf::RepeatedPtrField<v1::CrlPartitionStatus>* out) {
+  absl::flat_hash_map<absl::string_view, const CrlSourceStatus*> by_name;
+  for (const CrlSourceStatus& source : sources)
+    by_name[source.source] = &source;
   for (const auto& [name, profile] : snapshot.profiles) {
     for (const CrlPartition& partition : profile.crls->partitions()) {
-      ReportCrl(name, *partition.crl, now, out->Add());
-      if (partition.delta != nullptr) {
-        ReportCrl(name, *partition.delta, now, out->Add());
+      const absl::Time stale_at = StaleAt(partition, *profile.profile);
+      for (const auto& crl : {partition.crl, partition.delta}) {
+        if (crl == nullptr) continue;
+        v1::CrlPartitionStatus* status = out->Add();
+        ReportCrl(name, *crl, now, status);
+        if (IsSome(stale_at)) {
+          TimeToProto(absl::ToUnixSeconds(stale_at),
+                      status->mutable_stale_at());
+        }
+        const auto source = by_name.find(crl->source);
+        if (source != by_name.end()) ReportTimes(*source->second, status);
       }
     }
   }
@@ -126,6 +172,21 @@ void ReportPartitions(
         return std::tie(a->profile(), a->issuer(), a->scope(), a->source()) <
                std::tie(b->profile(), b->issuer(), b->scope(), b->source());
       });
+}
+
+void ReportSources(
+    const std::vector<CrlSourceStatus>& sources,
+    google::protobuf::RepeatedPtrField<v1::CrlSourceStatus>* out) {
+  for (const CrlSourceStatus& source : sources) {
+    v1::CrlSourceStatus* status = out->Add();
+    status->set_source(source.source);
+    status->set_kind(source.kind);
+    ReportTimes(source, status);
+    status->set_in_use(source.in_use);
+    status->set_attempts_total(source.attempts_total);
+    status->set_failures_total(source.failures_total);
+    status->set_bytes_total(source.bytes_total);
+  }
 }
 
 void ReportSourceErrors(

@@ -17,12 +17,16 @@ namespace inkan {
 
 // `grpc_version` as gRPC names it at run time.
 void ReportBuild(const std::string& grpc_version, v1::BuildInfo* out);
-void ReportProfiles(const Snapshot& snapshot,
+void ReportProfiles(const Snapshot& snapshot, absl::Time now,
                     google::protobuf::RepeatedPtrField<v1::ProfileStatus>* out);
 // By profile, issuer and scope.
 void ReportPartitions(
-    const Snapshot& snapshot, absl::Time now,
+    const Snapshot& snapshot, const std::vector<CrlSourceStatus>& sources,
+    absl::Time now,
     google::protobuf::RepeatedPtrField<v1::CrlPartitionStatus>* out);
+void ReportSources(
+    const std::vector<CrlSourceStatus>& sources,
+    google::protobuf::RepeatedPtrField<v1::CrlSourceStatus>* out);
 void ReportSourceErrors(
     const std::vector<CrlSourceError>& errors,
     google::protobuf::RepeatedPtrField<v1::CrlSourceError>* out);
