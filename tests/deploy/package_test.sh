@@ -98,6 +98,17 @@ tls=$root/etc/inkan/tls
   fail "health of the intake port"
 "$inkan" health --target "127.0.0.1:$(sed -n 2p "$work/port")" --timeout 30 --plaintext ||
   fail "health of the operations port"
+(cd "$work" && PATH="$root/usr/sbin:$root/usr/bin:$PATH" timeout 120 \
+  "$root/usr/sbin/inkan-support-bundle" --config "$config" \
+  --target "127.0.0.1:$(sed -n 2p "$work/port")" --plaintext)
+mkdir "$work/bundle"
+tar -xzf "$work"/inkan-support-*.tar.gz --strip-components=1 -C "$work/bundle"
+for what in version status health check-config configuration certificates; do
+  [ -s "$work/bundle/$what" ] || fail "the support bundle has no $what"
+  if grep -n 'exit code' "$work/bundle/$what"; then fail "$what in the support bundle"; fi
+done
+grep -q 'sha256 Fingerprint' "$work/bundle/certificates" || fail "no fingerprints"
+if grep -rl 'PRIVATE KEY' "$work/bundle"; then fail "a key is in the support bundle"; fi
 kill -TERM "$server"
 wait "$server" || { cat "$work/inkand.log"; fail "it did not end with 0"; }
 

@@ -46,7 +46,7 @@ for (const {alert, annotations, labels} of rules) {
   assert.match(labels.severity, /^(page|ticket|info)$/);
   const section = read(runbook).split(`# ${alert}\n`)[1].split(/^#/m)[0];
   for (const part of ['Means', 'Likely', 'Do']) {
-    assert.match(section, new RegExp(`\\*\\*${part}\\.?\\*\\*`), `${alert}: no "${part}"`);
+    assert.match(section, new RegExp(`\\*\\*${part}:\\*\\*`), `${alert}: no "${part}"`);
   }
 }
 // And no section for an alert that is gone.
