@@ -11,8 +11,9 @@
 namespace inkan {
 
 struct CrlControl {
-  // Called every few milliseconds on the working thread with bytes done and
-  // bytes in all; the work may take several passes, each of which counts.
+  // Called every few milliseconds on the working thread with the octets done
+  // and those in all. The work takes several readings, and counts from the
+  // start in each.
   std::function<void(uint64_t done, uint64_t total)> progress;
   // The work ends with kCancelled soon after this becomes true.
   const std::atomic<bool>* cancelled = nullptr;

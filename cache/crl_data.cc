@@ -3,7 +3,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cache/crl_build.h"
+#include "cache/crl_entries.h"
 #include "crypto/digest.h"
+#include "crypto/digest_stream.h"
 #include "crypto/general_name.h"
 #include "crypto/name.h"
 #include "crypto/oid.h"
@@ -73,17 +76,91 @@ absl::Status ReadScope(const Crl& crl, CrlData* data) {
   return absl::OkStatus();
 }
 
-absl::Status ReadEntries(const Crl& crl, CrlData* data) {
+// What no entry may be, whatever index it goes to.
+absl::Status CheckEntry(const CrlEntry& entry, const CrlData& data) {
+  if (entry.serial.size() > kSerialBytesMax) {
+    return Refuse("userCertificate", "a serial of more than 21 octets");
+  }
+  if (entry.reason == crl_reason::kRemoveFromCrl && !data.is_delta) {
+    return Refuse("reasonCode", "removeFromCRL outside a delta CRL");
+  }
+  return absl::OkStatus();
+}
+
+Revocation RevocationOf(const CrlEntry& entry) {
+  return {entry.revoked_at, entry.reason, entry.has_invalidity_date,
+          entry.invalidity_date};
+}
+
+// The entries of a CRL that is not indirect, straight from its octets. They are
+// hashed when they are read for the first time, a few kilobytes at a time, just
+// after they were parsed.
+class ParsedEntries : public CrlEntries {
+ public:
+  ParsedEntries(const Crl& crl, const CrlData& data, const CrlControl& control,
+                OverlappingDigests* digests)
+      : crl_(crl),
+        data_(data),
+        control_(control),
+        digests_(digests),
+        reader_(crl) {}
+
+  absl::Status Rewind() override {
+    reader_ = CrlEntryReader(crl_);
+    next_report_ = 0;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<size_t> Read(absl::Span<IndexEntry> out) override {
+    size_t count = 0;
+    CrlEntry entry;
+    while (count < out.size() && reader_.Next(&entry)) {
+      if (!entry.certificate_issuer.empty()) {
+        return Refuse("certificateIssuer", "in a CRL that is not indirect");
+      }
+      if (absl::Status status = CheckEntry(entry, data_); !status.ok()) {
+        return status;
+      }
+      out[count++] = {entry.serial.data(), entry.serial.size(),
+                      RevocationOf(entry)};
+    }
+    if (!reader_.fault().ok()) return Refuse(reader_.fault());
+    if (count == 0) return count;
+    digests_->AdvanceTo(reader_.position());
+    const auto done =
+        static_cast<uint64_t>(reader_.position() - crl_.der.data());
+    if (done >= next_report_) {
+      constexpr uint64_t kReportBytes = uint64_t{1} << 20;
+      next_report_ = done + kReportBytes;
+      absl::Status status = control_.Report(done, crl_.der.size());
+      if (!status.ok()) return status;
+    }
+    return count;
+  }
+
+ private:
+  const Crl& crl_;
+  const CrlData& data_;
+  const CrlControl& control_;
+  OverlappingDigests* const digests_;
+  CrlEntryReader reader_;
+  uint64_t next_report_ = 0;
+};
+
+// The entries of an indirect CRL, by the issuer of the certificates.
+absl::Status ReadIndirectEntries(const Crl& crl, CrlData* data) {
   CrlIndexBuilder own;
   absl::flat_hash_map<std::string, CrlIndexBuilder> others;
   CrlIndexBuilder* current = &own;
   CrlEntryReader entries(crl);
   CrlEntry entry;
+  size_t count = 0;
   while (entries.Next(&entry)) {
+    if (++count > kIndirectEntriesMax) {
+      return Refuse("revokedCertificates",
+                    "more than 1,000,000 entries in an indirect CRL");
+    }
     if (!entry.certificate_issuer.empty()) {
-      if (!crl.scope.indirect) {
-        return Refuse("certificateIssuer", "in a CRL that is not indirect");
-      }
       const std::string issuer =
           CanonicalDirectoryName(entry.certificate_issuer);
       if (issuer.empty()) {
@@ -91,21 +168,30 @@ absl::Status ReadEntries(const Crl& crl, CrlData* data) {
       }
       current = issuer == data->canonical_issuer ? &own : &others[issuer];
     }
-    if (entry.serial.size() > kSerialBytesMax) {
-      return Refuse("userCertificate", "a serial of more than 21 octets");
+    if (absl::Status status = CheckEntry(entry, *data); !status.ok()) {
+      return status;
     }
-    if (entry.reason == crl_reason::kRemoveFromCrl && !data->is_delta) {
-      return Refuse("reasonCode", "removeFromCRL outside a delta CRL");
-    }
-    current->Add(entry.serial,
-                 {entry.revoked_at, entry.reason, entry.has_invalidity_date,
-                  entry.invalidity_date});
+    current->Add(entry.serial, RevocationOf(entry));
   }
   if (!entries.fault().ok()) return Refuse(entries.fault());
-  data->index = std::move(own).Build();
+  absl::StatusOr<CrlIndex> index = std::move(own).Build();
+  if (!index.ok()) return index.status();
+  data->index = *std::move(index);
   for (auto& [issuer, builder] : others) {
-    data->indirect[issuer] = std::move(builder).Build();
+    index = std::move(builder).Build();
+    if (!index.ok()) return index.status();
+    data->indirect[issuer] = *std::move(index);
   }
+  return absl::OkStatus();
+}
+
+absl::Status ReadEntries(const Crl& crl, const CrlControl& control,
+                         OverlappingDigests* digests, CrlData* data) {
+  if (crl.scope.indirect) return ReadIndirectEntries(crl, data);
+  ParsedEntries entries(crl, *data, control, digests);
+  absl::StatusOr<CrlIndex> index = BuildCrlIndex(&entries);
+  if (!index.ok()) return index.status();
+  data->index = *std::move(index);
   return absl::OkStatus();
 }
 
@@ -123,8 +209,8 @@ size_t CrlData::memory_bytes() const {
   return bytes;
 }
 
-absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(Bytes der,
-                                                       std::string source) {
+absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(
+    Bytes der, std::string source, const CrlControl& control) {
   Crl crl;
   if (Fault fault = ParseCrl(der, &crl); !fault.ok()) return Refuse(fault);
   if (!crl.unknown_critical_extension.empty()) {
@@ -141,7 +227,6 @@ absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(Bytes der,
   }
   auto data = std::make_shared<CrlData>();
   data->source = std::move(source);
-  data->sha256 = Sha256(der);
   data->issuer = std::string(AsText(crl.issuer));
   data->canonical_issuer = CanonicalName(crl.issuer);
   data->authority_key_id = std::string(AsText(crl.authority_key_id));
@@ -156,15 +241,16 @@ absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(Bytes der,
   data->signature_algorithm = crl.signature_algorithm;
   data->signature = std::string(AsText(crl.signature));
   data->tbs_digest.resize(DigestSize(crl.signature_algorithm.hash));
-  const DigestJob hash = {crl.signature_algorithm.hash, crl.tbs,
-                          reinterpret_cast<uint8_t*>(data->tbs_digest.data())};
-  DigestBatch({&hash, 1});
   if (absl::Status status = ReadScope(crl, data.get()); !status.ok()) {
     return status;
   }
-  if (absl::Status status = ReadEntries(crl, data.get()); !status.ok()) {
+  OverlappingDigests digests(der, crl.tbs, crl.signature_algorithm.hash);
+  if (absl::Status status = ReadEntries(crl, control, &digests, data.get());
+      !status.ok()) {
     return status;
   }
+  digests.Finish(data->sha256.data(),
+                 reinterpret_cast<uint8_t*>(data->tbs_digest.data()));
   return std::shared_ptr<const CrlData>(std::move(data));
 }
 

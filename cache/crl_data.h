@@ -16,6 +16,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "cache/crl_control.h"
 #include "cache/crl_index.h"
 #include "crypto/crl.h"
 #include "crypto/signature.h"
@@ -63,8 +64,15 @@ struct CrlData {
 // what is not strictly DER, version 1 with extensions, unknown critical
 // extensions in the CRL or in an entry, serials above kSerialBytesMax, SHA-1
 // and MD5.
-absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(Bytes der,
-                                                       std::string source);
+//
+// The octets are read several times over (cache/crl_build.h); the first time
+// the digests are computed too. An indirect CRL may list at most
+// kIndirectEntriesMax certificates, because those are collected first.
+absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(
+    Bytes der, std::string source, const CrlControl& control = {});
+
+// They take as much memory as the buffer of any other build.
+inline constexpr size_t kIndirectEntriesMax = 1'000'000;
 
 }  // namespace inkan
 

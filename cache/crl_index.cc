@@ -2,66 +2,139 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cache/crl_build.h"
+#include "cache/crl_entries.h"
+#include "cache/crl_index_format.h"
+#include "cache/crl_index_view.h"
 
 namespace inkan {
+
+using crl_format::Form;
+using crl_format::Key;
+
 namespace {
 
-constexpr size_t kNarrowOctets = 8;
-
-// The value of a DER INTEGER of at most 8 octets, sign-extended: distinct
-// contents give distinct values, because DER has one form for each value.
-uint64_t NarrowSerial(Bytes serial) {
-  uint64_t value = (serial[0] & 0x80) != 0 ? ~uint64_t{0} : 0;
-  for (const uint8_t octet : serial) value = value << 8 | octet;
-  return value;
+bool MayBeListed(Bytes serial) {
+  return !serial.empty() && serial.size() <= kSerialBytesMax;
 }
 
-int CompareWide(const uint8_t* a, size_t a_size, const uint8_t* b,
-                size_t b_size) {
-  if (a_size != b_size) return a_size < b_size ? -1 : 1;
-  return std::memcmp(a, b, a_size);
+// DER INTEGER contents: as few octets as leave the sign in place.
+Bytes SerialOf(const Key& key, uint8_t* octets) {
+  crl_format::KeyOctets(key, octets);
+  size_t start = 0;
+  while (start + 1 < crl_format::kKeyBytes &&
+         ((octets[start] == 0x00 && (octets[start + 1] & 0x80) == 0) ||
+          (octets[start] == 0xff && (octets[start + 1] & 0x80) != 0))) {
+    ++start;
+  }
+  return Bytes(octets + start, crl_format::kKeyBytes - start);
 }
 
 }  // namespace
 
-void CrlIndex::Fill(const CrlIndex& index, int64_t revoked_at, uint32_t reason,
-                    uint32_t extra, Revocation* revocation) {
-  revocation->revoked_at = revoked_at;
-  revocation->reason = static_cast<uint8_t>(reason);
-  revocation->has_invalidity_date = extra != 0;
-  revocation->invalidity_date = extra != 0 ? index.extras_[extra - 1] : 0;
+absl::StatusOr<CrlIndex> CrlIndex::FromImage(
+    std::shared_ptr<const MemoryBlock> memory, Bytes image) {
+  auto view = std::make_shared<CrlIndexView>();
+  if (absl::Status status = view->Open(image); !status.ok()) return status;
+  CrlIndex index;
+  index.memory_ = std::move(memory);
+  index.image_ = image;
+  index.view_ = std::move(view);
+  return index;
 }
 
 bool CrlIndex::Find(Bytes serial, Revocation* revocation) const {
-  if (serial.empty() || serial.size() > kSerialBytesMax) return false;
-  if (serial.size() <= kNarrowOctets) {
-    const uint64_t value = NarrowSerial(serial);
-    const auto entry = std::lower_bound(
-        entries_.begin(), entries_.end(), value,
-        [](const Entry& e, uint64_t v) { return e.serial < v; });
-    if (entry != entries_.end() && entry->serial == value) {
-      Fill(*this, epoch_ + entry->revoked_after_epoch,
-           entry->reason_and_extra & 0xff, entry->reason_and_extra >> 8,
-           revocation);
-      return true;
+  if (view_ == nullptr || !MayBeListed(serial)) return false;
+  return view_->Find(crl_format::KeyOf(serial.data(), serial.size()),
+                     revocation);
+}
+
+void CrlIndex::Prefetch(Bytes serial) const {
+  if (view_ == nullptr || !MayBeListed(serial)) return;
+  view_->PrefetchData(crl_format::KeyOf(serial.data(), serial.size()));
+}
+
+void CrlIndex::FindBatch(absl::Span<const Bytes> serials,
+                         absl::Span<Revocation> revocations,
+                         absl::Span<bool> found) const {
+  constexpr size_t kAtOnce = 64;
+  Key keys[kAtOnce];
+  for (size_t from = 0; from < serials.size(); from += kAtOnce) {
+    const size_t count = std::min(kAtOnce, serials.size() - from);
+    if (view_ == nullptr) {
+      std::fill_n(found.begin() + static_cast<ptrdiff_t>(from), count, false);
+      continue;
+    }
+    // Each step finds in the cache what the one before asked for.
+    for (size_t i = 0; i < count; ++i) {
+      const Bytes serial = serials[from + i];
+      found[from + i] = MayBeListed(serial);
+      if (!found[from + i]) continue;
+      keys[i] = crl_format::KeyOf(serial.data(), serial.size());
+      view_->PrefetchDirectory(keys[i]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      if (found[from + i]) view_->PrefetchData(keys[i]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      found[from + i] =
+          found[from + i] && view_->Find(keys[i], &revocations[from + i]);
     }
   }
-  const auto wide = std::lower_bound(
-      wide_.begin(), wide_.end(), serial, [](const WideEntry& e, Bytes s) {
-        return CompareWide(e.serial, e.size, s.data(), s.size()) < 0;
-      });
-  if (wide == wide_.end() || CompareWide(wide->serial, wide->size,
-                                         serial.data(), serial.size()) != 0) {
-    return false;
-  }
-  Fill(*this, wide->revoked_at, wide->reason, wide->extra, revocation);
-  return true;
+}
+
+void CrlIndex::ForEach(
+    const std::function<void(Bytes, const Revocation&)>& use) const {
+  if (view_ == nullptr) return;
+  uint8_t octets[crl_format::kKeyBytes];
+  view_->ForEach([&](const Key& key, const Revocation& revocation) {
+    use(SerialOf(key, octets), revocation);
+  });
+}
+
+size_t CrlIndex::size() const {
+  return view_ == nullptr ? 0 : view_->header.entries;
 }
 
 size_t CrlIndex::memory_bytes() const {
-  return sizeof(*this) + entries_.capacity() * sizeof(Entry) +
-         wide_.capacity() * sizeof(WideEntry) +
-         extras_.capacity() * sizeof(int64_t);
+  return sizeof(*this) + (view_ == nullptr ? 0 : sizeof(CrlIndexView)) +
+         image_.size();
+}
+
+std::vector<std::string> CrlIndex::Describe() const {
+  std::vector<std::string> lines;
+  if (view_ == nullptr) return lines;
+  const crl_format::ImageHeader& header = view_->header;
+  for (const CrlSegment& segment : view_->segments) {
+    const crl_format::SegmentHeader& h = segment.header;
+    if (h.form == Form::kBlocks) {
+      lines.push_back(absl::StrCat(h.count, " serials in ", segment.Blocks(),
+                                   " blocks of 2^", h.shift,
+                                   " numbers: set and entries ", h.data_bytes,
+                                   " octets, directory ", h.directory_bytes));
+    } else if (h.form == Form::kRecords) {
+      lines.push_back(absl::StrCat(
+          h.count, " serials as sorted records of ", h.key_bytes, " + ",
+          h.payload_bytes, " octets: ", h.data_bytes, " octets, directory of ",
+          uint64_t{1} << h.bucket_bits, " buckets ", h.directory_bytes));
+    }
+  }
+  lines.push_back(absl::StrCat("dates: ", header.days, " days x ",
+                               header.window_size, " seconds; in blocks ",
+                               view_->dates.GroupBits(), " bits for ",
+                               header.group));
+  lines.push_back(absl::StrCat("reasons: ", header.symbols, ", the first ",
+                               header.unary_levels, " in unary, then ",
+                               header.tail_bits, " bits"));
+  if (header.exceptions > 0) {
+    lines.push_back(absl::StrCat(
+        "exceptions, with an invalidityDate or at unusual hours: ",
+        header.exceptions, " of ", crl_format::kExceptionBytes, " octets"));
+  }
+  return lines;
 }
 
 void CrlIndexBuilder::Add(Bytes serial, const Revocation& revocation) {
@@ -72,63 +145,31 @@ void CrlIndexBuilder::Add(Bytes serial, const Revocation& revocation) {
   items_.push_back(item);
 }
 
-CrlIndex CrlIndexBuilder::Build() && {
-  // Sorted so that of two entries for a serial the stricter one comes first.
-  std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
-    const int order = CompareWide(a.serial, a.size, b.serial, b.size);
-    if (order != 0) return order < 0;
-    const bool a_removes = a.revocation.reason == crl_reason::kRemoveFromCrl;
-    const bool b_removes = b.revocation.reason == crl_reason::kRemoveFromCrl;
-    if (a_removes != b_removes) return b_removes;
-    if (a.revocation.EffectiveAt() != b.revocation.EffectiveAt()) {
-      return a.revocation.EffectiveAt() < b.revocation.EffectiveAt();
+class CrlIndexBuilder::Entries : public CrlEntries {
+ public:
+  explicit Entries(const std::vector<Item>& items) : items_(items) {}
+
+  absl::StatusOr<size_t> Read(absl::Span<IndexEntry> out) override {
+    const size_t count = std::min(out.size(), items_.size() - next_);
+    for (size_t i = 0; i < count; ++i) {
+      const Item& item = items_[next_++];
+      out[i] = {item.serial, item.size, item.revocation};
     }
-    // A hold can be lifted, any other revocation cannot.
-    return a.revocation.reason != crl_reason::kCertificateHold &&
-           b.revocation.reason == crl_reason::kCertificateHold;
-  });
-  CrlIndex index;
-  index.epoch_ = 0;
-  for (size_t i = 0; i < items_.size(); ++i) {
-    const int64_t at = items_[i].revocation.revoked_at;
-    if (i == 0 || at < index.epoch_) index.epoch_ = at;
+    return count;
   }
-  const Item* last = nullptr;
-  for (const Item& item : items_) {
-    if (last != nullptr &&
-        CompareWide(last->serial, last->size, item.serial, item.size) == 0) {
-      continue;
-    }
-    last = &item;
-    const Revocation& revocation = item.revocation;
-    uint32_t extra = 0;
-    if (revocation.has_invalidity_date) {
-      index.extras_.push_back(revocation.invalidity_date);
-      extra = static_cast<uint32_t>(index.extras_.size());
-    }
-    const int64_t after_epoch = revocation.revoked_at - index.epoch_;
-    if (item.size <= kNarrowOctets && after_epoch <= UINT32_MAX &&
-        extra < 1U << 24) {
-      index.entries_.push_back({NarrowSerial(Bytes(item.serial, item.size)),
-                                static_cast<uint32_t>(after_epoch),
-                                extra << 8 | revocation.reason});
-    } else {
-      CrlIndex::WideEntry wide = {};
-      wide.size = item.size;
-      std::memcpy(wide.serial, item.serial, item.size);
-      wide.reason = revocation.reason;
-      wide.extra = extra;
-      wide.revoked_at = revocation.revoked_at;
-      index.wide_.push_back(wide);
-    }
+  absl::Status Rewind() override {
+    next_ = 0;
+    return absl::OkStatus();
   }
-  std::sort(index.entries_.begin(), index.entries_.end(),
-            [](const auto& a, const auto& b) { return a.serial < b.serial; });
-  index.entries_.shrink_to_fit();
-  index.wide_.shrink_to_fit();
-  index.extras_.shrink_to_fit();
-  index.size_ = index.entries_.size() + index.wide_.size();
-  return index;
+
+ private:
+  const std::vector<Item>& items_;
+  size_t next_ = 0;
+};
+
+absl::StatusOr<CrlIndex> CrlIndexBuilder::Build() && {
+  Entries entries(items_);
+  return BuildCrlIndex(&entries);
 }
 
 }  // namespace inkan

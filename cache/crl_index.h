@@ -1,101 +1,86 @@
 // One immutable set of revoked serial numbers: serial -> when, why.
 //
-//   CrlIndexBuilder builder;
-//   for (each entry) builder.Add(serial, revocation);
-//   CrlIndex index = std::move(builder).Build();
+//   auto index = BuildCrlIndex(&entries);        // cache/crl_build.h
 //   Revocation revocation;
-//   if (index.Find(serial, &revocation)) ...
+//   if (index->Find(serial, &revocation)) ...
 //
-// Exact: no false positive, no false negative. Serials are compared as the DER
-// INTEGER contents they are, 1 to kSerialBytesMax octets, sign included. Thread
-// safety: an index is immutable; Find may be called from any thread at once.
-// Layout: see docs/ARCHITECTURE.md, "The CRL index".
+// Exact: no false positive, no false negative, whatever the distribution of
+// serials and dates. Serials are compared as the DER INTEGER contents they are,
+// 1 to kSerialBytesMax octets, sign included.
+//
+// The layout is an image without pointers (cache/crl_index_format.h; drawn in
+// docs/ARCHITECTURE.md, "The CRL index"): built in memory, or mapped from a
+// file. A look-up of a serial that is not there touches one or two cache lines
+// beyond the directory, of one that is two or three; Prefetch asks for them
+// ahead, so that a caller with many serials waits for memory once.
+//
+// Thread safety: an index is immutable; any thread at once. Copies share the
+// image. No errors: whatever FromImage has let through is safe to look into.
 #ifndef INKAN_CACHE_CRL_INDEX_H_
 #define INKAN_CACHE_CRL_INDEX_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "cache/memory_block.h"
+#include "cache/revocation_entry.h"
 #include "crypto/bytes.h"
 
 namespace inkan {
 
-// RFC 5280 section 4.1.2.2 allows 20 octets; one more is the sign octet that
-// CAs which fill all 160 bits need, and PKITS uses such serials.
-inline constexpr size_t kSerialBytesMax = 21;
-
-// CRLReason values of RFC 5280 section 5.3.1.
-namespace crl_reason {
-inline constexpr uint8_t kUnspecified = 0;
-inline constexpr uint8_t kKeyCompromise = 1;
-inline constexpr uint8_t kCertificateHold = 6;
-inline constexpr uint8_t kRemoveFromCrl = 8;
-}  // namespace crl_reason
-
-struct Revocation {
-  int64_t revoked_at = 0;  // revocationDate, seconds since 1970
-  uint8_t reason = crl_reason::kUnspecified;
-  bool has_invalidity_date = false;
-  int64_t invalidity_date = 0;
-
-  // The earliest instant the entry is held to speak for: invalidityDate counts
-  // when the key was compromised then.
-  int64_t EffectiveAt() const {
-    return has_invalidity_date && reason == crl_reason::kKeyCompromise &&
-                   invalidity_date < revoked_at
-               ? invalidity_date
-               : revoked_at;
-  }
-};
+struct CrlIndexView;
 
 class CrlIndex {
  public:
+  // Nothing is revoked.
   CrlIndex() = default;
 
+  // Takes over an image that lies at `image` in `memory`. Every offset and
+  // width in it is checked, so that no look-up can leave it: kDataLoss if one
+  // is wrong.
+  static absl::StatusOr<CrlIndex> FromImage(
+      std::shared_ptr<const MemoryBlock> memory, Bytes image);
+
   bool Find(Bytes serial, Revocation* revocation) const;
-  size_t size() const { return size_; }
+  // Starts to bring what Find will need into the cache.
+  void Prefetch(Bytes serial) const;
+  // Find for many: found[i] tells of serials[i]. As fast as memory allows with
+  // a few dozen at a time.
+  void FindBatch(absl::Span<const Bytes> serials,
+                 absl::Span<Revocation> revocations,
+                 absl::Span<bool> found) const;
+
+  // Every entry, in no order that matters; serials as DER INTEGER contents.
+  void ForEach(
+      const std::function<void(Bytes serial, const Revocation&)>& use) const;
+
+  size_t size() const;
+  // Of memory, ours or the page cache's.
   size_t memory_bytes() const;
+  Bytes image() const { return image_; }
+  // The codings that were chosen, for people: one line for each.
+  std::vector<std::string> Describe() const;
 
  private:
-  friend class CrlIndexBuilder;
-
-  // 16 octets an entry with a serial of up to 8 octets. Dates are seconds since
-  // `epoch_`, which leaves 136 years.
-  struct Entry {
-    uint64_t serial;
-    uint32_t revoked_after_epoch;
-    uint32_t
-        reason_and_extra;  // reason in the low octet, 1 + index into extras_
-  };
-  struct WideEntry {
-    uint8_t size;
-    uint8_t serial[kSerialBytesMax];
-    uint16_t reason;
-    uint32_t extra;
-    int64_t revoked_at;
-  };
-
-  static void Fill(const CrlIndex& index, int64_t revoked_at, uint32_t reason,
-                   uint32_t extra, Revocation* revocation);
-
-  size_t size_ = 0;
-  int64_t epoch_ = 0;
-  std::vector<Entry> entries_;   // sorted by serial
-  std::vector<WideEntry> wide_;  // sorted by size, then octets
-  std::vector<int64_t> extras_;  // invalidity dates
+  std::shared_ptr<const MemoryBlock> memory_;
+  Bytes image_;
+  std::shared_ptr<const CrlIndexView> view_;
 };
 
-// Collects entries in any order. For a serial listed twice the first entry with
-// the earliest effective date is kept, and removeFromCRL only if it is all
-// there is: CRLs must not list one twice, and the stricter reading can only
-// refuse more.
+// Collects entries in any order, for indexes of a modest size: an entry takes
+// 64 octets until Build. For a serial listed twice see IsStricter.
 class CrlIndexBuilder {
  public:
   // REQUIRES: 1 <= serial.size() <= kSerialBytesMax.
   void Add(Bytes serial, const Revocation& revocation);
-  void Reserve(size_t entries) { items_.reserve(entries); }
-  CrlIndex Build() &&;
+  size_t size() const { return items_.size(); }
+  absl::StatusOr<CrlIndex> Build() &&;
 
  private:
   struct Item {
@@ -103,6 +88,8 @@ class CrlIndexBuilder {
     uint8_t serial[kSerialBytesMax];
     Revocation revocation;
   };
+  class Entries;
+
   std::vector<Item> items_;
 };
 

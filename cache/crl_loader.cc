@@ -53,7 +53,7 @@ absl::StatusOr<std::shared_ptr<const CrlData>> CrlLoader::Load(
   if (absl::Status status = control.Report(0, der->size()); !status.ok()) {
     return status;
   }
-  return ReadCrl(der->bytes(), std::move(source));
+  return ReadCrl(der->bytes(), std::move(source), control);
 }
 
 absl::Status CrlLoader::Recheck(const std::string& path, const CrlData& crl,

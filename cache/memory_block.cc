@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -17,6 +18,10 @@ namespace {
 // do not ask for them.
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kPage = 4096;
+// Smaller blocks come from the heap: thousands of partitions would use up the
+// mappings that a process may have.
+constexpr size_t kSmall = size_t{128} << 10;
+constexpr size_t kAlignment = 64;
 
 size_t RoundUp(size_t size, size_t unit) {
   return (size + unit - 1) / unit * unit;
@@ -34,7 +39,11 @@ MemoryBlock& MemoryBlock::operator=(MemoryBlock&& other) noexcept {
 }
 
 void MemoryBlock::Release() {
-  if (data_ != nullptr) munmap(data_, mapped_);
+  if (mapped_ > 0) {
+    munmap(data_, mapped_);
+  } else {
+    std::free(data_);
+  }
   data_ = nullptr;
   size_ = mapped_ = 0;
 }
@@ -42,12 +51,22 @@ void MemoryBlock::Release() {
 absl::StatusOr<MemoryBlock> MemoryBlock::Allocate(size_t size) {
   MemoryBlock block;
   if (size == 0) return block;
+  if (size < kSmall) {
+    block.data_ = static_cast<uint8_t*>(
+        std::aligned_alloc(kAlignment, RoundUp(size, kAlignment)));
+    if (block.data_ == nullptr) {
+      return absl::ResourceExhaustedError("no memory");
+    }
+    std::memset(block.data_, 0, size);
+    block.size_ = size;
+    return block;
+  }
   const bool huge = size >= kHugePage;
   // Room to align on a huge page; what is over on both sides goes back.
   const size_t wanted = RoundUp(size, kPage);
   const size_t asked = wanted + (huge ? kHugePage : 0);
   void* start = mmap(nullptr, asked, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (start == MAP_FAILED) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no memory for ", size, " octets"));
@@ -85,12 +104,21 @@ absl::StatusOr<MemoryBlock> MemoryBlock::MapFile(int fd, size_t size) {
 
 void MemoryBlock::Shrink(size_t size) {
   const size_t kept = RoundUp(size, kPage);
-  if (kept < mapped_) {
+  if (mapped_ > 0 && kept < mapped_) {
     munmap(data_ + kept, mapped_ - kept);
     mapped_ = kept;
     if (kept == 0) data_ = nullptr;
   }
   size_ = size;
+}
+
+absl::Status MemoryBlock::Compact() {
+  if (mapped_ == 0 || size_ >= kSmall) return absl::OkStatus();
+  absl::StatusOr<MemoryBlock> block = Allocate(size_);
+  if (!block.ok()) return block.status();
+  if (size_ > 0) std::memcpy(block->data_, data_, size_);
+  *this = *std::move(block);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<MemoryBlock> ReadOpenFile(int fd, size_t size) {

@@ -10,7 +10,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "crypto/bytes.h"
 
@@ -31,6 +33,9 @@ class MemoryBlock {
 
   // Gives back what lies beyond `size`. REQUIRES: Allocate, size <= size().
   void Shrink(size_t size);
+  // Moves a block that has become small to the heap, where it takes no mapping
+  // of its own.
+  absl::Status Compact();
 
   uint8_t* data() { return data_; }
   const uint8_t* data() const { return data_; }

@@ -1,5 +1,7 @@
 #include "crypto/crl.h"
 
+#include <cstring>
+
 #include "crypto/general_name.h"
 #include "crypto/name.h"
 
@@ -172,6 +174,76 @@ Fault ParseExtensions(Bytes contents, Crl* crl) {
     }
   }
   return kNoFault;
+}
+
+// A UTCTime element: tag, length, YYMMDDhhmmssZ.
+constexpr size_t kUtcTimeElementBytes = 15;
+
+// Days from 1970-01-01 to the first day of each month of 1950 to 2049.
+struct MonthStarts {
+  int32_t days[100][13];
+};
+
+constexpr MonthStarts MakeMonthStarts() {
+  constexpr int kMonthDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  MonthStarts starts = {};
+  int32_t day = -20 * 365 - 5;  // leap years 1952 to 1968
+  for (int year = 1950; year < 2050; ++year) {
+    for (int month = 0; month < 12; ++month) {
+      starts.days[year % 100][month] = day;
+      day += kMonthDays[month] + (month == 1 && year % 4 == 0 ? 1 : 0);
+    }
+    starts.days[year % 100][12] = day;
+  }
+  return starts;
+}
+
+constexpr MonthStarts kMonthStarts = MakeMonthStarts();
+static_assert(kMonthStarts.days[70][0] == 0);
+
+// The value of eight decimal digits at `p`, pair by pair in the bytes 0, 2, 4
+// and 6; false if one is not a digit.
+bool ReadDigitPairs(const uint8_t* p, uint64_t* pairs) {
+  uint64_t text;
+  std::memcpy(&text, p, sizeof(text));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  text = __builtin_bswap64(text);
+#endif
+  constexpr uint64_t kHighNibbles = 0xf0f0f0f0f0f0f0f0U;
+  constexpr uint64_t kZeros = 0x3030303030303030U;
+  if ((text & kHighNibbles) != kZeros ||
+      ((text + 0x0606060606060606U) & kHighNibbles) != kZeros) {
+    return false;
+  }
+  const uint64_t digits = text - kZeros;
+  *pairs = digits * 10 + (digits >> 8);
+  return true;
+}
+
+// Reads what DerReader::ReadTime would, if it is a good UTCTime.
+bool ReadUtcTimeElement(const uint8_t* element, int64_t* unix_seconds) {
+  uint64_t date;
+  uint64_t time;
+  if (element[0] != der::kUtcTime || element[1] != 13 || element[14] != 'Z' ||
+      !ReadDigitPairs(element + 2, &date) ||
+      !ReadDigitPairs(element + 6, &time)) {
+    return false;
+  }
+  const auto year = static_cast<unsigned>(date & 0xff);
+  const auto month = static_cast<unsigned>(date >> 16 & 0xff);
+  const auto day = static_cast<int32_t>(date >> 32 & 0xff);
+  const auto hour = static_cast<int64_t>(time >> 16 & 0xff);
+  const auto minute = static_cast<int64_t>(time >> 32 & 0xff);
+  const auto second = static_cast<int64_t>(time >> 48 & 0xff);
+  if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 ||
+      second > 59) {
+    return false;
+  }
+  const int32_t* starts = kMonthStarts.days[year] + (month - 1);
+  if (day > starts[1] - starts[0]) return false;
+  *unix_seconds = (int64_t{starts[0]} + day - 1) * 86400 + hour * 3600 +
+                  minute * 60 + second;
+  return true;
 }
 
 Fault ParseTbs(Bytes contents, Bytes outer_algorithm, Crl* crl) {
@@ -356,8 +428,55 @@ bool CrlEntryReader::ReadExtensions(Bytes contents, CrlEntry* entry) {
   return true;
 }
 
+bool CrlEntryReader::NextUsual(CrlEntry* entry) {
+  // SEQUENCE { INTEGER, UTCTime, SEQUENCE { reasonCode alone }, if any }, all
+  // lengths in one octet, and enough input after it to load words blindly.
+  constexpr size_t kLookAhead = 128 + 2;
+  constexpr size_t kReasonBytes = 14;
+  static constexpr uint8_t kReasonStart[] = {0x30, 0x0c, 0x30, 0x0a, 0x06,
+                                             0x03, 0x55, 0x1d, 0x15, 0x04,
+                                             0x03, 0x0a, 0x01};
+  const Bytes rest = entries_.rest();
+  if (rest.size() < kLookAhead) return false;
+  const uint8_t* p = rest.data();
+  const size_t size = p[1];
+  const size_t serial_size = p[3];
+  if (p[0] != der::kSequence || size >= 0x80 || p[2] != der::kInteger ||
+      serial_size == 0 || 2 + serial_size + kUtcTimeElementBytes > size) {
+    return false;
+  }
+  const uint8_t* serial = p + 4;
+  // X.690 section 8.3.2: the first nine bits are not all alike.
+  if (serial_size > 1 && (serial[0] == 0 || serial[0] == 0xff) &&
+      (serial[0] & 0x80) == (serial[1] & 0x80)) {
+    return false;
+  }
+  const uint8_t* time = serial + serial_size;
+  const uint8_t* end = p + 2 + size;
+  const uint8_t* extensions = time + kUtcTimeElementBytes;
+  const auto left = static_cast<size_t>(end - extensions);
+  uint8_t reason = 0;
+  if (left != 0) {
+    if (left != kReasonBytes || version_ != 2 ||
+        std::memcmp(extensions, kReasonStart, sizeof(kReasonStart)) != 0) {
+      return false;
+    }
+    reason = extensions[kReasonBytes - 1];
+    if (reason > 10 || reason == 7) return false;
+  }
+  int64_t revoked_at;
+  if (!ReadUtcTimeElement(time, &revoked_at)) return false;
+  *entry = CrlEntry();
+  entry->serial = Bytes(serial, serial_size);
+  entry->revoked_at = revoked_at;
+  entry->reason = reason;
+  entries_ = DerReader(rest.subspan(2 + size));
+  return true;
+}
+
 bool CrlEntryReader::Next(CrlEntry* entry) {
   if (entries_.empty() || !fault_.ok()) return false;
+  if (NextUsual(entry)) return true;
   *entry = CrlEntry();
   Bytes contents;
   if (!entries_.Read(der::kSequence, &contents)) {

@@ -108,8 +108,13 @@ class CrlEntryReader {
   // critical entry extensions are faults.
   bool Next(CrlEntry* entry);
   const Fault& fault() const { return fault_; }
+  // Where the next entry starts.
+  const uint8_t* position() const { return entries_.rest().data(); }
 
  private:
+  // An entry in the one form that nearly all have, read without a loop: false,
+  // and nothing read, if it is of another form or at fault in any way.
+  bool NextUsual(CrlEntry* entry);
   bool ReadExtensions(Bytes contents, CrlEntry* entry);
 
   DerReader entries_;

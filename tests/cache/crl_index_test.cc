@@ -28,7 +28,9 @@ CrlIndex IndexOf(
   for (const auto& [serial, revocation] : entries) {
     builder.Add(AsBytes(serial), revocation);
   }
-  return std::move(builder).Build();
+  auto index = std::move(builder).Build();
+  EXPECT_TRUE(index.ok()) << index.status();
+  return index.ok() ? *index : CrlIndex();
 }
 
 // Serials of every size and sign that DER can write, near each power of two.

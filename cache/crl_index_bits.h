@@ -1,0 +1,97 @@
+// Fields of any width at any bit of little-endian memory, and counting in them.
+// Private to the CRL index.
+//
+// A read touches up to eight octets from the one that holds the first bit, so
+// what is read must be followed by kBitsGuardBytes octets that may be touched.
+#ifndef INKAN_CACHE_CRL_INDEX_BITS_H_
+#define INKAN_CACHE_CRL_INDEX_BITS_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace inkan::crl_format {
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "images are mapped as they lie in the file");
+
+inline constexpr size_t kBitsGuardBytes = 64;
+// The widest field that eight octets hold wherever it starts.
+inline constexpr unsigned kFieldBitsMax = 57;
+
+inline uint64_t Load64(const uint8_t* p) {
+  uint64_t value;
+  std::memcpy(&value, p, sizeof(value));
+  return value;
+}
+
+inline uint64_t Mask(unsigned bits) {
+  return bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1;
+}
+
+// REQUIRES: width <= kFieldBitsMax.
+inline uint64_t GetBits(const uint8_t* base, uint64_t position,
+                        unsigned width) {
+  return (Load64(base + (position >> 3)) >> (position & 7)) & Mask(width);
+}
+
+inline bool GetBit(const uint8_t* base, uint64_t position) {
+  return (base[position >> 3] >> (position & 7) & 1) != 0;
+}
+
+// Into memory that is zero. REQUIRES: width <= kFieldBitsMax, value < 2^width.
+inline void PutBits(uint8_t* base, uint64_t position, unsigned /*width*/,
+                    uint64_t value) {
+  uint8_t* p = base + (position >> 3);
+  const uint64_t word = Load64(p) | value << (position & 7);
+  std::memcpy(p, &word, sizeof(word));
+}
+
+inline void PutBit(uint8_t* base, uint64_t position) {
+  base[position >> 3] =
+      static_cast<uint8_t>(base[position >> 3] | 1U << (position & 7));
+}
+
+// Ones in each octet. Written out because the instruction is not on every
+// machine that x86-64 names, and a call for each word would cost more.
+inline uint64_t OnesInOctets(uint64_t x) {
+  x -= x >> 1 & 0x5555555555555555U;
+  x = (x & 0x3333333333333333U) + (x >> 2 & 0x3333333333333333U);
+  return (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fU;
+}
+
+inline unsigned CountOnes(uint64_t x) {
+  return static_cast<unsigned>(OnesInOctets(x) * 0x0101010101010101U >> 56);
+}
+
+// Ones among `count` bits from `position` on.
+inline uint64_t CountOnes(const uint8_t* base, uint64_t position,
+                          uint64_t count) {
+  constexpr unsigned kStep = 56;
+  uint64_t ones = 0;
+  while (count > 0) {
+    const auto width = static_cast<unsigned>(std::min<uint64_t>(count, kStep));
+    ones += CountOnes(GetBits(base, position, width));
+    position += width;
+    count -= width;
+  }
+  return ones;
+}
+
+// Where the n-th one of `word` is, n from 1. REQUIRES: it has so many.
+inline unsigned SelectOne(uint64_t word, unsigned n) {
+  constexpr uint64_t kOctets = 0x0101010101010101U;
+  constexpr uint64_t kHighBits = 0x8080808080808080U;
+  const uint64_t upto = OnesInOctets(word) * kOctets;
+  const uint64_t reached = ((upto | kHighBits) - n * kOctets) & kHighBits;
+  const auto octet = static_cast<unsigned>(__builtin_ctzll(reached)) & ~7U;
+  n -= static_cast<unsigned>(upto << 8 >> octet & 0xff);
+  auto bits = static_cast<unsigned>(word >> octet & 0xff);
+  while (--n > 0) bits &= bits - 1;
+  return octet + static_cast<unsigned>(__builtin_ctz(bits));
+}
+
+}  // namespace inkan::crl_format
+
+#endif  // INKAN_CACHE_CRL_INDEX_BITS_H_

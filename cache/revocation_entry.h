@@ -1,0 +1,50 @@
+// What a CRL says about one serial number.
+#ifndef INKAN_CACHE_REVOCATION_ENTRY_H_
+#define INKAN_CACHE_REVOCATION_ENTRY_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace inkan {
+
+// RFC 5280 section 4.1.2.2 allows 20 octets; one more is the sign octet that
+// CAs which fill all 160 bits need, and PKITS uses such serials.
+inline constexpr size_t kSerialBytesMax = 21;
+
+// CRLReason values of RFC 5280 section 5.3.1.
+namespace crl_reason {
+inline constexpr uint8_t kUnspecified = 0;
+inline constexpr uint8_t kKeyCompromise = 1;
+inline constexpr uint8_t kCertificateHold = 6;
+inline constexpr uint8_t kRemoveFromCrl = 8;
+inline constexpr uint8_t kMax = 10;
+}  // namespace crl_reason
+
+struct Revocation {
+  int64_t revoked_at = 0;  // revocationDate, seconds since 1970
+  uint8_t reason = crl_reason::kUnspecified;
+  bool has_invalidity_date = false;
+  int64_t invalidity_date = 0;
+
+  // The earliest instant the entry is held to speak for: invalidityDate counts
+  // when the key was compromised then.
+  int64_t EffectiveAt() const {
+    return has_invalidity_date && reason == crl_reason::kKeyCompromise &&
+                   invalidity_date < revoked_at
+               ? invalidity_date
+               : revoked_at;
+  }
+
+  friend bool operator==(const Revocation&, const Revocation&) = default;
+};
+
+// Which of two entries for one serial number is kept: CRLs must not list one
+// twice, and the stricter reading can only refuse more. A final revocation goes
+// before a hold, which can be lifted, whatever their dates; removeFromCRL comes
+// last of all; of two alike the one with the earlier effective date. The rest
+// of the order only makes the choice the same whichever was read first.
+bool IsStricter(const Revocation& a, const Revocation& b);
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_REVOCATION_ENTRY_H_
