@@ -355,14 +355,16 @@ class CrlStore::Query {
 const CrlPartition* CrlStore::FindByEncoding(const Certificate& certificate,
                                              const IssuerPath& issuer) const {
   if (issuer.id == IssuerPath::kNotKept || certificate.is_ca) return nullptr;
-  DerReader points(certificate.crl_distribution_points);
-  DistributionPoint point;
-  if (!ReadDistributionPoint(&points, &point) || !points.empty() ||
-      point.has_reasons || !point.crl_issuer.empty() ||
-      point.name.full_names.empty()) {
-    return nullptr;
+  // One DistributionPoint with one distributionPoint, of form fullName, and
+  // nothing else. What it holds need not be read: it is compared whole.
+  DerReader reader(certificate.crl_distribution_points);
+  Bytes names;
+  for (const uint8_t tag : {der::kSequence, der::ContextConstructed(0),
+                            der::ContextConstructed(0)}) {
+    if (!reader.Read(tag, &names) || !reader.empty()) return nullptr;
+    reader = DerReader(names);
   }
-  const Bytes names = point.name.full_names;
+  if (names.empty()) return nullptr;
   const auto& partitions = by_encoding_[issuer.id];
   const auto found = partitions.find(absl::string_view(
       reinterpret_cast<const char*>(names.data()), names.size()));

@@ -181,12 +181,15 @@ inline bool DerReader::ReadOid(Bytes* oid) {
       (contents.data()[contents.size() - 1] & 0x80) != 0) {
     return false;
   }
+  // Attribute types, extensions and the like: three arcs of one octet.
+  const bool short_arcs =
+      contents.size() == 3 && ((contents[0] | contents[1]) & 0x80) == 0;
   // An arc whose first octet is 0x80 has a leading zero. An octet starts an arc
   // if the one before it ends one.
   uint8_t before = 0;
-  for (const uint8_t octet : contents) {
-    if (octet == 0x80 && before < 0x80) return false;
-    before = octet;
+  for (size_t i = 0; !short_arcs && i < contents.size(); ++i) {
+    if (contents[i] == 0x80 && before < 0x80) return false;
+    before = contents[i];
   }
   *oid = contents;
   *this = next;

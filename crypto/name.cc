@@ -1,8 +1,11 @@
 #include "crypto/name.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/der.h"
 #include "crypto/oid.h"
@@ -102,9 +105,23 @@ bool ValueToUtf8(const Attribute& attribute, std::string* out) {
   }
 }
 
+// How many octets at the front of `text` are ASCII, as far as that is found
+// eight at a time.
+size_t AsciiPrefix(std::string_view text) {
+  size_t size = 0;
+  for (; size + 8 <= text.size(); size += 8) {
+    uint64_t octets;
+    std::memcpy(&octets, text.data() + size, 8);
+    if ((octets & 0x8080808080808080) != 0) break;
+  }
+  return size;
+}
+
 bool IsUtf8(std::string_view text) {
+  text.remove_prefix(AsciiPrefix(text));
   while (!text.empty()) {
-    const size_t length = Utf8SequenceLength(text);
+    const size_t length =
+        static_cast<uint8_t>(text[0]) < 0x80 ? 1 : Utf8SequenceLength(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
@@ -115,13 +132,14 @@ bool IsUtf8(std::string_view text) {
 // alphabets of PrintableString and its like are not held against anyone: CAs
 // have put "*", "@" and "&" into them for as long as there are certificates.
 bool IsWellFormedValue(const Attribute& attribute) {
-  std::string ignored;
   switch (attribute.tag) {
     case der::kUtf8String:
       return IsUtf8(AsText(attribute.value));
     case der::kBmpString:
-    case der::kUniversalString:
+    case der::kUniversalString: {
+      std::string ignored;
       return ValueToUtf8(attribute, &ignored);
+    }
     default:
       return true;
   }
@@ -283,7 +301,7 @@ constexpr ShortName kShortNames[] = {
     {"1.2.840.113549.1.9.1", "emailAddress"},
 };
 
-std::string_view ShortNameOf(Bytes type) {
+std::string_view FindShortName(Bytes type) {
   struct Entry {
     std::string oid;
     std::string_view text;
@@ -301,6 +319,22 @@ std::string_view ShortNameOf(Bytes type) {
   return {};
 }
 
+std::string_view ShortNameOf(Bytes type) {
+  // Nearly all attributes are X.520's, 2.5.4.n: DER 55 04 nn.
+  const auto is_x520 = [](Bytes oid) {
+    return oid.size() == 3 && oid[0] == 0x55 && oid[1] == 0x04 && oid[2] < 128;
+  };
+  static const auto* const kX520 = [] {
+    auto* names = new std::array<std::string_view, 128>;
+    for (uint8_t n = 0; n < 128; ++n) {
+      const uint8_t oid[] = {0x55, 0x04, n};
+      (*names)[n] = FindShortName(oid);
+    }
+    return names;
+  }();
+  return is_x520(type) ? (*kX520)[type[2]] : FindShortName(type);
+}
+
 void AppendHexEscape(char c, std::string* out) {
   constexpr char kDigits[] = "0123456789ABCDEF";
   const auto octet = static_cast<uint8_t>(c);
@@ -309,32 +343,57 @@ void AppendHexEscape(char c, std::string* out) {
   out->push_back(kDigits[octet & 15]);
 }
 
+// Whether an ASCII character is escaped wherever it stands (RFC 4514 section
+// 2.4, and what would not be seen).
+bool IsAlwaysEscaped(char c) {
+  static constexpr auto kEscaped = [] {
+    std::array<bool, 128> escaped{};
+    for (size_t i = 0; i < 0x20; ++i) escaped[i] = true;
+    for (const char special : std::string_view("\"+,;<>\\\x7f")) {
+      escaped[static_cast<size_t>(special)] = true;
+    }
+    return escaped;
+  }();
+  return kEscaped[static_cast<size_t>(c)];
+}
+
 void AppendEscaped(std::string_view text, std::string* out) {
+  // What needs no escape is appended in runs; text[run..i) is such a one.
+  size_t run = 0;
+  const auto end_run = [&](size_t i) {
+    out->append(text.data() + run, i - run);
+  };
   for (size_t i = 0; i < text.size();) {
     const char c = text[i];
-    const size_t length = Utf8SequenceLength(text.substr(i));
-    const bool edge_space = c == ' ' && (i == 0 || i + 1 == text.size());
-    const bool special =
-        std::string_view("\"+,;<>\\").find(c) != std::string_view::npos ||
-        (c == '#' && i == 0) || edge_space;
-    if (length == 0 || static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
-      AppendHexEscape(c, out);
-      ++i;
+    const bool ascii = static_cast<uint8_t>(c) < 0x80;
+    const size_t length = ascii ? 1 : Utf8SequenceLength(text.substr(i));
+    const bool edge =
+        (c == ' ' && (i == 0 || i + 1 == text.size())) || (c == '#' && i == 0);
+    if (length != 0 && !edge && !(ascii && IsAlwaysEscaped(c))) {
+      i += length;
       continue;
     }
-    if (special) out->push_back('\\');
-    out->append(text.substr(i, length));
-    i += length;
+    end_run(i);
+    run = i + 1;
+    if (length == 0 || static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
+      AppendHexEscape(c, out);
+    } else {
+      out->push_back('\\');
+      run = i;
+    }
+    ++i;
   }
+  end_run(text.size());
 }
 
 void AppendAttributeText(const Attribute& attribute, std::string* out) {
   const std::string_view short_name = ShortNameOf(attribute.type);
-  std::string text;
-  if (!short_name.empty() && ValueToUtf8(attribute, &text)) {
+  std::string converted;
+  const bool plain = IsPlainText(attribute.tag);
+  if (!short_name.empty() && (plain || ValueToUtf8(attribute, &converted))) {
     out->append(short_name);
     out->push_back('=');
-    AppendEscaped(text, out);
+    AppendEscaped(plain ? AsText(attribute.value) : converted, out);
     return;
   }
   // RFC 4514 section 2.4: other types as dotted OID and the value's encoding.
@@ -421,28 +480,33 @@ std::string NameWithRdn(Bytes name, Bytes rdn) {
 }
 
 std::string NameToText(Bytes name) {
+  std::string text;
+  AppendNameText(name, &text);
+  return text;
+}
+
+void AppendNameText(Bytes name, std::string* text) {
   DerReader outer(name);
   Bytes rdns;
-  if (!outer.Read(der::kSequence, &rdns)) return "";
-  std::vector<std::string> parts;
+  if (!outer.Read(der::kSequence, &rdns)) return;
+  // JPKI's names have four; longer ones take memory of their own.
+  absl::InlinedVector<Bytes, 12> all;
   DerReader sequence(rdns);
   Bytes rdn;
-  while (sequence.Read(der::kSet, &rdn)) {
-    std::string part;
-    DerReader set(rdn);
+  while (sequence.Read(der::kSet, &rdn)) all.push_back(rdn);
+  // Header and tag of an attribute make room for its short name.
+  text->reserve(text->size() + name.size());
+  for (auto it = all.rbegin(); it != all.rend(); ++it) {
+    if (it != all.rbegin()) text->push_back(',');
+    DerReader set(*it);
     Attribute attribute;
+    bool first = true;
     while (!set.empty() && ReadAttribute(&set, &attribute)) {
-      if (!part.empty()) part += '+';
-      AppendAttributeText(attribute, &part);
+      if (!first) text->push_back('+');
+      first = false;
+      AppendAttributeText(attribute, text);
     }
-    parts.push_back(std::move(part));
   }
-  std::string text;
-  for (auto it = parts.rbegin(); it != parts.rend(); ++it) {
-    if (!text.empty()) text += ',';
-    text += *it;
-  }
-  return text;
 }
 
 }  // namespace inkan

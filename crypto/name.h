@@ -36,6 +36,8 @@ std::string NameWithRdn(Bytes name, Bytes rdn);
 // RFC 4514 text, most significant attribute last, e.g. "CN=x,O=JPKI,C=JP".
 // Control characters and malformed UTF-8 come out escaped.
 std::string NameToText(Bytes name);
+// The same at the end of `text`: no other memory, for names of every verdict.
+void AppendNameText(Bytes name, std::string* text);
 
 }  // namespace inkan
 

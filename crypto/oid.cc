@@ -1,5 +1,6 @@
 #include "crypto/oid.h"
 
+#include <charconv>
 #include <map>
 
 #include "absl/strings/str_cat.h"
@@ -151,31 +152,45 @@ std::string BigArcToText(Bytes arc, int subtrahend) {
 }  // namespace
 
 std::string OidToText(Bytes oid) {
-  if (oid.size() > kOidTextOctetsMax) {
-    return absl::StrCat("an OBJECT IDENTIFIER of ", oid.size(), " octets");
-  }
   std::string text;
+  AppendOidText(oid, &text);
+  return text;
+}
+
+void AppendOidText(Bytes oid, std::string* text) {
+  if (oid.size() > kOidTextOctetsMax) {
+    absl::StrAppend(text, "an OBJECT IDENTIFIER of ", oid.size(), " octets");
+    return;
+  }
+  const auto append_number = [text](uint64_t number) {
+    char digits[20];
+    const char* end = std::to_chars(digits, digits + 20, number).ptr;
+    text->append(digits, static_cast<size_t>(end - digits));
+  };
+  bool first = true;
   size_t start = 0;
   for (size_t i = 0; i < oid.size(); ++i) {
     if ((oid[i] & 0x80) != 0) continue;
     const Bytes arc = oid.subspan(start, i + 1 - start);
     start = i + 1;
-    if (arc.size() > 9) {
-      // The first two arcs share one: 40 times the first, plus the second.
-      absl::StrAppend(&text, text.empty() ? "2." : ".",
-                      BigArcToText(arc, text.empty() ? 80 : 0));
-      continue;
-    }
     uint64_t value = 0;
-    for (const uint8_t octet : arc) value = value << 7 | (octet & 0x7f);
-    if (text.empty()) {
-      const uint64_t top = value < 40 ? 0 : value < 80 ? 1 : 2;
-      absl::StrAppend(&text, top, ".", value - 40 * top);
-    } else {
-      absl::StrAppend(&text, ".", value);
+    if (arc.size() <= 9) {
+      for (const uint8_t octet : arc) value = value << 7 | (octet & 0x7f);
     }
+    // The first two arcs share one: 40 times the first, plus the second.
+    if (first) {
+      const uint64_t top = arc.size() > 9 || value >= 80 ? 2 : value / 40;
+      append_number(top);
+      value -= 40 * top;
+    }
+    text->push_back('.');
+    if (arc.size() > 9) {
+      text->append(BigArcToText(arc, first ? 80 : 0));
+    } else {
+      append_number(value);
+    }
+    first = false;
   }
-  return text;
 }
 
 std::optional<std::string> OidFromText(std::string_view dotted) {

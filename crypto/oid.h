@@ -13,6 +13,8 @@ namespace inkan {
 // DER contents (no header) to dotted text; arcs of any size. Of more than 128
 // octets, only how many.
 std::string OidToText(Bytes oid);
+// The same at the end of `text`.
+void AppendOidText(Bytes oid, std::string* text);
 
 // Dotted text to DER contents; nothing if the text is no OID.
 std::optional<std::string> OidFromText(std::string_view dotted);

@@ -35,6 +35,7 @@ std::optional<int64_t> TimeFromProto(const google::protobuf::Timestamp& time);
 
 // All octets, two lower-case digits each.
 std::string ToHex(Bytes bytes);
+void AppendHex(Bytes bytes, std::string* text);
 // The same without leading zero octets, but at least one octet.
 std::string NumberToHex(Bytes integer);
 

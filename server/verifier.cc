@@ -423,6 +423,12 @@ class Judge {
       Shorten(&verdict_->diagnostic);
       verdict_->certificate_index = decisive.certificate_index;
     }
+    // A kept path lives as long as the snapshot. Its CA may spell its own name
+    // another way.
+    if (path_ != nullptr && path_->id != IssuerPath::kNotKept &&
+        SameBytes(path_->state.last().subject, verdict_->certificate.issuer)) {
+      verdict_->issuer_text = path_->issuer_text;
+    }
     verdict_->has_revocation = path_finding_.has_revocation;
     verdict_->revocation = path_finding_.revocation;
     verdict_->valid_policies = std::move(path_finding_.valid_policies);

@@ -72,6 +72,9 @@ struct FilingVerdict {
   bool has_certificate = false;
   Certificate certificate;
   std::array<uint8_t, 32> fingerprint{};  // SHA-256 over the certificate
+  // NameToText of the certificate's issuer, where the snapshot has it ready;
+  // else empty.
+  std::string_view issuer_text;
   // user-constrained-policy-set (RFC 5280 section 6.1.6): OIDs as DER contents.
   // Contains anyPolicy (2.5.29.32.0) if every policy is valid.
   absl::InlinedVector<Bytes, 2> valid_policies;

@@ -137,6 +137,15 @@ TEST(Name, AValueConsistsOfCharactersOfItsStringType) {
   EXPECT_FALSE(is_well_formed("\x5c", kBmp));
   EXPECT_TRUE(is_well_formed("\0\0\x5c\x71"s, kUniversal));
   EXPECT_FALSE(is_well_formed("\0\x5c\x71"s, kUniversal));
+  // Wherever it stands, though octets are looked at eight at a time.
+  for (size_t at = 0; at < 20; ++at) {
+    std::string text(20, 'a');
+    EXPECT_TRUE(is_well_formed(text, kUtf8));
+    text[at] = '\xff';
+    EXPECT_FALSE(is_well_formed(text, kUtf8)) << at;
+    text = std::string(at, 'a') + "\xe5\xb1\xb1" + std::string(20 - at, 'a');
+    EXPECT_TRUE(is_well_formed(text, kUtf8)) << at;
+  }
 }
 
 TEST(Name, AnRdnHasAtMostSixteenAttributes) {
@@ -186,6 +195,9 @@ TEST(Name, IsWrittenByRfc4514) {
   for (const auto& c : kCases) {
     EXPECT_EQ(NameToText(AsBytes(c.name.Encode())), c.text);
   }
+  std::string text = "issuer: ";
+  AppendNameText(AsBytes(Name({{"C", "JP"}, {"CN", "x"}}).Encode()), &text);
+  EXPECT_EQ(text, "issuer: CN=x,C=JP");
   const std::string longer =
       NameToText(AsBytes(Name({{"1.2.3.4", std::string(200, 'a')}}).Encode()));
   EXPECT_TRUE(longer.starts_with("1.2.3.4=#0C81C861")) << longer;

@@ -170,6 +170,23 @@ TEST(ConvertTest, ChecksKeepOrderNameRuleAndPlace) {
   EXPECT_EQ(proto.checks(3).result(), v1::CHECK_RESULT_SKIPPED);
 }
 
+TEST(ConvertTest, TheIssuersTextIsTheSnapshotsOrTheCertificatesOwn) {
+  const uint8_t name[] = {0x30, 0x0d, 0x31, 0x0b, 0x30, 0x09, 0x06, 0x03,
+                          0x55, 0x04, 0x06, 0x13, 0x02, 'J',  'P'};
+  FilingVerdict verdict;
+  verdict.has_certificate = true;
+  verdict.certificate.subject = name;
+  verdict.certificate.issuer = name;
+  v1::Verdict own;
+  VerdictToProto(verdict, &own);
+  EXPECT_EQ(own.certificate().subject(), "C=JP");
+  EXPECT_EQ(own.certificate().issuer(), "C=JP");
+  verdict.issuer_text = "CN=ready";
+  v1::Verdict ready;
+  VerdictToProto(verdict, &ready);
+  EXPECT_EQ(ready.certificate().issuer(), "CN=ready");
+}
+
 TEST(ConvertTest, PoliciesAreDottedAndTheSnapshotIsNamed) {
   const std::string policy = *OidFromText("1.2.392.200149.8.5.1.1.20");
   FilingVerdict verdict;
