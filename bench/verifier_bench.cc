@@ -79,7 +79,9 @@ class MessageItem final : public FilingBatch {
   item.MakeViews(snapshot, 0, absl::MakeSpan(views),
                  std::pmr::get_default_resource());
   verifier->Verify(views, absl::MakeSpan(*verdicts));
-  item.TakeVerdicts(snapshot, 0, *verdicts);
+  std::vector<VerdictRecord> records;
+  item.TakeVerdicts(snapshot, 0, *verdicts, &records);
+  Require(records.size() == item.filings(), "a verdict is not recorded");
   Require(response->SerializeToString(answer), "an answer is too long");
 }
 
