@@ -7,116 +7,117 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <string>
 
+#include "absl/time/clock.h"
+#include "bench/load/campaign.h"
 #include "bench/load/corpus_file.h"
+#include "bench/load/html_report.h"
+#include "bench/load/load_flags.h"
 #include "bench/load/report.h"
-#include "bench/load/runner.h"
 
+namespace inkan::load {
 namespace {
 
-using inkan::load::LoadOptions;
-using inkan::load::Mode;
-
-constexpr int kUsage = 64;        // sysexits.h EX_USAGE
-constexpr int kFailure = 70;      // EX_SOFTWARE
-constexpr int kNoInput = 66;      // EX_NOINPUT
-constexpr int kUnavailable = 69;  // EX_UNAVAILABLE
-
-constexpr uint32_t kInFlightUnary = 32;
-constexpr uint32_t kInFlightBatch = 4;
-constexpr uint32_t kInFlightOpenLoop = 1024;
-constexpr double kDefaultSeconds = 10;
+constexpr int kUsage = 64;         // sysexits.h EX_USAGE
+constexpr int kNoInput = 66;       // EX_NOINPUT
+constexpr int kUnavailable = 69;   // EX_UNAVAILABLE
+constexpr int kFailure = 70;       // EX_SOFTWARE
+constexpr int kCannotCreate = 73;  // EX_CANTCREAT
 
 std::atomic<bool> g_stop = false;
 
-struct Arguments {
-  LoadOptions load;
-  std::string corpus;
-  std::string mode = "batch";
-  std::string format = "text";
-  double duration_seconds = 0;
-  double timeout_seconds = 30;
-  uint32_t in_flight = 0;
+// The first ^C ends the run in order, the second the program.
+void TakeInterrupts() {
+  std::signal(SIGINT, [](int) {
+    g_stop = true;
+    std::signal(SIGINT, SIG_DFL);
+  });
+}
+
+// One line on a terminal, written over a few times a second.
+class ProgressLine {
+ public:
+  void Begin(const LoadOptions& options) {
+    last_ = ProgressReport();
+    rate_ = 0;
+    offered_ = options.rate;
+  }
+
+  void Show(const ProgressReport& now) {
+    if (!terminal_) return;
+    if (now.seconds - last_.seconds >= kRefreshSeconds) {
+      rate_ = static_cast<double>(now.answered - last_.answered) /
+              (now.seconds - last_.seconds);
+      last_ = now;
+    }
+    const auto number = [](double value) {
+      return Grouped(static_cast<uint64_t>(value));
+    };
+    std::fprintf(
+        stderr, "\r\033[K%6.1f s  %s%s filings  %s/s now  %s refused  %s wrong",
+        now.seconds,
+        offered_ > 0 ? (number(offered_) + "/s offered  ").c_str() : "",
+        Grouped(now.answered).c_str(), number(rate_).c_str(),
+        Grouped(now.refused).c_str(), Grouped(now.wrong).c_str());
+  }
+
+  void End() const {
+    if (terminal_) std::fputs("\r\033[K", stderr);
+  }
+
+ private:
+  static constexpr double kRefreshSeconds = 0.5;
+  const bool terminal_ = isatty(STDERR_FILENO) == 1;
+  ProgressReport last_;
+  double rate_ = 0;
+  double offered_ = 0;
 };
 
-void DescribeLoad(CLI::App* app, Arguments* arguments) {
-  LoadOptions& load = arguments->load;
-  app->add_option("--target", load.target, "gRPC target, host:port")
-      ->capture_default_str();
-  app->add_option("--corpus", arguments->corpus,
-                  "Filings with their truth, as inkan-lab writes them")
-      ->required();
-  app->add_option("--mode", arguments->mode,
-                  "Verify, BatchVerify or StreamVerify")
-      ->check(CLI::IsMember({"unary", "batch", "stream"}))
-      ->capture_default_str();
-  app->add_option("--batch-size", load.batch_size, "Filings a message")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  app->add_option("--connections", load.connections, "Connections")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  app->add_option("--in-flight", arguments->in_flight,
-                  "Messages on the way on a connection; default 32 unary, 4 "
-                  "batch or stream,\nat most 1024 in an open loop");
-  app->add_option("--rate", load.rate,
-                  "Filings a second, sent by the clock; 0: as answers come in")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  app->add_option("--duration", arguments->duration_seconds,
-                  "Seconds to run; default 10 unless --count is given")
-      ->check(CLI::NonNegativeNumber);
-  app->add_option("--count", load.count,
-                  "Stop after so many filings, taken in the corpus's order");
-  app->add_option("--timeout", arguments->timeout_seconds,
-                  "Seconds a message may wait for its answer")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+// With several steps, one line for each on standard error as it ends.
+void TellStep(const Plan& plan, const Step& step) {
+  if (plan.purpose == Purpose::kSingle) return;
+  std::fprintf(stderr, "  %s: %s/s answered, p99 %.2f ms%s%s\n",
+               PaceName(step.options).c_str(),
+               Grouped(static_cast<uint64_t>(step.report.throughput())).c_str(),
+               Milliseconds(step.report.results.latency_ns.Quantile(0.99)),
+               step.fault.empty() ? "" : ", not good: ", step.fault.c_str());
 }
 
-void DescribeRest(CLI::App* app, Arguments* arguments) {
-  LoadOptions& load = arguments->load;
-  app->add_option("--format", arguments->format, "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
-  app->add_option("--tls-ca", load.tls_ca, "PEM file of the server's CA: TLS");
-  app->add_option("--tls-cert", load.tls_cert,
-                  "PEM file of the client's certificate: mutual TLS");
-  app->add_option("--tls-key", load.tls_key, "PEM file of its private key");
-  app->add_flag("--i-own-this-target", load.own_target,
-                "Allow a target that is not on this machine");
-  app->footer(
-      "Exit code: 0 every filing got its right verdict; 1 a wrong verdict, or "
-      "none;\n2 the server refused some filings; 64 and up usage, files, "
-      "connection.");
+int Fail(const absl::Status& status, int code) {
+  std::fprintf(stderr, "inkan-load: %s\n",
+               std::string(status.message()).c_str());
+  return status.code() == absl::StatusCode::kInvalidArgument ? kUsage : code;
 }
 
-void PrintProgress(const inkan::load::ProgressReport& progress) {
-  if (isatty(STDERR_FILENO) == 0) return;
-  std::fprintf(stderr, "\r%6.1f s  %12llu filings  %10.0f/s  %llu mismatches ",
-               progress.seconds,
-               static_cast<unsigned long long>(progress.answered),
-               progress.seconds > 0
-                   ? static_cast<double>(progress.answered) / progress.seconds
-                   : 0.0,
-               static_cast<unsigned long long>(progress.mismatches));
+absl::StatusOr<Corpus> ReadFilings(const Arguments& arguments) {
+  absl::StatusOr<Corpus> corpus = ReadCorpus(arguments.corpus);
+  if (!corpus.ok() || arguments.kinds.empty()) return corpus;
+  return SelectKinds("--kinds", arguments.kinds, *corpus,
+                     arguments.plan.load.seed);
 }
 
-void Complete(Arguments* arguments) {
-  LoadOptions& load = arguments->load;
-  load.mode = arguments->mode == "unary"   ? Mode::kUnary
-              : arguments->mode == "batch" ? Mode::kBatch
-                                           : Mode::kStream;
-  if (arguments->duration_seconds == 0 && load.count == 0) {
-    arguments->duration_seconds = kDefaultSeconds;
+int Print(const Arguments& arguments, const Corpus& corpus,
+          const Campaign& campaign) {
+  const std::string text =
+      arguments.format == "json"  ? JsonReport(campaign, corpus)
+      : arguments.format == "csv" ? CsvReport(campaign)
+                                  : TextReport(campaign, corpus);
+  std::fputs(text.c_str(), stdout);
+  if (!arguments.html.empty()) {
+    const std::string when = absl::FormatTime("%Y-%m-%d %H:%M:%S UTC",
+                                              absl::Now(), absl::UTCTimeZone());
+    std::ofstream out(arguments.html);
+    out << HtmlReport(campaign, when);
+    out.close();
+    if (!out) {
+      std::fprintf(stderr, "inkan-load: --html: cannot write %s\n",
+                   arguments.html.c_str());
+      return kCannotCreate;
+    }
   }
-  load.duration = std::chrono::duration<double>(arguments->duration_seconds);
-  load.timeout = std::chrono::duration<double>(arguments->timeout_seconds);
-  load.in_flight = arguments->in_flight != 0   ? arguments->in_flight
-                   : load.rate > 0             ? kInFlightOpenLoop
-                   : load.mode == Mode::kUnary ? kInFlightUnary
-                                               : kInFlightBatch;
+  return ExitCode(campaign);
 }
 
 int Run(int argc, char** argv) {
@@ -125,42 +126,39 @@ int Run(int argc, char** argv) {
       "against the truth.",
       "inkan-load");
   Arguments arguments;
-  DescribeLoad(&app, &arguments);
-  DescribeRest(&app, &arguments);
+  DescribeFlags(&app, &arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
-  Complete(&arguments);
-  const auto fail = [](const absl::Status& status, int code) {
-    std::fprintf(stderr, "inkan-load: %s\n",
-                 std::string(status.message()).c_str());
-    return status.code() == absl::StatusCode::kInvalidArgument ? kUsage : code;
+  const absl::Status complete = Complete(&arguments);
+  if (!complete.ok()) return Fail(complete, kUsage);
+  const absl::StatusOr<Corpus> corpus = ReadFilings(arguments);
+  if (!corpus.ok()) return Fail(corpus.status(), kNoInput);
+  TakeInterrupts();
+  ProgressLine line;
+  Watch watch;
+  watch.step_begins = [&](const LoadOptions& options) { line.Begin(options); };
+  watch.progress = [&](const ProgressReport& now) { line.Show(now); };
+  watch.step_ends = [&](const Step& step) {
+    line.End();
+    TellStep(arguments.plan, step);
   };
-  const absl::StatusOr<inkan::load::Corpus> corpus =
-      inkan::load::ReadCorpus(arguments.corpus);
-  if (!corpus.ok()) return fail(corpus.status(), kNoInput);
-  std::signal(SIGINT, [](int) { g_stop = true; });
-  const absl::StatusOr<inkan::load::Report> report =
-      inkan::load::RunLoad(arguments.load, *corpus, PrintProgress, &g_stop);
-  if (isatty(STDERR_FILENO) == 1) std::fprintf(stderr, "\n");
-  if (!report.ok()) return fail(report.status(), kUnavailable);
-  const std::string text =
-      arguments.format == "json"
-          ? inkan::load::JsonReport(arguments.load, *corpus, *report)
-          : inkan::load::TextReport(arguments.load, *corpus, *report);
-  std::fputs(text.c_str(), stdout);
-  return inkan::load::ExitCode(*report);
+  const absl::StatusOr<Campaign> campaign =
+      RunCampaign(arguments.plan, *corpus, watch, &g_stop);
+  if (!campaign.ok()) return Fail(campaign.status(), kUnavailable);
+  return Print(arguments, *corpus, *campaign);
 }
 
 }  // namespace
+}  // namespace inkan::load
 
 int main(int argc, char** argv) {
   try {
-    return Run(argc, argv);
+    return inkan::load::Run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
-    return kFailure;
+    return inkan::load::kFailure;
   }
 }

@@ -2,213 +2,209 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <utility>
-#include <vector>
 
+#include "bench/load/connection.h"
 #include "bench/load/job_source.h"
-#include "bench/load/session.h"
+#include "bench/load/pacer.h"
+#include "bench/load/server_process.h"
 #include "bench/load/target.h"
 
 namespace inkan::load {
 namespace {
 
-using std::chrono::duration_cast;
-
 // How often failed slots try again and progress is looked at.
 constexpr std::chrono::milliseconds kTick{50};
-constexpr std::chrono::milliseconds kOpenLoopWait{1};
 // A server on the same machine or network answers sooner than this or not at
 // all.
 constexpr std::chrono::seconds kConnectMax{10};
 // How much longer than a message may wait the run waits for any sign of life.
 constexpr std::chrono::milliseconds kPatience{500};
 
-// One connection and its pace.
-class Driver {
- public:
-  Driver(const LoadOptions& options, const Corpus& corpus, uint32_t index,
-         std::shared_ptr<grpc::Channel> channel, JobSource* source)
-      : options_(options),
-        index_(index),
-        source_(source),
-        tally_(corpus, options.mode) {
-    OnDone on_done = [this](const Job& job, const grpc::Status& status,
-                            grpc::ByteBuffer* response) {
-      Done(job, status, response);
-    };
-    session_ = options.mode == Mode::kStream
-                   ? MakeStreamSession(std::move(channel), options, on_done)
-                   : MakeUnarySession(std::move(channel), options, on_done);
+absl::StatusOr<Connections> ConnectAll(const LoadOptions& options,
+                                       const Corpus& corpus,
+                                       JobSource* source) {
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (uint32_t i = 0; i < options.connections; ++i) {
+    absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = Connect(options);
+    if (!channel.ok()) return channel.status();
+    (*channel)->GetState(/*try_to_connect=*/true);
+    channels.push_back(*std::move(channel));
   }
-
-  void Start(Clock::time_point start) {
-    if (options_.rate > 0) {
-      busy_ = 1;
-      pacer_ = std::thread([this, start] { Pace(start); });
-      return;
+  // They connect side by side; the bound is for each.
+  Connections connections;
+  for (auto& channel : channels) {
+    if (!channel->WaitForConnected(
+            DeadlineAfter(std::min<Seconds>(options.timeout, kConnectMax)))) {
+      return absl::UnavailableError("--target: cannot connect to " +
+                                    options.target +
+                                    "; is the server running, and do --tls-ca "
+                                    "and the rest fit its listener?");
     }
-    busy_ = options_.in_flight;
-    for (uint32_t i = 0; i < options_.in_flight; ++i) SubmitNext();
+    connections.push_back(std::make_unique<Connection>(
+        options, corpus, std::move(channel), source));
   }
+  return connections;
+}
 
-  // Lets slots whose message failed try again. They wait for the next tick so
-  // that a server that refuses is not hammered.
-  void Unpark() {
-    for (uint32_t n = parked_.exchange(0); n > 0; --n) SubmitNext();
-  }
+// One run: what is looked at while messages are on the way.
+class Run {
+ public:
+  Run(const LoadOptions& options, const Connections& connections,
+      JobSource* source)
+      : options_(options), connections_(connections), source_(source) {}
 
-  void Finish() {
-    if (pacer_.joinable()) pacer_.join();
-    session_->Finish();
-  }
-
-  bool busy() const { return busy_.load() > 0; }
-  Tally& tally() { return tally_; }
+  absl::Status Start();
+  // Until nothing is left to send.
+  void WaitForSending(const OnProgress& on_progress,
+                      const std::atomic<bool>* stop);
+  absl::StatusOr<Report> Finish();
 
  private:
-  void SubmitNext() {
-    const std::optional<Job> job = source_->Next(Clock::now());
-    if (job) {
-      session_->Submit(*job);
-    } else {
-      --busy_;
-    }
-  }
-
-  void Done(const Job& job, const grpc::Status& status,
-            grpc::ByteBuffer* response) {
-    if (status.ok()) {
-      tally_.Answered(job, response, Clock::now());
-    } else {
-      tally_.Failed(job, status);
-    }
-    if (options_.rate > 0) {
-      --outstanding_;
-    } else if (status.ok()) {
-      SubmitNext();
-    } else {
-      ++parked_;
-    }
-  }
-
-  // Message k of this connection is due at start + (k * connections + index)
-  // intervals: together the connections keep one even beat.
-  void Pace(Clock::time_point start) {
-    const double filings =
-        options_.mode == Mode::kUnary ? 1.0 : options_.batch_size;
-    const std::chrono::duration<double> interval(filings / options_.rate);
-    for (uint64_t k = index_;; k += options_.connections) {
-      const Clock::time_point due =
-          start +
-          duration_cast<Clock::duration>(interval * static_cast<double>(k));
-      std::this_thread::sleep_until(due);
-      while (outstanding_.load() >= options_.in_flight &&
-             !source_->exhausted()) {
-        std::this_thread::sleep_for(kOpenLoopWait);
-      }
-      const std::optional<Job> job = source_->Next(due);
-      if (!job) break;
-      ++outstanding_;
-      session_->Submit(*job);
-    }
-    busy_ = 0;
-  }
+  bool Sending() const;
+  ProgressReport LookAt(uint64_t* ended) const;
+  absl::Status SampleServer(ProcessUsage* usage) const;
 
   const LoadOptions& options_;
-  const uint32_t index_;
+  const Connections& connections_;
   JobSource* const source_;
-  Tally tally_;
-  std::unique_ptr<Session> session_;
-  std::thread pacer_;
-  std::atomic<uint32_t> busy_ = 0;         // slots, or the pacer
-  std::atomic<uint32_t> parked_ = 0;       // slots that wait after a failure
-  std::atomic<uint32_t> outstanding_ = 0;  // open loop
+  std::unique_ptr<Pacer> pacer_;
+  Clock::time_point start_;
+  Clock::time_point measure_from_;
+  ProcessUsage before_;
+  bool warm_ = false;  // the warm-up is over and before_ is taken
+  bool stalled_ = false;
+  absl::Status server_status_;
 };
 
-using Drivers = std::vector<std::unique_ptr<Driver>>;
+absl::Status Run::SampleServer(ProcessUsage* usage) const {
+  if (options_.server_pid == 0) return absl::OkStatus();
+  absl::StatusOr<ProcessUsage> read = ReadProcessUsage(options_.server_pid);
+  if (!read.ok()) return read.status();
+  *usage = *read;
+  return absl::OkStatus();
+}
 
-ProgressReport LookAt(const Drivers& drivers, Clock::time_point start,
-                      uint64_t* ended) {
+absl::Status Run::Start() {
+  const absl::Status status = SampleServer(&before_);
+  if (!status.ok()) return status;
+  start_ = Clock::now();
+  measure_from_ = start_ + ToClock(options_.warm_up);
+  source_->Start(start_);
+  for (const auto& connection : connections_) {
+    connection->tally().Start(measure_from_);
+  }
+  if (options_.rate > 0) {
+    pacer_ = std::make_unique<Pacer>(options_, connections_, source_, start_);
+  } else {
+    for (const auto& connection : connections_) connection->StartClosed();
+  }
+  return absl::OkStatus();
+}
+
+bool Run::Sending() const {
+  if (pacer_ != nullptr) return !pacer_->done();
+  return std::any_of(connections_.begin(), connections_.end(),
+                     [](const auto& connection) { return connection->busy(); });
+}
+
+ProgressReport Run::LookAt(uint64_t* ended) const {
   ProgressReport progress;
-  progress.seconds =
-      std::chrono::duration<double>(Clock::now() - start).count();
-  *ended = 0;
-  for (const auto& driver : drivers) {
-    progress.answered += driver->tally().answered();
-    progress.mismatches += driver->tally().mismatches();
-    *ended += driver->tally().ended();
+  progress.seconds = Seconds(Clock::now() - start_).count();
+  *ended = pacer_ != nullptr ? pacer_->unsent() : 0;
+  for (const auto& connection : connections_) {
+    const Tally& tally = connection->tally();
+    progress.answered += tally.answered();
+    progress.refused += tally.refused();
+    progress.wrong += tally.wrong();
+    *ended += tally.ended();
   }
   return progress;
 }
 
-bool AnyBusy(const Drivers& drivers) {
-  for (const auto& driver : drivers) {
-    if (driver->busy()) return true;
-  }
-  return false;
-}
-
-// Until nothing is left to send; true if the server has stopped answering.
-bool WaitForSending(const LoadOptions& options, const Drivers& drivers,
-                    Clock::time_point start, JobSource* source,
-                    const std::function<void(const ProgressReport&)>& report,
-                    const std::atomic<bool>* stop) {
+void Run::WaitForSending(const OnProgress& on_progress,
+                         const std::atomic<bool>* stop) {
   // Calls have their own deadline; this is for streams, and comes later.
-  const auto patience = options.timeout + kPatience;
+  const Clock::duration patience = ToClock(options_.timeout) + kPatience;
   uint64_t last_ended = 0;
-  Clock::time_point last_change = start;
-  while (AnyBusy(drivers)) {
-    std::this_thread::sleep_for(kTick);
-    if (stop != nullptr && stop->load()) source->Stop();
-    for (const auto& driver : drivers) driver->Unpark();
+  Clock::time_point last_change = start_;
+  while (Sending()) {
+    Clock::duration nap = kTick;
+    if (!warm_ && Clock::now() < measure_from_) {
+      nap = std::min(nap, measure_from_ - Clock::now());
+    }
+    std::this_thread::sleep_for(nap);
+    if (!warm_ && Clock::now() >= measure_from_) {
+      warm_ = true;
+      server_status_ = SampleServer(&before_);
+    }
+    if (stop != nullptr && stop->load()) source_->Stop();
+    for (const auto& connection : connections_) connection->Unpark();
     uint64_t ended = 0;
-    report(LookAt(drivers, start, &ended));
-    if (ended != last_ended || source->filings_issued() == ended) {
+    on_progress(LookAt(&ended));
+    if (ended != last_ended || source_->filings_issued() == ended) {
       last_ended = ended;
       last_change = Clock::now();
     } else if (Clock::now() - last_change > patience) {
-      source->Stop();
-      return true;
+      source_->Stop();
+      stalled_ = true;
+      return;
     }
   }
-  return false;
+}
+
+absl::StatusOr<Report> Run::Finish() {
+  if (pacer_ != nullptr) pacer_->Join();
+  for (const auto& connection : connections_) connection->Finish();
+  Report report;
+  ProcessUsage after = before_;
+  server_status_.Update(SampleServer(&after));
+  if (options_.server_pid != 0 && server_status_.ok()) {
+    report.server = ServerUse{after.cpu_seconds - before_.cpu_seconds,
+                              after.resident_bytes_peak};
+  }
+  report.stalled = stalled_;
+  report.issued = source_->filings_issued();
+  if (pacer_ != nullptr) {
+    report.unsent = pacer_->unsent();
+    report.issued -= report.unsent + pacer_->withdrawn();
+    report.lag_max_seconds = Seconds(pacer_->lag_max()).count();
+  }
+  for (const auto& connection : connections_) {
+    report.results.Merge(connection->tally().Take());
+  }
+  report.seconds =
+      std::max(0.0, Seconds(report.results.last_end - measure_from_).count());
+  return report;
 }
 
 }  // namespace
 
-absl::StatusOr<Report> RunLoad(
-    const LoadOptions& options, const Corpus& corpus,
-    const std::function<void(const ProgressReport&)>& on_progress,
-    const std::atomic<bool>* stop) {
+double Report::throughput() const {
+  return seconds > 0 ? static_cast<double>(results.measured_answered) / seconds
+                     : 0;
+}
+
+double Report::per_cpu_second() const {
+  return server && server->cpu_seconds > 0
+             ? static_cast<double>(results.measured_answered) /
+                   server->cpu_seconds
+             : 0;
+}
+
+absl::StatusOr<Report> RunLoad(const LoadOptions& options, const Corpus& corpus,
+                               const OnProgress& on_progress,
+                               const std::atomic<bool>* stop) {
   JobSource source(corpus, options);
-  Drivers drivers;
-  for (uint32_t i = 0; i < options.connections; ++i) {
-    absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = Connect(options);
-    if (!channel.ok()) return channel.status();
-    if (!(*channel)->WaitForConnected(
-            DeadlineAfter(std::min<std::chrono::duration<double>>(
-                options.timeout, kConnectMax)))) {
-      return absl::UnavailableError("cannot connect to " + options.target +
-                                    "; is the server running?");
-    }
-    drivers.push_back(
-        std::make_unique<Driver>(options, corpus, i, *channel, &source));
-  }
-  Report report;
-  const Clock::time_point start = Clock::now();
-  source.Start(start);
-  for (const auto& driver : drivers) driver->Start(start);
-  report.stalled =
-      WaitForSending(options, drivers, start, &source, on_progress, stop);
-  for (const auto& driver : drivers) driver->Finish();
-  report.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  report.issued = source.filings_issued();
-  for (const auto& driver : drivers) {
-    report.results.Merge(driver->tally().Take());
-  }
-  return report;
+  absl::StatusOr<Connections> connections =
+      ConnectAll(options, corpus, &source);
+  if (!connections.ok()) return connections.status();
+  Run run(options, *connections, &source);
+  const absl::Status started = run.Start();
+  if (!started.ok()) return started;
+  run.WaitForSending(on_progress, stop);
+  return run.Finish();
 }
 
 }  // namespace inkan::load

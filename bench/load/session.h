@@ -5,8 +5,9 @@
 //   will come session->Finish();          // no more; returns when every call
 //   has ended
 //
-// `on_done` is called once for each job, on gRPC's threads, and may Submit. The
-// bytes of a response may be moved out. Thread safety: any thread.
+// `on_done` is called once for each job, and with a job without message for an
+// answer on a stream that owes none. It is called on gRPC's threads, and may
+// Submit. The bytes of a response may be moved out. Thread safety: any thread.
 #ifndef INKAN_BENCH_LOAD_SESSION_H_
 #define INKAN_BENCH_LOAD_SESSION_H_
 
@@ -37,7 +38,7 @@ class Session {
 
 std::unique_ptr<Session> MakeUnarySession(
     std::shared_ptr<grpc::Channel> channel, const LoadOptions& options,
-    OnDone on_done);  // Verify and BatchVerify
+    OnDone on_done);  // Verify, BatchVerify, Health/Check
 std::unique_ptr<Session> MakeStreamSession(
     std::shared_ptr<grpc::Channel> channel, const LoadOptions& options,
     OnDone on_done);  // StreamVerify

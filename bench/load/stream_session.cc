@@ -106,10 +106,7 @@ class StreamSession::Call
     }
     response_.Clear();
     StartRead(&response_);
-    if (job.message == nullptr) {
-      Cancel();  // an answer that no one asked for
-      return;
-    }
+    if (job.message == nullptr) Cancel();  // an answer no one asked for
     session_->on_done_(job, grpc::Status::OK, &response);
   }
 

@@ -3,7 +3,10 @@
 #include <google/protobuf/arena.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.pb.h"
 
 namespace inkan::load {
 namespace {
@@ -18,6 +21,11 @@ Response* Parse(google::protobuf::Arena* arena, grpc::ByteBuffer* bytes) {
     return nullptr;
   }
   return response;
+}
+
+uint64_t Nanoseconds(Clock::duration duration) {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count());
 }
 
 }  // namespace
@@ -61,10 +69,18 @@ std::string CodeName(grpc::StatusCode code) {
 
 void Results::Merge(const Results& other) {
   latency_ns.Merge(other.latency_ns);
+  refused_latency_ns.Merge(other.refused_latency_ns);
+  measured_answered += other.measured_answered;
+  measured_refused += other.measured_refused;
+  last_end = std::max(last_end, other.last_end);
   answered += other.answered;
   mismatches += other.mismatches;
   refused += other.refused;
   lost += other.lost;
+  unasked += other.unasked;
+  for (const auto& [code, count] : other.refused_by_code) {
+    refused_by_code[code] += count;
+  }
   for (const auto& [code, count] : other.errors_by_code) {
     errors_by_code[code] += count;
   }
@@ -81,7 +97,7 @@ void Results::Merge(const Results& other) {
   }
 }
 
-Tally::Tally(const Corpus& corpus, Mode mode) : corpus_(corpus), mode_(mode) {
+Tally::Tally(const Corpus& corpus) : corpus_(corpus) {
   results_.by_kind.resize(corpus.kinds.size());
 }
 
@@ -114,9 +130,10 @@ void Tally::CheckVerdict(uint32_t index, const v1::Verdict& verdict) {
 template <typename Response>
 bool Tally::CheckVerdicts(const Job& job, const Response& response) {
   const Message& message = *job.message;
-  if (static_cast<uint32_t>(response.verdicts_size()) != message.count) {
-    Example(absl::StrCat(response.verdicts_size(), " verdicts for ",
-                         message.count, " filings"));
+  const auto got = static_cast<uint32_t>(response.verdicts_size());
+  if (got > message.count) results_.unasked += got - message.count;
+  if (got != message.count) {
+    Example(absl::StrCat(got, " verdicts for ", message.count, " filings"));
     return false;
   }
   for (uint32_t i = 0; i < message.count; ++i) {
@@ -127,7 +144,19 @@ bool Tally::CheckVerdicts(const Job& job, const Response& response) {
 
 bool Tally::CheckMessage(const Job& job, grpc::ByteBuffer* bytes) {
   google::protobuf::Arena arena;
-  if (mode_ == Mode::kUnary) {
+  const Mode mode = job.message->mode;
+  if (mode == Mode::kHealth) {
+    using grpc::health::v1::HealthCheckResponse;
+    const auto* response = Parse<HealthCheckResponse>(&arena, bytes);
+    if (response == nullptr ||
+        response->status() != HealthCheckResponse::SERVING) {
+      Example("health is not SERVING");
+      return false;
+    }
+    ++results_.answered;
+    return true;
+  }
+  if (mode == Mode::kUnary) {
     const auto* response = Parse<v1::VerifyResponse>(&arena, bytes);
     if (response == nullptr || !response->has_verdict()) {
       Example("a response without a verdict");
@@ -136,7 +165,7 @@ bool Tally::CheckMessage(const Job& job, grpc::ByteBuffer* bytes) {
     CheckVerdict(job.message->first, response->verdict());
     return true;
   }
-  if (mode_ == Mode::kBatch) {
+  if (mode == Mode::kBatch) {
     const auto* response = Parse<v1::BatchVerifyResponse>(&arena, bytes);
     return response != nullptr && CheckVerdicts(job, *response);
   }
@@ -150,32 +179,56 @@ bool Tally::CheckMessage(const Job& job, grpc::ByteBuffer* bytes) {
   return CheckVerdicts(job, *response);
 }
 
-void Tally::Answered(const Job& job, grpc::ByteBuffer* response,
-                     Clock::time_point now) {
-  const auto latency = static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(now - job.intended)
-          .count());
-  const absl::MutexLock lock(&mutex_);
-  if (CheckMessage(job, response)) {
-    results_.latency_ns.Record(latency, job.message->count);
-  } else {
-    results_.lost += job.message->count;
-  }
+void Tally::Ended(const Job& job, Clock::time_point now) {
+  results_.last_end = std::max(results_.last_end, now);
   ended_ += job.message->count;
   answered_ = results_.answered;
-  mismatches_ = results_.mismatches;
+  refused_ = results_.refused;
+  wrong_ = results_.mismatches + results_.lost + results_.unasked;
 }
 
-void Tally::Failed(const Job& job, const grpc::Status& status) {
+void Tally::Answered(const Job& job, grpc::ByteBuffer* response,
+                     Clock::time_point now) {
+  const uint32_t count = job.message->count;
   const absl::MutexLock lock(&mutex_);
-  ended_ += job.message->count;
-  ++results_.errors_by_code[CodeName(status.error_code())];
-  const bool refused =
-      status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-      status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
-  (refused ? results_.refused : results_.lost) += job.message->count;
-  Example(absl::StrCat(CodeName(status.error_code()), ": ",
-                       status.error_message()));
+  if (!CheckMessage(job, response)) {
+    results_.lost += count;
+  } else {
+    if (job.intended >= measure_from_) {
+      results_.latency_ns.Record(Nanoseconds(now - job.intended), count);
+    }
+    if (now >= measure_from_) results_.measured_answered += count;
+  }
+  Ended(job, now);
+}
+
+void Tally::Failed(const Job& job, const grpc::Status& status,
+                   Clock::time_point now) {
+  const uint32_t count = job.message->count;
+  const std::string code = CodeName(status.error_code());
+  const absl::MutexLock lock(&mutex_);
+  ++results_.errors_by_code[code];
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+      status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+    results_.refused += count;
+    results_.refused_by_code[code] += count;
+    if (job.intended >= measure_from_) {
+      results_.refused_latency_ns.Record(Nanoseconds(now - job.intended),
+                                         count);
+    }
+    if (now >= measure_from_) results_.measured_refused += count;
+  } else {
+    results_.lost += count;
+  }
+  Example(absl::StrCat(code, ": ", status.error_message()));
+  Ended(job, now);
+}
+
+void Tally::Unasked() {
+  const absl::MutexLock lock(&mutex_);
+  ++results_.unasked;
+  ++wrong_;
+  Example("an answer on a stream that owed none");
 }
 
 Results Tally::Take() {

@@ -1,8 +1,9 @@
 // What came back, held against the truth.
 //
 //   Tally tally(corpus);
-//   tally.Answered(job, response, Clock::now());   // or Failed(job, status)
-//   Results results = tally.Take();
+//   tally.Start(measure_from);
+//   tally.Answered(job, response, Clock::now());   // or Failed(job, status,
+//   now) Results results = tally.Take();
 //
 // Thread safety: any thread; one Tally for each connection keeps its lock cold.
 #ifndef INKAN_BENCH_LOAD_TALLY_H_
@@ -31,7 +32,14 @@ namespace inkan::load {
 using Outcome = std::pair<v1::Indication, v1::SubIndication>;
 
 struct Results {
-  Histogram latency_ns;  // one record a filing answered
+  // From here to Results.last_end is what figures are about: due in it, for
+  // latencies; ended in it, for throughput.
+  Histogram latency_ns;          // one record a filing answered
+  Histogram refused_latency_ns;  // one record a filing refused
+  uint64_t measured_answered = 0;
+  uint64_t measured_refused = 0;
+  Clock::time_point last_end;  // of any message
+  // The whole run, warm-up included.
   uint64_t answered = 0;
   // Filings with another verdict than the truth, or with another filing's id.
   uint64_t mismatches = 0;
@@ -39,7 +47,10 @@ struct Results {
   uint64_t refused = 0;
   // Filings that were sent and got neither verdict nor refusal.
   uint64_t lost = 0;
-  std::map<std::string, uint64_t> errors_by_code;  // RPCs
+  // Verdicts that no one asked for, or came twice.
+  uint64_t unasked = 0;
+  std::map<std::string, uint64_t> refused_by_code;  // filings
+  std::map<std::string, uint64_t> errors_by_code;   // RPCs
   std::vector<std::map<Outcome, uint64_t>> by_kind;
   std::vector<std::string> examples;  // the first few things that were wrong
 
@@ -54,15 +65,22 @@ std::string CodeName(grpc::StatusCode code);
 
 class Tally {
  public:
-  Tally(const Corpus& corpus, Mode mode);
+  explicit Tally(const Corpus& corpus);
 
+  // Before the run: what is due or ends from then on counts in figures.
+  void Start(Clock::time_point measure_from) { measure_from_ = measure_from; }
   void Answered(const Job& job, grpc::ByteBuffer* response,
                 Clock::time_point now);
-  void Failed(const Job& job, const grpc::Status& status);
+  void Failed(const Job& job, const grpc::Status& status,
+              Clock::time_point now);
+  // A message that answers nothing.
+  void Unasked();
   // Filings of messages that have come to an end, one way or another.
   uint64_t ended() const { return ended_.load(); }
   uint64_t answered() const { return answered_.load(); }
-  uint64_t mismatches() const { return mismatches_.load(); }
+  uint64_t refused() const { return refused_.load(); }
+  // Mismatches, lost and unasked.
+  uint64_t wrong() const { return wrong_.load(); }
   Results Take();
 
  private:
@@ -74,16 +92,19 @@ class Tally {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool CheckMessage(const Job& job, grpc::ByteBuffer* response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Ended(const Job& job, Clock::time_point now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Example(std::string text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Corpus& corpus_;
-  const Mode mode_;
+  Clock::time_point measure_from_;
   absl::Mutex mutex_;
   Results results_ ABSL_GUARDED_BY(mutex_);
   // Copies for the progress line.
   std::atomic<uint64_t> ended_ = 0;
   std::atomic<uint64_t> answered_ = 0;
-  std::atomic<uint64_t> mismatches_ = 0;
+  std::atomic<uint64_t> refused_ = 0;
+  std::atomic<uint64_t> wrong_ = 0;
 };
 
 }  // namespace inkan::load

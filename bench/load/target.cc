@@ -31,19 +31,23 @@ absl::StatusOr<std::string> ReadPem(const std::string& path,
   if (in) text << in.rdbuf();
   if (!in) {
     return absl::InvalidArgumentError(
-        absl::StrCat(option, ": cannot read ", path));
+        absl::StrCat(option, ": cannot read ", path,
+                     "; give a PEM file that this user may read"));
   }
   return std::move(text).str();
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsFor(
     const LoadOptions& options) {
-  if (options.tls_cert.empty() != options.tls_key.empty()) {
-    return absl::InvalidArgumentError("--tls-cert and --tls-key go together");
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls-certificate and --tls-key go together: give both, or neither");
   }
   if (options.tls_ca.empty()) {
-    if (!options.tls_cert.empty()) {
-      return absl::InvalidArgumentError("--tls-cert needs --tls-ca");
+    if (!options.tls_certificate.empty() || !options.tls_server_name.empty()) {
+      return absl::InvalidArgumentError(
+          "--tls-certificate and --tls-server-name need --tls-ca, the PEM file "
+          "of the CA that issued the server's certificate");
     }
     return grpc::InsecureChannelCredentials();
   }
@@ -52,9 +56,10 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsFor(
     const char* option;
     const std::string& path;
     std::string* pem;
-  } files[] = {{"--tls-ca", options.tls_ca, &tls.pem_root_certs},
-               {"--tls-cert", options.tls_cert, &tls.pem_cert_chain},
-               {"--tls-key", options.tls_key, &tls.pem_private_key}};
+  } files[] = {
+      {"--tls-ca", options.tls_ca, &tls.pem_root_certs},
+      {"--tls-certificate", options.tls_certificate, &tls.pem_cert_chain},
+      {"--tls-key", options.tls_key, &tls.pem_private_key}};
   for (const auto& file : files) {
     if (file.path.empty()) continue;
     absl::StatusOr<std::string> pem = ReadPem(file.path, file.option);
@@ -107,6 +112,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
+  if (!options.tls_server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls_server_name);
+  }
   return grpc::CreateCustomChannel(options.target, *credentials, arguments);
 }
 

@@ -1,4 +1,4 @@
-// Verify and BatchVerify: one RPC a job.
+// Verify, BatchVerify and Health/Check: one RPC a job.
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
 
@@ -13,13 +13,13 @@ namespace {
 
 constexpr char kVerify[] = "/inkan.v1.VerificationService/Verify";
 constexpr char kBatchVerify[] = "/inkan.v1.VerificationService/BatchVerify";
+constexpr char kHealthCheck[] = "/grpc.health.v1.Health/Check";
 
 class UnarySession : public Session {
  public:
   UnarySession(std::shared_ptr<grpc::Channel> channel,
                const LoadOptions& options, OnDone on_done)
       : stub_(std::move(channel)),
-        method_(options.mode == Mode::kUnary ? kVerify : kBatchVerify),
         timeout_(options.timeout),
         on_done_(std::move(on_done)) {}
 
@@ -32,6 +32,11 @@ class UnarySession : public Session {
     grpc::ByteBuffer response;
   };
 
+  const std::string& MethodOf(Mode mode) const {
+    return mode == Mode::kUnary   ? verify_
+           : mode == Mode::kBatch ? batch_verify_
+                                  : health_check_;
+  }
   bool NoneOpen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return open_calls_ == 0;
   }
@@ -39,7 +44,9 @@ class UnarySession : public Session {
   // Requests are serialised once and sent many times, so that the generator is
   // not what is measured: hence the generic stub, which takes bytes.
   grpc::GenericStub stub_;
-  const std::string method_;
+  const std::string verify_ = kVerify;
+  const std::string batch_verify_ = kBatchVerify;
+  const std::string health_check_ = kHealthCheck;
   const std::chrono::duration<double> timeout_;
   const OnDone on_done_;
   absl::Mutex mutex_;
@@ -53,8 +60,8 @@ void UnarySession::Submit(const Job& job) {
     const absl::MutexLock lock(&mutex_);
     ++open_calls_;
   }
-  stub_.UnaryCall(&call->context, method_, {}, &job.message->bytes,
-                  &call->response,
+  stub_.UnaryCall(&call->context, MethodOf(job.message->mode), {},
+                  &job.message->bytes, &call->response,
                   [this, call, job](const grpc::Status& status) {
                     on_done_(job, status, &call->response);
                     // Before Finish() can return: the call holds its channel,

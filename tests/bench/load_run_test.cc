@@ -1,18 +1,25 @@
 // The load generator against small servers that misbehave in one way each.
 #include <grpcpp/grpcpp.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <climits>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "bench/load/campaign.h"
+#include "bench/load/html_report.h"
 #include "bench/load/report.h"
 #include "bench/load/runner.h"
+#include "bench/load/shares.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "inkan/v1/verification.grpc.pb.h"
@@ -52,6 +59,8 @@ class FakeService : public v1::VerificationService::Service {
   Spoil spoil = [](int, v1::Verdict*) { return grpc::Status::OK; };
   // Verdicts of a message are turned around.
   bool reverse = false;
+  // A message gets one verdict more than it has filings.
+  bool surplus = false;
 
   grpc::Status Verify(grpc::ServerContext*, const v1::VerifyRequest* request,
                       v1::VerifyResponse* response) override {
@@ -94,6 +103,7 @@ class FakeService : public v1::VerificationService::Service {
     for (int i = 0; i < n; ++i) {
       Judge(request.filings(reverse ? n - 1 - i : i), response->add_verdicts());
     }
+    if (surplus) Judge(request.filings(0), response->add_verdicts());
     return spoil(messages_++, response->mutable_verdicts(0));
   }
 
@@ -111,7 +121,7 @@ class LoadRun : public ::testing::TestWithParam<Mode> {
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     options_.target = "127.0.0.1:" + std::to_string(port);
-    options_.mode = GetParam();
+    options_.mix = OnlyMode(GetParam());
     options_.batch_size = GetParam() == Mode::kUnary ? 1 : 8;
     options_.timeout = std::chrono::seconds(5);
     options_.connections = 2;
@@ -147,9 +157,10 @@ TEST_P(LoadRun, EveryFilingIsAnsweredOnceAndNoneIsWrong) {
   EXPECT_EQ(report.results.lost, 0U);
   EXPECT_EQ(report.results.latency_ns.count(), 1'000U);
   EXPECT_EQ(ExitCode(report), 0);
-  const std::string text = TextReport(options_, corpus_, report);
-  EXPECT_THAT(text, HasSubstr("TOTAL_FAILED/EXPIRED"));
-  EXPECT_THAT(JsonReport(options_, corpus_, report),
+  Campaign campaign;
+  campaign.steps.push_back({options_, report, ""});
+  EXPECT_THAT(TextReport(campaign, corpus_), HasSubstr("TOTAL_FAILED/EXPIRED"));
+  EXPECT_THAT(JsonReport(campaign, corpus_),
               HasSubstr("\"filings_answered\": 1000"));
 }
 
@@ -234,6 +245,167 @@ TEST_P(LoadRun, AnOpenLoopChargesAStallToEveryMessageItDelays) {
   EXPECT_GE(report.results.latency_ns.max(), 450'000'000U);
   // A quarter of the run stood still: a tenth at least waited 100 ms or more.
   EXPECT_GE(report.results.latency_ns.Quantile(0.9), 100'000'000U);
+}
+
+// A warm-up is checked like the rest, and is in no figure.
+TEST_P(LoadRun, AWarmUpIsCheckedButNotMeasured) {
+  options_.count = 0;
+  options_.warm_up = std::chrono::milliseconds(300);
+  options_.duration = std::chrono::milliseconds(300);
+  options_.rate = 1'000.0 * options_.batch_size;
+  options_.in_flight = 64;
+  service_.spoil = [](int message, v1::Verdict* verdict) {
+    if (message == 3) verdict->set_filing_id("swapped");
+    return grpc::Status::OK;
+  };
+  const Report report = Run();
+  EXPECT_EQ(report.results.mismatches, 1U);
+  EXPECT_GT(report.results.measured_answered, 0U);
+  EXPECT_GT(report.results.answered, report.results.latency_ns.count());
+  EXPECT_GT(report.results.latency_ns.count(), 0U);
+}
+
+// What cannot be sent in time is said, not sent late.
+TEST_P(LoadRun, AnOpenLoopThatIsHeldBackEndsInTimeAndSaysWhatItDidNotSend) {
+  options_.connections = 1;
+  options_.in_flight = 1;
+  options_.rate = 2'000.0 * options_.batch_size;
+  options_.count = 0;
+  options_.duration = std::chrono::milliseconds(500);
+  service_.spoil = [](int, v1::Verdict*) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return grpc::Status::OK;
+  };
+  const Report report = Run();
+  EXPECT_GT(report.unsent, report.issued);
+  EXPECT_NEAR(static_cast<double>(report.unsent + report.issued),
+              1'000.0 * options_.batch_size, options_.batch_size);
+  EXPECT_EQ(report.results.answered, report.issued);
+  EXPECT_EQ(ExitCode(report), 2);
+}
+
+TEST_P(LoadRun, ASurplusOfVerdictsIsAFailure) {
+  service_.surplus = true;
+  const Report report = Run();
+  if (GetParam() == Mode::kUnary) {
+    EXPECT_EQ(ExitCode(report), 0);  // a unary answer has one verdict
+    return;
+  }
+  EXPECT_GT(report.results.unasked, 0U);
+  EXPECT_EQ(ExitCode(report), 1);
+}
+
+TEST_P(LoadRun, AnOverloadIsMeasuredAgainstTheMaximum) {
+  Plan plan;
+  plan.purpose = Purpose::kOverload;
+  plan.load = options_;
+  plan.load.count = 0;
+  plan.load.duration = std::chrono::milliseconds(400);
+  plan.overload = 2;
+  std::atomic<int> on_the_way = 0;
+  // One message at a time, two milliseconds each; more than 8 are refused.
+  std::mutex one;
+  service_.spoil = [&](int, v1::Verdict*) {
+    if (++on_the_way > 8) {
+      --on_the_way;
+      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "busy");
+    }
+    {
+      const std::lock_guard<std::mutex> lock(one);
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    --on_the_way;
+    return grpc::Status::OK;
+  };
+  plan.in_flight = GetParam() == Mode::kStream ? 3 : 0;
+  const absl::StatusOr<Campaign> campaign = RunCampaign(plan, corpus_, Watch());
+  ASSERT_TRUE(campaign.ok()) << campaign.status();
+  ASSERT_EQ(campaign->steps.size(), 2U);
+  EXPECT_EQ(campaign->steps[0].options.rate, 0);
+  EXPECT_DOUBLE_EQ(campaign->steps[1].options.rate, 2 * campaign->capacity);
+  EXPECT_GT(campaign->goodput_share, 0);
+  if (GetParam() == Mode::kBatch) {
+    EXPECT_GT(campaign->steps[1].report.results.refused, 0U);
+    EXPECT_GT(campaign->steps[1].report.results.refused_latency_ns.count(), 0U);
+  }
+  EXPECT_EQ(ExitCode(*campaign), 0);
+  EXPECT_THAT(TextReport(*campaign, corpus_), HasSubstr("goodput"));
+}
+
+TEST_P(LoadRun, ASearchReportsItsStepsAndEndsAtAWrongVerdict) {
+  Plan plan;
+  plan.purpose = Purpose::kSearch;
+  plan.load = options_;
+  plan.load.count = 0;
+  plan.load.duration = std::chrono::milliseconds(200);
+  plan.load.rate = 100.0 * options_.batch_size;
+  plan.p99_max = std::chrono::seconds(20);
+  plan.precision = 0.5;
+  std::atomic<bool> wrong = false;
+  service_.spoil = [&](int message, v1::Verdict* verdict) {
+    if (message > 150) {
+      wrong = true;
+      verdict->set_sub_indication(v1::SUB_INDICATION_REVOKED);
+    }
+    return grpc::Status::OK;
+  };
+  const absl::StatusOr<Campaign> campaign = RunCampaign(plan, corpus_, Watch());
+  ASSERT_TRUE(campaign.ok()) << campaign.status();
+  EXPECT_TRUE(wrong);
+  EXPECT_GE(campaign->steps.size(), 2U);
+  EXPECT_EQ(campaign->steps.front().fault, "");
+  EXPECT_THAT(campaign->steps.back().fault, HasSubstr("wrong"));
+  EXPECT_EQ(ExitCode(*campaign), 1);
+  const std::string csv = CsvReport(*campaign);
+  EXPECT_EQ(static_cast<size_t>(std::count(csv.begin(), csv.end(), '\n')),
+            campaign->steps.size() + 1);
+  const std::string html = HtmlReport(*campaign, "today");
+  EXPECT_THAT(html, HasSubstr("Latency against load"));
+  EXPECT_THAT(html, HasSubstr("<svg"));
+  EXPECT_EQ(html.find("http"), std::string::npos);  // nothing is fetched
+}
+
+TEST_P(LoadRun, AMixSendsEachModeItsShareOfFilings) {
+  options_.mix = {0.5, 0.25, 0.25, 0};
+  options_.count = 4'000;
+  const Report report = Run();
+  EXPECT_GE(report.issued, 4'000U);
+  EXPECT_LT(report.issued, 4'000U + options_.batch_size * options_.connections *
+                                        options_.in_flight);
+  EXPECT_EQ(report.results.answered, report.issued);
+  EXPECT_EQ(ExitCode(report), 0);
+}
+
+TEST_P(LoadRun, AStopEndsTheRunAndLosesNothing) {
+  options_.count = 0;
+  options_.duration = std::chrono::seconds(600);
+  std::atomic<bool> stop = false;
+  for (const double rate : {0.0, 500.0}) {
+    stop = false;
+    options_.rate = rate;
+    const absl::StatusOr<Report> report = RunLoad(
+        options_, corpus_,
+        [&](const ProgressReport& progress) {
+          if (progress.answered > 100) stop = true;
+        },
+        &stop);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_GT(report->results.answered, 100U);
+    EXPECT_EQ(report->results.answered, report->issued);
+    EXPECT_EQ(ExitCode(*report), 0);
+  }
+}
+
+TEST_P(LoadRun, TheServersProcessorTimeIsReported) {
+  options_.server_pid = getpid();  // the server is in this process
+  const Report report = Run();
+  ASSERT_TRUE(report.server.has_value());
+  EXPECT_GT(report.server->resident_bytes_peak, 1'000'000U);
+  EXPECT_GE(report.server->cpu_seconds, 0);
+  options_.server_pid = INT_MAX;
+  const auto without = RunLoad(options_, corpus_, [](const auto&) {});
+  EXPECT_THAT(std::string(without.status().message()),
+              HasSubstr("--server-pid"));
 }
 
 TEST(LoadRunWithoutServer, SaysThatItCannotConnect) {

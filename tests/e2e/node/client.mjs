@@ -4,55 +4,22 @@
 // Verifies filings of every kind in every call style, compares each verdict with
 // the corpus's truth, asks health both ways, and provokes the request errors.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import grpc from '@grpc/grpc-js';
-import protoLoader from '@grpc/proto-loader';
-import protobuf from 'protobufjs';
+import {checkVerdict, loadApi, readCorpus} from './filings.mjs';
 
 const [target, corpusFile, protoDir, healthDir] = process.argv.slice(2);
-const OPTIONS = {
-  keepCase: false, longs: String, enums: String, defaults: true, oneofs: true,
-  includeDirs: [protoDir, healthDir],
-};
-const api = grpc.loadPackageDefinition(protoLoader.loadSync(
-    ['inkan/v1/verification.proto', 'inkan/v1/operations.proto',
-     'grpc/health/v1/health.proto'], OPTIONS));
+const api = loadApi(protoDir, ['inkan/v1/verification.proto',
+                               'inkan/v1/operations.proto',
+                               'grpc/health/v1/health.proto'], healthDir);
 const credentials = grpc.credentials.createInsecure();
 const verification = new api.inkan.v1.VerificationService(target, credentials);
 const operations = new api.inkan.v1.OperationsService(target, credentials);
 const health = new api.grpc.health.v1.Health(target, credentials);
 
-function readCorpus() {
-  const root = new protobuf.Root();
-  root.resolvePath = (origin, name) =>
-      name.startsWith('google/protobuf/') || path.isAbsolute(name) ?
-      name : path.join(protoDir, name);
-  root.loadSync(path.join(protoDir, 'inkan/lab/v1/corpus.proto'));
-  const type = root.lookupType('inkan.lab.v1.CorpusEntry');
-  const reader = protobuf.Reader.create(fs.readFileSync(corpusFile));
-  const entries = [];
-  while (reader.pos < reader.len) {
-    const entry = type.toObject(type.decodeDelimited(reader),
-                                {longs: String, enums: String, defaults: false});
-    entries.push(entry);
-  }
-  return entries;
-}
-
 const call = (client, method, request) => new Promise((resolve, reject) => {
   client[method](request, {deadline: Date.now() + 30_000},
                  (error, response) => error ? reject(error) : resolve(response));
 });
-
-function checkVerdict(entry, verdict) {
-  assert.equal(verdict.filingId, entry.filing.filingId ?? '');
-  assert.equal(verdict.indication, entry.truth.indication,
-               `${entry.truth.kind}: ${verdict.diagnostic}`);
-  assert.equal(verdict.subIndication,
-               entry.truth.subIndication ?? 'SUB_INDICATION_UNSPECIFIED',
-               `${entry.truth.kind}: ${verdict.diagnostic}`);
-}
 
 function sampleOfEveryKind(corpus, perKind) {
   const taken = new Map();
@@ -167,7 +134,7 @@ const tests = {
   },
 };
 
-const corpus = readCorpus();
+const corpus = readCorpus(corpusFile, protoDir);
 let failed = 0;
 for (const [name, test] of Object.entries(tests)) {
   try {
