@@ -1,0 +1,230 @@
+// Clients that misbehave: slow readers, half-open connections, resets, crowds,
+// and octets that are no HTTP/2.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "tests/e2e/fault_support.h"
+#include "tests/e2e/raw_http2.h"
+
+namespace inkan {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kVerify[] = "/inkan.v1.VerificationService/Verify";
+constexpr char kStreamVerify[] = "/inkan.v1.VerificationService/StreamVerify";
+constexpr uint64_t kMebibyte = uint64_t{1} << 20U;
+// What a fault may add to the server's memory: the largest message twice, and
+// the allocator's slack. A queue or buffer without bound passes it within
+// seconds.
+constexpr uint64_t kGrowthMax = 256 * kMebibyte;
+
+// What one client may add that sends and does not read: gRPC's window for a
+// stream, which grows to 16 MiB on a fast network, the same for the connection,
+// and the messages in work.
+constexpr uint64_t kDeafGrowthMax = 64 * kMebibyte;
+constexpr int kDeaf = 8;
+
+void ExpectBounded(const FaultServer& server, uint64_t before) {
+  EXPECT_LT(server.resident_bytes(), before + kGrowthMax);
+}
+
+v1::StreamVerifyRequest LargeMessage() {
+  v1::StreamVerifyRequest message;
+  message.set_want_checks(true);  // long answers
+  for (const auto& entry : ReadCorpus(SharedLab())) {
+    if (message.filings_size() == 200) break;
+    *message.add_filings() = entry.filing();
+  }
+  return message;
+}
+
+// Sends as much as the server takes and reads nothing, until told to end.
+class DeafStream {
+ public:
+  explicit DeafStream(const FaultServer& server)
+      : stub_(v1::VerificationService::NewStub(server.channel())),
+        stream_(stub_->StreamVerify(&context_)),
+        thread_([this] {
+          const v1::StreamVerifyRequest message = LargeMessage();
+          while (stream_->Write(message)) ++written_;
+        }) {}
+  ~DeafStream() {
+    context_.TryCancel();
+    thread_.join();
+    stream_->Finish();
+  }
+  int written() const { return written_.load(); }
+
+ private:
+  std::unique_ptr<v1::VerificationService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::StreamVerifyRequest,
+                                           v1::StreamVerifyResponse>>
+      stream_;
+  std::atomic<int> written_ = 0;
+  std::thread thread_;
+};
+
+TEST(FaultClients, ClientsThatDoNotReadAreHeldBackAndHurtNobodyElse) {
+  FaultServer server(FreshWorkDir());
+  BackgroundLoad load(server, {});
+  load.AwaitAnswers(1'000);
+  const uint64_t before = server.resident_bytes();
+  {
+    std::vector<std::unique_ptr<DeafStream>> deaf;
+    for (int i = 0; i < kDeaf; ++i) {
+      deaf.push_back(std::make_unique<DeafStream>(server));
+    }
+    // Until none of them gets anything more through.
+    const auto written = [&deaf] {
+      int sum = 0;
+      for (const auto& stream : deaf) sum += stream->written();
+      return sum;
+    };
+    int last = -1;
+    EXPECT_TRUE(Await([&] {
+      absl::SleepFor(absl::Milliseconds(700));
+      return std::exchange(last, written()) == last && last > 0;
+    }));
+    load.AwaitAnswers(1'000);
+    EXPECT_LT(server.resident_bytes(), before + kDeaf * kDeafGrowthMax);
+  }
+  const load::Report report = load.Stop();
+  ExpectNoWrongVerdict(report);
+  ExpectNothingLost(report);
+  ExpectUnharmed(server);
+}
+
+TEST(FaultClients, HalfOpenConnectionsHurtNobody) {
+  FaultServer server(FreshWorkDir());
+  BackgroundLoad load(server, {});
+  load.AwaitAnswers(500);
+  const uint64_t before = server.resident_bytes();
+  const std::string settings = Frame(FrameType::kSettings, 0, 0, "");
+  const std::string headers =
+      Frame(FrameType::kHeaders, kEndHeaders, 1, CallHeaders(kVerify));
+  const std::string beginnings[] = {
+      "",
+      kHttp2Preface.substr(0, 10),
+      kHttp2Preface,
+      kHttp2Preface + settings.substr(0, 5),
+      kHttp2Preface + settings + headers.substr(0, 20),
+      kHttp2Preface + settings + headers,
+      // A message of a megabyte is announced, ten octets of it come.
+      kHttp2Preface + settings + headers +
+          Frame(FrameType::kData, 0, 1,
+                std::string("\0\0\x10\0\0", 5) + std::string(10, 'x')),
+  };
+  std::vector<RawConnection> silent;
+  for (int round = 0; round < 40 * FaultScale(); ++round) {
+    for (const std::string& beginning : beginnings) {
+      silent.emplace_back(server.port());
+      ASSERT_TRUE(silent.back().connected());
+      silent.back().Send(beginning);
+      RawConnection reset(server.port());
+      reset.Send(beginning);
+      reset.Reset();
+    }
+  }
+  load.AwaitAnswers(1'000);
+  ExpectUnharmed(server);
+  ExpectBounded(server, before);
+  const load::Report report = load.Stop();
+  ExpectNoWrongVerdict(report);
+  ExpectNothingLost(report);
+}
+
+// Calls and streams that are given up at any moment, from before the first
+// octet to after the last answer.
+TEST(FaultClients, CallsAndStreamsResetMidwayHurtNobody) {
+  FaultServer server(FreshWorkDir());
+  BackgroundLoad load(server, {});
+  load.AwaitAnswers(500);
+  const uint64_t before = server.resident_bytes();
+  const auto stub = v1::VerificationService::NewStub(server.channel());
+  const v1::StreamVerifyRequest message = LargeMessage();
+  v1::BatchVerifyRequest batch;
+  *batch.mutable_filings() = message.filings();
+  std::mt19937 random(1);
+  for (int i = 0; i < 150 * FaultScale(); ++i) {
+    grpc::ClientContext context;
+    std::thread reset([&context, after = random() % 8'000] {
+      absl::SleepFor(absl::Microseconds(after));
+      context.TryCancel();
+    });
+    if (i % 2 == 0) {
+      v1::BatchVerifyResponse response;
+      const grpc::Status status = stub->BatchVerify(&context, batch, &response);
+      EXPECT_TRUE(status.ok() ||
+                  status.error_code() == grpc::StatusCode::CANCELLED)
+          << status.error_message();
+    } else {
+      const auto stream = stub->StreamVerify(&context);
+      v1::StreamVerifyResponse response;
+      while (stream->Write(message) && stream->Read(&response)) {
+      }
+      EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    }
+    reset.join();
+  }
+  const load::Report report = load.Stop();
+  ExpectNoWrongVerdict(report);
+  ExpectNothingLost(report);
+  ExpectUnharmed(server);
+  ExpectBounded(server, before);
+}
+
+// 10,000 connections where the limit of open files allows it, each with HTTP/2
+// greetings exchanged.
+TEST(FaultClients, TenThousandConnectionsAreServedBesideTheUsualOnes) {
+  rlimit files = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+  files.rlim_cur = files.rlim_max;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);  // the server inherits it
+  constexpr rlim_t kOthers = 500;                  // libraries, logs, the load
+  const auto crowd_size =
+      static_cast<size_t>(std::min<rlim_t>(10'000, files.rlim_cur - kOthers));
+  FaultServer server(FreshWorkDir());
+  const uint64_t before = server.resident_bytes();
+  BackgroundLoad load(server, {});
+  load.AwaitAnswers(500);
+  const std::string greeting =
+      kHttp2Preface + Frame(FrameType::kSettings, 0, 0, "");
+  std::vector<RawConnection> crowd;
+  crowd.reserve(crowd_size);
+  size_t greeted = 0;
+  for (size_t i = 0; i < crowd_size; ++i) {
+    crowd.emplace_back(server.port());
+    ASSERT_TRUE(crowd.back().connected()) << i;
+    crowd.back().Send(greeting);
+    // Answers are fetched in a row behind, so that the server is not waited
+    // for.
+    constexpr size_t kBehind = 200;
+    if (i >= kBehind) {
+      const std::string answer = crowd[i - kBehind].Receive(30'000);
+      greeted += answer.size() >= 9 && answer[3] == 4 ? 1 : 0;  // SETTINGS
+    }
+  }
+  EXPECT_GE(greeted, crowd_size - 200);
+  load.AwaitAnswers(1'000);
+  ExpectUnharmed(server);
+  const double per_connection = (static_cast<double>(server.resident_bytes()) -
+                                 static_cast<double>(before)) /
+                                static_cast<double>(crowd_size);
+  RecordProperty("bytes_a_connection", static_cast<int>(per_connection));
+  EXPECT_LT(per_connection, 128.0 * 1024);
+  crowd.clear();
+  ExpectUnharmed(server);
+  const load::Report report = load.Stop();
+  ExpectNoWrongVerdict(report);
+  ExpectNothingLost(report);
+}
+
+}  // namespace
+}  // namespace inkan

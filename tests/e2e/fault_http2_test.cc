@@ -1,0 +1,292 @@
+// Octets that are no HTTP/2, and HTTP/2 that is an attack: none may harm the
+// server or the clients beside.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "absl/strings/str_cat.h"
+#include "tests/e2e/fault_support.h"
+#include "tests/e2e/raw_http2.h"
+
+namespace inkan {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kVerify[] = "/inkan.v1.VerificationService/Verify";
+constexpr uint64_t kGrowthMax = uint64_t{256} << 20U;
+
+const std::string& Greeting() {
+  static const auto* const kGreeting =
+      new std::string(kHttp2Preface + Frame(FrameType::kSettings, 0, 0, ""));
+  return *kGreeting;
+}
+
+std::string Headers(uint32_t stream, uint8_t flags = kEndHeaders) {
+  return Frame(FrameType::kHeaders, flags, stream, CallHeaders(kVerify));
+}
+
+std::string Repeat(const std::string& bytes, int times) {
+  std::string all;
+  all.reserve(bytes.size() * static_cast<size_t>(times));
+  for (int i = 0; i < times; ++i) all += bytes;
+  return all;
+}
+
+struct Nonsense {
+  const char* what;
+  std::string bytes;
+};
+
+std::string Noise(size_t size) {
+  std::mt19937 random(1);
+  std::string noise(size, '\0');
+  for (char& c : noise) c = static_cast<char>(random());
+  return noise;
+}
+
+// What breaks RFC 9113 in one way each.
+std::vector<Nonsense> AllNonsense() {
+  const auto frame = [](FrameType type, uint8_t flags, uint32_t stream,
+                        const std::string& payload) {
+    return Greeting() + Frame(type, flags, stream, payload);
+  };
+  std::string too_large = Frame(FrameType::kData, 0, 1, "");
+  too_large.replace(0, 3, "\xff\xff\xff");
+  std::string grown = Frame(FrameType::kHeaders, 0, 1, CallHeaders(kVerify));
+  return {
+      {"nothing", ""},
+      {"HTTP/1.1", "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"},
+      {"a TLS greeting",
+       std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) +
+           Noise(500)},
+      {"noise", Noise(100'000)},
+      {"noise after the preface", kHttp2Preface + Noise(100'000)},
+      {"noise after the greeting", Greeting() + Noise(100'000)},
+      {"the preface twice", kHttp2Preface + kHttp2Preface},
+      {"a frame of 16 MiB", Greeting() + too_large + Noise(100'000)},
+      {"DATA on a stream that is not open", frame(FrameType::kData, 0, 1, "x")},
+      {"DATA on stream 0", frame(FrameType::kData, 0, 0, "x")},
+      {"HEADERS on stream 0",
+       frame(FrameType::kHeaders, kEndHeaders, 0, CallHeaders(kVerify))},
+      {"HEADERS on an even stream", Greeting() + Headers(2)},
+      {"streams that go backwards", Greeting() + Headers(9) + Headers(3)},
+      {"the same stream twice", Greeting() + Headers(1) + Headers(1)},
+      {"padding longer than the frame",
+       frame(FrameType::kData, 0x8, 1, "\xff")},
+      {"HPACK of an index that is not there",
+       frame(FrameType::kHeaders, kEndHeaders, 1, "\xff\xff\xff\xff\x07")},
+      {"HPACK cut short", frame(FrameType::kHeaders, kEndHeaders, 1,
+                                CallHeaders(kVerify).substr(0, 30))},
+      {"HPACK with a string of 4 GiB",
+       frame(FrameType::kHeaders, kEndHeaders, 1,
+             std::string("\x00\x7f\xff\xff\xff\xff\x0f", 7))},
+      {"HPACK with a table of 4 GiB",
+       frame(FrameType::kHeaders, kEndHeaders, 1, "\x3f\xe1\xff\xff\xff\x0f")},
+      {"SETTINGS of 5 octets", frame(FrameType::kSettings, 0, 0, "12345")},
+      {"SETTINGS on stream 1", frame(FrameType::kSettings, 0, 1, "")},
+      {"a window of 2^31", frame(FrameType::kSettings, 0, 0,
+                                 std::string("\x00\x04\xff\xff\xff\xff", 6))},
+      {"a frame size of 1", frame(FrameType::kSettings, 0, 0,
+                                  std::string("\x00\x05\x00\x00\x00\x01", 6))},
+      {"WINDOW_UPDATE by 0",
+       frame(FrameType::kWindowUpdate, 0, 0, BigEndian32(0))},
+      {"WINDOW_UPDATE beyond 2^31",
+       frame(FrameType::kWindowUpdate, 0, 0, BigEndian32(0x7fffffff)) +
+           Frame(FrameType::kWindowUpdate, 0, 0, BigEndian32(0x7fffffff))},
+      {"PING of 3 octets", frame(FrameType::kPing, 0, 0, "abc")},
+      {"PING on stream 1", frame(FrameType::kPing, 0, 1, "12345678")},
+      {"RST_STREAM of an idle stream",
+       frame(FrameType::kRstStream, 0, 99, BigEndian32(8))},
+      {"GOAWAY of 2 octets", frame(FrameType::kGoaway, 0, 0, "ab")},
+      {"PUSH_PROMISE by a client",
+       frame(FrameType::kPushPromise, kEndHeaders, 1,
+             BigEndian32(2) + CallHeaders(kVerify))},
+      {"CONTINUATION of nothing",
+       frame(FrameType::kContinuation, kEndHeaders, 1, "")},
+      {"DATA inside a header block",
+       Greeting() + grown + Frame(FrameType::kData, 0, 1, "x")},
+      {"frames of unknown types",
+       Greeting() +
+           Repeat(Frame(static_cast<FrameType>(0xee), 0xff, 1, "unknown"),
+                  100)},
+      {"a gRPC message of 4 GiB",
+       Greeting() + Headers(1) +
+           Frame(FrameType::kData, 0, 1,
+                 std::string("\x00\xff\xff\xff\xff", 5) + "x")},
+      {"a gRPC message that is no protobuf",
+       Greeting() + Headers(1) +
+           Frame(FrameType::kData, kEndStream, 1,
+                 std::string("\x00\x00\x00\x00\x05\xff\xff\xff\xff\xff", 10))},
+      {"a compressed message that is not compressed",
+       Greeting() + Headers(1) +
+           Frame(FrameType::kData, kEndStream, 1,
+                 std::string("\x01\x00\x00\x00\x05hello", 10))},
+      {"a call without end or message",
+       Greeting() + Headers(1, kEndHeaders | kEndStream)},
+      {"a method that is not there",
+       Greeting() + Frame(FrameType::kHeaders, kEndHeaders | kEndStream, 1,
+                          CallHeaders("/no/such"))},
+      {"a deadline that is none",
+       Greeting() + Frame(FrameType::kHeaders, kEndHeaders, 1,
+                          CallHeaders(kVerify, {{"grpc-timeout",
+                                                 "99999999999999999S"}}))},
+  };
+}
+
+TEST(FaultHttp2, OctetsThatAreNoHttp2HarmNobody) {
+  FaultServer server(FreshWorkDir());
+  BackgroundLoad load(server, {});
+  load.AwaitAnswers(200);
+  const uint64_t before = server.resident_bytes();
+  for (const Nonsense& nonsense : AllNonsense()) {
+    std::vector<RawConnection> connections;
+    for (int i = 0; i < 3 * FaultScale(); ++i) {
+      connections.emplace_back(server.port());
+      ASSERT_TRUE(connections.back().connected()) << nonsense.what;
+      connections.back().Send(nonsense.bytes);
+      connections.back().Receive(5);
+    }
+    ASSERT_TRUE(server.process().Running())
+        << nonsense.what << server.process().Output();
+  }
+  load.AwaitAnswers(500);
+  ExpectUnharmed(server);
+  EXPECT_LT(server.resident_bytes(), before + kGrowthMax);
+  const load::Report report = load.Stop();
+  ExpectNoWrongVerdict(report);
+  ExpectNothingLost(report);
+}
+
+class FaultHttp2Flood : public ::testing::Test {
+ protected:
+  // Sends `round` for each round number, from a few connections in turn, while
+  // a load runs beside.
+  static void RunFlood(const std::string& start, int rounds,
+                       const std::function<std::string(int)>& round) {
+    FaultServer server(FreshWorkDir());
+    BackgroundLoad load(server, {});
+    load.AwaitAnswers(200);
+    const uint64_t before = server.resident_bytes();
+    for (int connection = 0; connection < 3 * FaultScale(); ++connection) {
+      const RawConnection flood(server.port());
+      ASSERT_TRUE(flood.connected());
+      flood.Send(start);
+      for (int i = 0; i < rounds && flood.Send(round(i)); ++i) {
+        // Reading now and then, or the server stops reading as well.
+        if (i % 16 == 0) flood.Receive(0);
+      }
+      ASSERT_TRUE(server.process().Running()) << server.process().Output();
+      EXPECT_LT(server.resident_bytes(), before + kGrowthMax);
+    }
+    load.AwaitAnswers(500);
+    ExpectUnharmed(server);
+    EXPECT_LT(server.resident_bytes(), before + kGrowthMax);
+    const load::Report report = load.Stop();
+    ExpectNoWrongVerdict(report);
+    ExpectNothingLost(report);
+  }
+};
+
+TEST_F(FaultHttp2Flood, Pings) {
+  const std::string pings =
+      Repeat(Frame(FrameType::kPing, 0, 0, "12345678"), 100);
+  RunFlood(Greeting(), 200, [&](int) { return pings; });
+}
+
+TEST_F(FaultHttp2Flood, Settings) {
+  const std::string settings =
+      Repeat(Frame(FrameType::kSettings, 0, 0,
+                   std::string("\x00\x04\x00\x00\xff\xff", 6)),
+             100);
+  RunFlood(Greeting(), 200, [&](int) { return settings; });
+}
+
+TEST_F(FaultHttp2Flood, EmptyData) {
+  const std::string nothing = Repeat(Frame(FrameType::kData, 0, 1, ""), 100);
+  RunFlood(Greeting() + Headers(1), 200, [&](int) { return nothing; });
+}
+
+// CVE-2023-44487: streams opened and reset at once.
+TEST_F(FaultHttp2Flood, RapidResets) {
+  RunFlood(Greeting(), 30, [](int round) {
+    std::string resets;
+    for (int i = 0; i < 100; ++i) {
+      const auto stream = static_cast<uint32_t>(2 * (round * 100 + i) + 1);
+      resets += Headers(stream) +
+                Frame(FrameType::kRstStream, 0, stream, BigEndian32(8));
+    }
+    return resets;
+  });
+}
+
+// CVE-2024-27316 and its kin: a header block that never ends.
+TEST_F(FaultHttp2Flood, EndlessHeaderBlock) {
+  const std::string more =
+      Frame(FrameType::kContinuation, 0, 1,
+            Hpack({{"x-padding", std::string(8'000, 'x')}}));
+  RunFlood(Greeting() + Frame(FrameType::kHeaders, 0, 1, CallHeaders(kVerify)),
+           2'000, [&](int) { return more; });
+}
+
+// Metadata beyond what a call may have, in blocks that do end.
+TEST_F(FaultHttp2Flood, GiantHeaders) {
+  RunFlood(Greeting(), 300, [](int round) {
+    return Frame(FrameType::kHeaders, kEndHeaders,
+                 static_cast<uint32_t>(2 * round + 1),
+                 CallHeaders(kVerify, {{"x-large", std::string(15'000, 'x')}}));
+  });
+}
+
+// As many calls as a connection may have, none of which ever says more.
+TEST_F(FaultHttp2Flood, CallsThatNeverSpeak) {
+  RunFlood(Greeting(), 50, [](int round) {
+    std::string calls;
+    for (int i = 0; i < 100; ++i) {
+      calls += Headers(static_cast<uint32_t>(2 * (round * 100 + i) + 1));
+    }
+    return calls;
+  });
+}
+
+// Windows of one octet: answers leave a crumb at a time.
+TEST_F(FaultHttp2Flood, TinyWindows) {
+  const std::string tiny_window = Frame(
+      FrameType::kSettings, 0, 0, std::string("\x00\x04\x00\x00\x00\x01", 6));
+  RunFlood(kHttp2Preface + tiny_window, 50, [](int round) {
+    std::string calls;
+    for (int i = 0; i < 20; ++i) {
+      const auto stream = static_cast<uint32_t>(2 * (round * 20 + i) + 1);
+      calls += Headers(stream) +
+               Frame(FrameType::kData, kEndStream, stream,
+                     std::string("\0\0\0\0\0", 5)) +
+               Frame(FrameType::kWindowUpdate, 0, stream, BigEndian32(1));
+    }
+    return calls;
+  });
+}
+
+// A well-behaved HTTP/2 client that knows nothing of gRPC, in bulk.
+TEST(FaultHttp2, PlainHttp2InBulkHarmsNobody) {
+  FaultServer server(FreshWorkDir());
+  BackgroundLoad load(server, {});
+  load.AwaitAnswers(200);
+  const std::string url = absl::StrCat("http://", server.target(), kVerify);
+  const std::string requests = absl::StrCat(3'000 * FaultScale());
+  const CommandResult h2load =
+      RunCommand({"h2load", "-n", requests, "-c", "20", "-m", "20", url});
+  ASSERT_EQ(h2load.exit_code, 0)
+      << "h2load comes with Debian's nghttp2-client, which ./dev setup "
+         "installs: "
+      << h2load.output;
+  EXPECT_THAT(h2load.output, HasSubstr("finished in"));
+  load.AwaitAnswers(500);
+  ExpectUnharmed(server);
+  const load::Report report = load.Stop();
+  ExpectNoWrongVerdict(report);
+  ExpectNothingLost(report);
+}
+
+}  // namespace
+}  // namespace inkan

@@ -1,0 +1,170 @@
+// Faults of the process and of the machine it runs on: termination, sudden
+// death, overload, clock steps.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "tests/e2e/fault_support.h"
+
+namespace inkan {
+namespace {
+
+std::set<std::string> CodesOf(const load::Report& report) {
+  std::set<std::string> codes;
+  for (const auto& [code, count] : report.results.errors_by_code) {
+    codes.insert(code);
+  }
+  return codes;
+}
+
+// Every filing is answered or says in words that it was not; the next server at
+// the same address takes over.
+TEST(FaultProcess, TerminationUnderLoadEndsInOrderAndLosesNoVerdict) {
+  FaultServer server(FreshWorkDir());
+  BackgroundLoad load(server, {});
+  load.AwaitAnswers(2'000);
+  server.process().Signal(SIGTERM);
+  EXPECT_EQ(server.process().Wait(kPatience), 0) << server.process().Output();
+  server.Start();
+  load.AwaitAnswers(2'000);
+  const load::Report report = load.Stop();
+  ExpectNoWrongVerdict(report);
+  EXPECT_EQ(
+      report.results.answered + report.results.refused + report.results.lost,
+      report.issued);
+  // CANCELLED is what gRPC makes of a call that comes in while it closes.
+  for (const std::string& code : CodesOf(report)) {
+    EXPECT_TRUE(code == "UNAVAILABLE" || code == "CANCELLED") << code;
+  }
+  ExpectUnharmed(server);
+}
+
+// Calls on the way fail, and no half of an answer passes for a whole one.
+TEST(FaultProcess, ASuddenDeathUnderLoadLeavesNoWrongVerdictBehind) {
+  FaultServer server(FreshWorkDir());
+  BackgroundLoad load(server, {});
+  for (int death = 0; death < 2 * FaultScale(); ++death) {
+    load.AwaitAnswers(2'000);
+    server.Kill();
+    server.Start();
+  }
+  load.AwaitAnswers(2'000);
+  const load::Report report = load.Stop();
+  ExpectNoWrongVerdict(report);
+  EXPECT_GT(report.results.refused, 0U);
+  ExpectNothingLost(report);
+  ExpectUnharmed(server);
+}
+
+// The server says no at once to what it cannot do, and does the rest right.
+TEST(FaultProcess,
+     ThreeTimesTheCapacityIsRefusedInPartAndNeverAnsweredWrongly) {
+  FaultServer server(FreshWorkDir(), "limits { queue_filings_max: 1000 }");
+  load::Plan plan;
+  plan.purpose = load::Purpose::kOverload;
+  plan.load.target = server.target();
+  plan.load.mix = load::OnlyMode(load::Mode::kBatch);
+  plan.load.batch_size = 200;
+  plan.load.connections = 4;
+  plan.load.duration = load::Seconds(2.0 * FaultScale());
+  plan.load.warm_up = load::Seconds(0.5);
+  plan.load.timeout = load::Seconds(absl::ToDoubleSeconds(kPatience));
+  plan.overload = 3;
+  const load::Corpus corpus = LoadCorpus();
+  const absl::StatusOr<load::Campaign> campaign =
+      load::RunCampaign(plan, corpus, load::Watch());
+  ASSERT_TRUE(campaign.ok()) << campaign.status();
+  ASSERT_EQ(campaign->steps.size(), 2U);
+  for (const load::Step& step : campaign->steps) {
+    ExpectNoWrongVerdict(step.report);
+    ExpectNothingLost(step.report);
+  }
+  EXPECT_GT(campaign->steps[1].report.results.refused, 0U);
+  // How much is left is measured by bench/goals.sh on a quiet machine; here
+  // client and server fight for the same cores.
+  EXPECT_GT(campaign->goodput_share, 0);
+  ExpectUnharmed(server);
+}
+
+// The server's wall clock, moved by tests/e2e/clock_step.cc.
+class SteppedClock {
+ public:
+  explicit SteppedClock(const std::string& dir) : file_(dir + "/clock") {
+    Set(absl::ZeroDuration());
+  }
+  std::vector<std::string> environment() const {
+    return {absl::StrCat("LD_PRELOAD=", INKAN_CLOCK_STEP_LIBRARY),
+            absl::StrCat("INKAN_CLOCK_STEP_FILE=", file_)};
+  }
+  void Set(absl::Duration offset) const {
+    const int64_t seconds = absl::ToInt64Seconds(offset);
+    std::fstream out(file_, std::ios::binary | std::ios::in | std::ios::out);
+    if (!out) out.open(file_, std::ios::binary | std::ios::out);
+    out.write(reinterpret_cast<const char*>(&seconds), sizeof(seconds));
+  }
+
+ private:
+  std::string file_;
+};
+
+// A deadline is a time of day to gRPC, so a step forward may end calls that
+// wait in the queue; they say so, and no verdict is wrong.
+TEST(FaultProcess, StepsOfTheClockChangeNoVerdict) {
+  const std::string dir = FreshWorkDir();
+  const SteppedClock clock(dir);
+  FaultServer server(dir, "", clock.environment());
+  BackgroundLoad load(server, {});
+  load.AwaitAnswers(1'000);
+  for (const absl::Duration step :
+       {absl::Hours(1), absl::Hours(-2), absl::Hours(24 * 400),
+        absl::Hours(-24 * 400), absl::Seconds(3), absl::ZeroDuration()}) {
+    clock.Set(step);
+    load.AwaitAnswers(500);
+  }
+  const load::Report report = load.Stop();
+  ExpectNoWrongVerdict(report);
+  EXPECT_EQ(report.results.answered + report.results.lost, report.issued);
+  for (const std::string& code : CodesOf(report)) {
+    EXPECT_EQ(code, "DEADLINE_EXCEEDED");
+  }
+  ExpectUnharmed(server);
+}
+
+// A filing without a time is judged at the server's present, whatever that is.
+TEST(FaultProcess, AFilingWithoutATimeIsJudgedByTheClockAsItIsNow) {
+  const std::string dir = FreshWorkDir();
+  const SteppedClock clock(dir);
+  FaultServer server(dir, "", clock.environment());
+  const auto stub = v1::VerificationService::NewStub(server.channel());
+  v1::VerifyRequest request;
+  for (const auto& entry : ReadCorpus(SharedLab())) {
+    if (entry.truth().kind() == "good")
+      *request.mutable_filing() = entry.filing();
+  }
+  const absl::Time filed =
+      absl::FromUnixSeconds(request.filing().verification_time().seconds());
+  request.mutable_filing()->clear_verification_time();
+  const auto judged_at = [&](absl::Time now) {
+    clock.Set(now - absl::Now());
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+    v1::VerifyResponse response;
+    const grpc::Status status = stub->Verify(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.verdict();
+  };
+  EXPECT_EQ(judged_at(filed).indication(), v1::INDICATION_TOTAL_PASSED);
+  EXPECT_EQ(judged_at(filed + absl::Hours(24 * 365 * 12)).sub_indication(),
+            v1::SUB_INDICATION_EXPIRED);
+  EXPECT_EQ(judged_at(filed - absl::Hours(24 * 365 * 12)).sub_indication(),
+            v1::SUB_INDICATION_NOT_YET_VALID);
+  EXPECT_EQ(judged_at(filed).indication(), v1::INDICATION_TOTAL_PASSED);
+}
+
+}  // namespace
+}  // namespace inkan
