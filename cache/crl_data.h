@@ -50,6 +50,9 @@ struct CrlData {
   SignatureAlgorithm signature_algorithm;
   std::string tbs_digest;
   std::string signature;
+  // SHA-256 of the SubjectPublicKeyInfo that whoever compiled the CRL saw it
+  // verify with; empty if nobody looked. For reports only.
+  std::string signer_key_sha256;
 
   // Entries of certificates issued by the CRL issuer itself.
   CrlIndex index;

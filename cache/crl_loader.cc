@@ -4,15 +4,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "cache/crl_file.h"
 #include "cache/memory_block.h"
 #include "cache/pem.h"
 #include "crypto/digest.h"
+#include "crypto/digest_stream.h"
 
 namespace inkan {
 namespace {
@@ -21,15 +25,41 @@ absl::Status FileError(const std::string& what) {
   return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(errno)));
 }
 
-// The DER bytes of a CRL file, copied: what is hashed must be what is indexed,
-// whoever writes to the file meanwhile.
-absl::StatusOr<MemoryBlock> ReadCrlBytes(const std::string& path,
-                                         uint64_t bytes_max) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return FileError("cannot open");
-  const auto close_fd = absl::MakeCleanup([fd] { close(fd); });
+// Two writes closer together than this may carry one change time, so that the
+// second would not be seen.
+constexpr int64_t kClockTickNs = 20'000'000;
+
+int64_t Nanoseconds(const timespec& time) {
+  return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
+}
+
+CrlOrigin OriginOf(const std::string& path, const struct stat& status) {
+  return {path, static_cast<uint64_t>(status.st_size),
+          Nanoseconds(status.st_mtim), Nanoseconds(status.st_ctim),
+          status.st_ino};
+}
+
+// An open CRL file and what it was known by when it was opened.
+struct OpenCrl {
+  OpenCrl() = default;
+  OpenCrl(OpenCrl&& other) noexcept
+      : fd(std::exchange(other.fd, -1)), origin(std::move(other.origin)) {}
+  OpenCrl& operator=(OpenCrl&&) = delete;
+  ~OpenCrl() {
+    if (fd >= 0) close(fd);
+  }
+
+  int fd = -1;
+  CrlOrigin origin;
+};
+
+absl::StatusOr<OpenCrl> OpenCrlFile(const std::string& path,
+                                    uint64_t bytes_max) {
+  OpenCrl file;
+  file.fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file.fd < 0) return FileError("cannot open");
   struct stat status;
-  if (fstat(fd, &status) != 0) return FileError("cannot stat");
+  if (fstat(file.fd, &status) != 0) return FileError("cannot stat");
   if (!S_ISREG(status.st_mode)) {
     return absl::InvalidArgumentError("not a regular file");
   }
@@ -37,33 +67,103 @@ absl::StatusOr<MemoryBlock> ReadCrlBytes(const std::string& path,
     return absl::InvalidArgumentError(
         absl::StrCat("larger than limits.crl_bytes_max (", bytes_max, ")"));
   }
+  file.origin = OriginOf(path, status);
+  return file;
+}
+
+// Whether the file is still what it was when opened, and was written to so long
+// ago that another write would show.
+bool IsSettled(const OpenCrl& file) {
+  timespec now;
+  struct stat status;
+  return clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+         Nanoseconds(now) - file.origin.changed_ns > kClockTickNs &&
+         fstat(file.fd, &status) == 0 &&
+         OriginOf(file.origin.path, status) == file.origin;
+}
+
+// The DER octets, copied: what is hashed must be what is indexed, whoever
+// writes to the file meanwhile.
+absl::StatusOr<MemoryBlock> ReadCrlBytes(const OpenCrl& file) {
   absl::StatusOr<MemoryBlock> contents =
-      ReadOpenFile(fd, static_cast<size_t>(status.st_size));
+      ReadOpenFile(file.fd, static_cast<size_t>(file.origin.size));
   if (!contents.ok() || !LooksLikePem(contents->bytes())) return contents;
   return PemToDer(contents->bytes(), "X509 CRL");
 }
 
+bool IsCompiled(const std::string& path) {
+  const std::string suffix = kCompiledCrlSuffix;
+  return path.size() > suffix.size() &&
+         path.compare(path.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
+
 }  // namespace
+
+std::string CrlLoader::CompiledPath(const std::string& path) const {
+  const std::array<uint8_t, 32> digest = Sha256(AsBytes(path));
+  std::string name;
+  for (size_t i = 0; i < 16; ++i) {
+    absl::StrAppend(&name, absl::Hex(digest[i], absl::kZeroPad2));
+  }
+  return absl::StrCat(options_.cache_folder, "/", name, kCompiledCrlSuffix);
+}
 
 absl::StatusOr<std::shared_ptr<const CrlData>> CrlLoader::Load(
     const std::string& path, std::string source,
     const CrlControl& control) const {
-  absl::StatusOr<MemoryBlock> der = ReadCrlBytes(path, options_.bytes_max);
-  if (!der.ok()) return der.status();
-  if (absl::Status status = control.Report(0, der->size()); !status.ok()) {
-    return status;
+  if (IsCompiled(path)) {
+    absl::StatusOr<CompiledCrl> compiled = OpenCompiledCrl(
+        path, std::move(source), CompiledCrlAccess::kCopy, options_.bytes_max);
+    if (compiled.ok()) return compiled->crl;
+    return absl::IsDataLoss(compiled.status())
+               ? absl::InvalidArgumentError(compiled.status().message())
+               : compiled.status();
   }
-  return ReadCrl(der->bytes(), std::move(source), control);
+  absl::StatusOr<OpenCrl> file = OpenCrlFile(path, options_.bytes_max);
+  if (!file.ok()) return file.status();
+  const bool cached = !options_.cache_folder.empty();
+  if (cached && IsSettled(*file)) {
+    absl::StatusOr<CompiledCrl> compiled =
+        OpenCompiledCrl(CompiledPath(path), source);
+    if (compiled.ok() && compiled->origin == file->origin) return compiled->crl;
+  }
+  absl::StatusOr<MemoryBlock> der = ReadCrlBytes(*file);
+  if (!der.ok()) return der.status();
+  auto crl = ReadCrl(der->bytes(), std::move(source), control);
+  if (!crl.ok()) return crl.status();
+  der = MemoryBlock();
+  // A file that was written to a moment ago may be again without showing it: it
+  // is read anew next time.
+  if (cached && IsSettled(*file)) {
+    const absl::Status written =
+        WriteCompiledCrl(**crl, file->origin, CompiledPath(path));
+    SetCacheError(std::string(written.message()));
+  }
+  return crl;
 }
 
 absl::Status CrlLoader::Recheck(const std::string& path, const CrlData& crl,
                                 const CrlControl& control) const {
-  absl::StatusOr<MemoryBlock> der = ReadCrlBytes(path, options_.bytes_max);
+  if (IsCompiled(path)) return absl::OkStatus();
+  absl::StatusOr<OpenCrl> file = OpenCrlFile(path, options_.bytes_max);
+  if (!file.ok()) return file.status();
+  absl::StatusOr<MemoryBlock> der = ReadCrlBytes(*file);
   if (!der.ok()) return der.status();
-  if (absl::Status status = control.Report(0, der->size()); !status.ok()) {
-    return status;
+  // In pieces, so that it can be cancelled.
+  constexpr size_t kPieceBytes = size_t{4} << 20;
+  const Bytes all = der->bytes();
+  OverlappingDigests digests(all, all.subspan(0, 0), HashAlgorithm::kSha256);
+  for (size_t done = 0; done < all.size(); done += kPieceBytes) {
+    if (absl::Status status = control.Report(done, all.size()); !status.ok()) {
+      return status;
+    }
+    digests.AdvanceTo(all.data() + std::min(all.size(), done + kPieceBytes));
   }
-  if (Sha256(der->bytes()) == crl.sha256) return absl::OkStatus();
+  std::array<uint8_t, 32> sha256;
+  std::array<uint8_t, 32> of_nothing;
+  digests.Finish(sha256.data(), of_nothing.data());
+  if (sha256 == crl.sha256) return absl::OkStatus();
+  if (!options_.cache_folder.empty()) unlink(CompiledPath(path).c_str());
   return absl::DataLossError("the CRL file is not the one that was compiled");
 }
 

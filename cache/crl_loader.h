@@ -59,6 +59,9 @@ class CrlLoader {
   absl::Status Recheck(const std::string& path, const CrlData& crl,
                        const CrlControl& control = {}) const;
 
+  // The compiled index of a CRL file in the cache folder.
+  std::string CompiledPath(const std::string& path) const;
+
   const CrlLoaderOptions& options() const { return options_; }
   // Why the last compiled index could not be written; empty if it was.
   std::string cache_error() const;

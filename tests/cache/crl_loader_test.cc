@@ -1,0 +1,407 @@
+// CRLs from files, by way of compiled ones: what belongs to the CRL is used,
+// anything else is built anew, and whoever is killed while writing changes no
+// answer.
+#include "cache/crl_loader.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "cache/crl_file.h"
+#include "cache/pem.h"
+#include "crypto/digest.h"
+#include "gmock/gmock.h"
+#include "tests/support/lab_world.h"
+#include "tests/support/temp_folder.h"
+
+namespace inkan {
+namespace {
+
+using testing::HasSubstr;
+using testing_world::CrlFor;
+using testing_world::KeyOf;
+using testing_world::Revoked;
+using testing_world::TempFolder;
+
+// Revokes every `step`-th serial from 1000 on.
+std::string CrlOfEvery(uint64_t step, uint64_t number = 1,
+                       uint64_t entries = 600) {
+  return CrlFor("point", number)
+      .entries(entries,
+               [step](uint64_t i, lab::CrlEntry* entry) {
+                 *entry = Revoked(1000 + i * step,
+                                  lab::UtcSeconds(2025, 1, 1) +
+                                      static_cast<int64_t>(i * 1000 + step));
+               })
+      .Sign(KeyOf("ca"));
+}
+
+bool Revokes(const CrlData& crl, uint64_t serial) {
+  Revocation found;
+  return crl.index.Find(AsBytes(lab::SerialContents(serial)), &found);
+}
+
+// Whether it says what CrlOfEvery(step) says, and nothing else.
+testing::AssertionResult IsEvery(const CrlData& crl, uint64_t step,
+                                 uint64_t entries = 600) {
+  if (crl.entries() != entries) {
+    return testing::AssertionFailure() << crl.entries() << " entries";
+  }
+  for (uint64_t serial = 990; serial < 1010 + entries * step; ++serial) {
+    const bool listed = serial >= 1000 && (serial - 1000) % step == 0 &&
+                        (serial - 1000) / step < entries;
+    Revocation found;
+    if (crl.index.Find(AsBytes(lab::SerialContents(serial)), &found) !=
+        listed) {
+      return testing::AssertionFailure() << serial;
+    }
+    if (listed &&
+        found.revoked_at !=
+            lab::UtcSeconds(2025, 1, 1) +
+                static_cast<int64_t>((serial - 1000) / step * 1000 + step)) {
+      return testing::AssertionFailure() << "date of " << serial;
+    }
+  }
+  return testing::AssertionSuccess();
+}
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string((std::istreambuf_iterator<char>(file)), {});
+}
+
+// Files written to a moment ago are not trusted to stay as they are.
+void LetSettle() { std::this_thread::sleep_for(std::chrono::milliseconds(60)); }
+
+class CrlLoaderTest : public testing::Test {
+ protected:
+  CrlLoaderTest() { std::filesystem::create_directory(cache_); }
+
+  std::shared_ptr<const CrlData> Load(const std::string& path) const {
+    auto crl = loader_.Load(path, "source");
+    EXPECT_TRUE(crl.ok()) << crl.status();
+    return crl.ok() ? *crl : nullptr;
+  }
+  // A CRL file that has been compiled.
+  std::string Compiled(uint64_t step) const {
+    const std::string path = folder_.Replace("a.crl", CrlOfEvery(step));
+    LetSettle();
+    Load(path);
+    EXPECT_EQ(loader_.cache_error(), "");
+    EXPECT_TRUE(std::filesystem::exists(loader_.CompiledPath(path)));
+    return path;
+  }
+
+  TempFolder folder_;
+  std::string cache_ = folder_.path() + "/cache";
+  CrlLoader loader_{{.cache_folder = cache_, .bytes_max = 1 << 20}};
+};
+
+TEST_F(CrlLoaderTest, ACompiledCrlSaysAllThatTheCrlSaid) {
+  const std::string path = Compiled(3);
+  const auto compiled = OpenCompiledCrl(loader_.CompiledPath(path), "source");
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  const CrlData& crl = *compiled->crl;
+  const auto read = ReadCrl(AsBytes(ReadAll(path)), "source");
+  ASSERT_TRUE(read.ok());
+  const CrlData& truth = **read;
+  EXPECT_TRUE(IsEvery(crl, 3));
+  EXPECT_EQ(crl.source, "source");
+  EXPECT_EQ(crl.sha256, truth.sha256);
+  EXPECT_EQ(crl.issuer, truth.issuer);
+  EXPECT_EQ(crl.canonical_issuer, truth.canonical_issuer);
+  EXPECT_EQ(crl.authority_key_id, truth.authority_key_id);
+  EXPECT_EQ(crl.this_update, truth.this_update);
+  EXPECT_EQ(crl.has_next_update, truth.has_next_update);
+  EXPECT_EQ(crl.next_update, truth.next_update);
+  EXPECT_EQ(crl.crl_number, truth.crl_number);
+  EXPECT_EQ(crl.scope_names, truth.scope_names);
+  EXPECT_EQ(crl.scope_encoding, truth.scope_encoding);
+  EXPECT_EQ(crl.scope_text, truth.scope_text);
+  EXPECT_EQ(crl.scope.present, truth.scope.present);
+  EXPECT_EQ(crl.scope.some_reasons, truth.scope.some_reasons);
+  EXPECT_EQ(crl.signature_algorithm, truth.signature_algorithm);
+  EXPECT_EQ(crl.tbs_digest, truth.tbs_digest);
+  EXPECT_EQ(crl.signature, truth.signature);
+  EXPECT_EQ(compiled->origin.path, path);
+  EXPECT_EQ(compiled->origin.size, ReadAll(path).size());
+}
+
+TEST_F(CrlLoaderTest, IndirectCrlsKeepTheirIssuersApart) {
+  lab::IssuingDistributionPointFields where;
+  where.indirect = true;
+  lab::CrlEntry other = Revoked(17, lab::UtcSeconds(2025, 1, 1));
+  other.certificate_issuer = {lab::DirectoryName({{"CN", "another"}})};
+  const std::string der =
+      lab::CrlBuilder()
+          .issuer(testing_world::CaName())
+          .add(lab::extension::CrlNumber(1))
+          .add(lab::extension::IssuingDistributionPoint(where))
+          .revoke(Revoked(16, lab::UtcSeconds(2025, 1, 1)))
+          .revoke(other)
+          .Sign(KeyOf("ca"));
+  const std::string path = folder_.Replace("a.crl", der);
+  LetSettle();
+  Load(path);
+  const auto compiled = OpenCompiledCrl(loader_.CompiledPath(path), "");
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  EXPECT_TRUE(Revokes(*compiled->crl, 16));
+  EXPECT_FALSE(Revokes(*compiled->crl, 17));
+  ASSERT_EQ(compiled->crl->indirect.size(), 1U);
+  Revocation found;
+  EXPECT_TRUE(compiled->crl->indirect.begin()->second.Find(
+      AsBytes(lab::SerialContents(17)), &found));
+}
+
+TEST_F(CrlLoaderTest, TheCompiledCrlIsUsedWhileTheFileIsTheSame) {
+  const std::string path = Compiled(3);
+  // A compiled one that says something else shows which of them was read.
+  const auto honest = OpenCompiledCrl(loader_.CompiledPath(path), "");
+  ASSERT_TRUE(honest.ok());
+  const auto other = ReadCrl(AsBytes(CrlOfEvery(5)), "");
+  ASSERT_TRUE(other.ok());
+  ASSERT_TRUE(
+      WriteCompiledCrl(**other, honest->origin, loader_.CompiledPath(path))
+          .ok());
+  EXPECT_TRUE(IsEvery(*Load(path), 5));
+  // A check finds out, and then the CRL itself is read.
+  const auto wrong = Load(path);
+  EXPECT_TRUE(absl::IsDataLoss(loader_.Recheck(path, *wrong)));
+  const auto right = Load(path);
+  EXPECT_TRUE(IsEvery(*right, 3));
+  EXPECT_TRUE(loader_.Recheck(path, *right).ok());
+}
+
+TEST_F(CrlLoaderTest, AChangedCrlIsReadAnew) {
+  const std::string path = Compiled(3);
+  folder_.Replace("a.crl", CrlOfEvery(4));
+  EXPECT_TRUE(IsEvery(*Load(path), 4));
+  LetSettle();
+  EXPECT_TRUE(IsEvery(*Load(path), 4));
+  // In place, the same size, the modification time set back.
+  const auto before = std::filesystem::last_write_time(path);
+  folder_.Write("a.crl", CrlOfEvery(7));
+  std::filesystem::last_write_time(path, before);
+  EXPECT_TRUE(IsEvery(*Load(path), 7));
+  LetSettle();
+  EXPECT_TRUE(IsEvery(*Load(path), 7));
+}
+
+TEST_F(CrlLoaderTest, AnotherFilesCompiledCrlIsNotTaken) {
+  const std::string path = Compiled(3);
+  const std::string other = folder_.Replace("b.crl", CrlOfEvery(4));
+  LetSettle();
+  std::filesystem::copy_file(loader_.CompiledPath(path),
+                             loader_.CompiledPath(other));
+  EXPECT_TRUE(IsEvery(*Load(other), 4));
+}
+
+TEST_F(CrlLoaderTest, EveryFlippedBitAndEveryTornFileIsFoundAndRebuilt) {
+  const std::string path = Compiled(3);
+  const std::string compiled = loader_.CompiledPath(path);
+  const std::string sound = ReadAll(compiled);
+  ASSERT_GT(sound.size(), 1000U);
+  for (size_t i = 0; i < sound.size(); ++i) {
+    std::string changed = sound;
+    changed[i] = static_cast<char>(changed[i] ^ (1 << (i % 8)));
+    auto memory = MemoryBlock::Allocate(changed.size());
+    ASSERT_TRUE(memory.ok());
+    std::memcpy(memory->data(), changed.data(), changed.size());
+    const auto read = ReadCompiledCrl(
+        std::make_shared<const MemoryBlock>(*std::move(memory)), "");
+    ASSERT_TRUE(absl::IsDataLoss(read.status())) << i;
+  }
+  for (size_t i = 0; i < sound.size(); i += 199) {
+    folder_.Replace("torn", i % 2 == 0
+                                ? sound.substr(0, i)
+                                : std::string(i, '\0') + sound.substr(i));
+    std::filesystem::rename(folder_.path() + "/torn", compiled);
+    EXPECT_FALSE(OpenCompiledCrl(compiled, "").ok());
+    ASSERT_TRUE(IsEvery(*Load(path), 3)) << i;
+    ASSERT_EQ(ReadAll(compiled), sound) << i;
+  }
+  for (const std::string& foreign :
+       {std::string(), std::string("junk"), CrlOfEvery(9),
+        std::string(4096, '\0'), sound + "x"}) {
+    std::ofstream(compiled, std::ios::binary) << foreign;
+    EXPECT_FALSE(OpenCompiledCrl(compiled, "").ok());
+    EXPECT_TRUE(IsEvery(*Load(path), 3));
+  }
+}
+
+// With the checksum made right again, what is behind it has to hold by itself.
+TEST_F(CrlLoaderTest, ChangesUnderARightChecksumDoNoHarm) {
+  const std::string path = Compiled(3);
+  const std::string sound = ReadAll(loader_.CompiledPath(path));
+  for (size_t i = 0; i < sound.size(); ++i) {
+    if (i >= kCompiledCrlChecksumOffset && i < kCompiledCrlChecksumOffset + 32)
+      continue;
+    std::string changed = sound;
+    changed[i] = static_cast<char>(changed[i] ^ (1 << (i % 8)));
+    changed.replace(kCompiledCrlChecksumOffset, 32, 32, '\0');
+    const auto digest = Sha256(AsBytes(changed));
+    changed.replace(kCompiledCrlChecksumOffset, 32,
+                    reinterpret_cast<const char*>(digest.data()), 32);
+    auto memory = MemoryBlock::Allocate(changed.size());
+    ASSERT_TRUE(memory.ok());
+    std::memcpy(memory->data(), changed.data(), changed.size());
+    const auto read = ReadCompiledCrl(
+        std::make_shared<const MemoryBlock>(*std::move(memory)), "");
+    if (!read.ok()) continue;
+    for (uint64_t serial = 990; serial < 2900; serial += 7) {
+      Revokes(*read->crl, serial);
+    }
+  }
+}
+
+TEST_F(CrlLoaderTest, AnotherVersionIsRebuilt) {
+  const std::string path = Compiled(3);
+  std::string old = ReadAll(loader_.CompiledPath(path));
+  old[8] = static_cast<char>(old[8] + 1);
+  old.replace(kCompiledCrlChecksumOffset, 32, 32, '\0');
+  const auto digest = Sha256(AsBytes(old));
+  old.replace(kCompiledCrlChecksumOffset, 32,
+              reinterpret_cast<const char*>(digest.data()), 32);
+  std::ofstream(loader_.CompiledPath(path), std::ios::binary) << old;
+  EXPECT_THAT(
+      std::string(
+          OpenCompiledCrl(loader_.CompiledPath(path), "").status().message()),
+      HasSubstr("another version"));
+  EXPECT_TRUE(IsEvery(*Load(path), 3));
+  EXPECT_TRUE(OpenCompiledCrl(loader_.CompiledPath(path), "").ok());
+}
+
+TEST_F(CrlLoaderTest, CompiledCrlsThatAnOperatorPlacedAreTakenByTheirName) {
+  const std::string path = Compiled(3);
+  const std::string placed = folder_.path() + "/placed.crlx";
+  std::filesystem::copy_file(loader_.CompiledPath(path), placed);
+  EXPECT_TRUE(IsEvery(*Load(placed), 3));
+  EXPECT_TRUE(loader_.Recheck(placed, *Load(placed)).ok());
+  // Under any other name the same bytes are no CRL.
+  const std::string named =
+      folder_.Replace("placed.crl", ReadAll(loader_.CompiledPath(path)));
+  const auto refused = loader_.Load(named, "");
+  EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << refused.status();
+  folder_.Replace("placed.crlx", "junk");
+  EXPECT_TRUE(absl::IsInvalidArgument(loader_.Load(placed, "").status()));
+}
+
+TEST_F(CrlLoaderTest, WhatCannotBeReadIsNamed) {
+  const auto error = [&](const std::string& path) {
+    return loader_.Load(path, "").status();
+  };
+  EXPECT_TRUE(absl::IsUnavailable(error(folder_.path() + "/none")));
+  EXPECT_TRUE(absl::IsInvalidArgument(error(folder_.path())));
+  const std::string large =
+      folder_.Replace("large", std::string((1 << 20) + 1, 'x'));
+  EXPECT_THAT(std::string(error(large).message()), HasSubstr("crl_bytes_max"));
+  const std::string full = folder_.Replace("full", std::string(1 << 20, 'x'));
+  EXPECT_THAT(std::string(error(full).message()), HasSubstr("certificateList"));
+}
+
+TEST_F(CrlLoaderTest, WithoutAWritableCacheFolderItOnlyTakesLonger) {
+  const CrlLoader loader({.cache_folder = folder_.path() + "/nowhere"});
+  const std::string path = folder_.Replace("a.crl", CrlOfEvery(3));
+  LetSettle();
+  const auto crl = loader.Load(path, "");
+  ASSERT_TRUE(crl.ok());
+  EXPECT_TRUE(IsEvery(**crl, 3));
+  EXPECT_THAT(loader.cache_error(), HasSubstr("cannot create"));
+}
+
+TEST_F(CrlLoaderTest, ProgressIsReportedAndCancellingEndsTheWork) {
+  const std::string path = folder_.Replace("a.crl", CrlOfEvery(3));
+  std::atomic<bool> cancelled = false;
+  uint64_t reports = 0;
+  CrlControl control;
+  control.cancelled = &cancelled;
+  control.progress = [&](uint64_t done, uint64_t total) {
+    EXPECT_LE(done, total);
+    ++reports;
+  };
+  EXPECT_TRUE(loader_.Load(path, "", control).ok());
+  EXPECT_GT(reports, 1U);
+  cancelled = true;
+  EXPECT_TRUE(absl::IsCancelled(loader_.Load(path, "", control).status()));
+}
+
+TEST_F(CrlLoaderTest, AMappedCrlOutlivesItsFile) {
+  const std::string path = Compiled(3);
+  const auto crl = Load(path);
+  std::filesystem::remove(loader_.CompiledPath(path));
+  EXPECT_TRUE(IsEvery(*crl, 3));
+}
+
+// Writers killed at any moment. Each round the CRL is another one.
+TEST_F(CrlLoaderTest, AWriterKilledAtAnyMomentChangesNoAnswer) {
+  constexpr int kRounds = 200;
+  constexpr uint64_t kEntries = 3000;
+  std::string ders[2] = {CrlOfEvery(3, 1, kEntries),
+                         CrlOfEvery(4, 2, kEntries)};
+  std::mt19937 dice(1);
+  int interrupted = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string path = folder_.Replace("a.crl", ders[round % 2]);
+    const pid_t writer = fork();
+    ASSERT_GE(writer, 0);
+    if (writer == 0) {
+      for (;;) {
+        unlink(loader_.CompiledPath(path).c_str());
+        if (!loader_.Load(path, "").ok()) _exit(1);
+      }
+    }
+    std::this_thread::sleep_for(
+        std::chrono::microseconds(15'000 + dice() % 25'000));
+    kill(writer, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(waitpid(writer, &status, 0), writer);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    for (const auto& entry : std::filesystem::directory_iterator(cache_)) {
+      if (entry.path().filename().string().front() == '.') {
+        ++interrupted;
+        std::filesystem::remove(entry.path());
+      }
+    }
+    const auto crl = Load(path);
+    ASSERT_NE(crl, nullptr);
+    ASSERT_TRUE(IsEvery(*crl, 3 + round % 2, kEntries)) << round;
+  }
+  RecordProperty("killed_while_writing", interrupted);
+}
+
+TEST(Pem, AnyTextAroundALargeCrlIsPassedOver) {
+  std::string der(100'000, '\0');
+  for (size_t i = 0; i < der.size(); ++i) der[i] = static_cast<char>(i * 7);
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text = "-----BEGIN X509 CRL-----\n";
+  for (size_t i = 0; i < der.size(); i += 3) {
+    uint32_t word = 0;
+    for (size_t j = 0; j < 3; ++j) {
+      word = word << 8 |
+             (i + j < der.size() ? static_cast<uint8_t>(der[i + j]) : 0U);
+    }
+    for (size_t j = 0; j < 4; ++j) {
+      text += i + j > der.size() ? '=' : kDigits[word >> (18 - 6 * j) & 63];
+    }
+    if (i % 48 == 45) text += "\r\n";
+  }
+  text += "\n-----END X509 CRL-----\n";
+  EXPECT_TRUE(LooksLikePem(AsBytes(text)));
+  const auto read = PemToDer(AsBytes(text), "X509 CRL");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(std::string(AsText(read->bytes())), der);
+  EXPECT_FALSE(PemToDer(AsBytes(text), "CERTIFICATE").ok());
+  EXPECT_FALSE(PemToDer(AsBytes(text.substr(0, 5000)), "X509 CRL").ok());
+}
+
+}  // namespace
+}  // namespace inkan
