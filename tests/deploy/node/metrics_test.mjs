@@ -50,7 +50,7 @@ execFileSync(promtool, ['check', 'rules', 'dashboard.yaml'],
 const variables = dashboard.templating.list.filter((v) => v.type === 'query')
     .map((v) => /^label_values\((.*), \w+\)$/.exec(v.definition)[1]);
 
-// The names: of docs/METRICS.md, which tests hold against the server.
+// The names: of docs/METRICS.md, which lists what the server's own table does.
 const listed = new Map();
 for (const line of read(source, 'docs/METRICS.md').split('\n')) {
   const cells = line.split('|').map((cell) => cell.trim());
@@ -59,6 +59,13 @@ for (const line of read(source, 'docs/METRICS.md').split('\n')) {
   if (name !== undefined) listed.set(name, {line, histogram: /histogram/i.test(line)});
 }
 assert.ok(listed.size > 40);
+const table = read(source, 'server/metrics_list.h').replaceAll('\\\n', ' ')
+    .matchAll(/V\(k\w+,\s*(\w+),\s*"([^"]*)",\s*"([^"]*)",\s*((?:"[^"]*"\s*)+)\)/g);
+const rows = [...table].map(([, type, name, labels, help]) => [
+  '', `\`${name}\``, type.toLowerCase(), labels.replaceAll(',', ', '),
+  [...help.matchAll(/"([^"]*)"/g)].map((m) => m[1]).join(''), '']);
+assert.deepEqual([...listed.values()].map(({line}) => line.split('|').map((c) => c.trim())),
+                 rows, 'docs/METRICS.md and server/metrics_list.h');
 function checkNames(expression, where) {
   const names = [...expression.replaceAll(/"[^"]*"/g, '""')
       .matchAll(/\b((?:inkan|grpc_server|process)_\w+)\b/g)].map((m) => m[1]);
