@@ -10,9 +10,11 @@
 namespace inkan {
 namespace {
 
-PathRules RulesOf(const Profile& profile) {
+// The rules look at `initial_policies`.
+PathRules RulesOf(const Profile& profile,
+                  const std::vector<std::string>& initial_policies) {
   PathRules rules;
-  rules.initial_policies = profile.initial_policies;
+  rules.initial_policies = initial_policies;
   rules.require_explicit_policy = profile.require_explicit_policy;
   rules.inhibit_policy_mapping = profile.inhibit_policy_mapping;
   rules.inhibit_any_policy = profile.inhibit_any_policy;
@@ -145,7 +147,9 @@ absl::StatusOr<std::shared_ptr<const IssuerPaths>> IssuerPaths::Build(
         "in trusted_certificate_files)");
   }
   Builder builder(paths.get());
-  const PathRules rules = RulesOf(profile);
+  // A copy: paths outlive the configuration they were built from.
+  paths->initial_policies_ = profile.initial_policies;
+  const PathRules rules = RulesOf(profile, paths->initial_policies_);
   for (size_t i = 0; i < paths->anchors_.size(); ++i) {
     const OwnedCertificate& anchor = paths->anchors_[i];
     PathState state = PathState::FromAnchor(anchor.view, rules);

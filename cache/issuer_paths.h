@@ -61,7 +61,8 @@ struct IssuerPath {
 class IssuerPaths {
  public:
   // Errors (kInvalidArgument) name the file and the field. An intermediate that
-  // leads to no anchor is no error; see unused().
+  // leads to no anchor is no error; see unused(). Nothing of the profile is
+  // needed afterwards.
   static absl::StatusOr<std::shared_ptr<const IssuerPaths>> Build(
       const Profile& profile, const IssuerPathLimits& limits);
 
@@ -89,6 +90,8 @@ class IssuerPaths {
   struct Builder;
 
   IssuerPathLimits limits_;
+  // The policy states of the paths look at these.
+  std::vector<std::string> initial_policies_;
   std::deque<OwnedCertificate> anchors_;
   std::deque<OwnedCertificate> intermediates_;
   std::deque<OwnedCertificate> trusted_;

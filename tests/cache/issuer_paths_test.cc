@@ -71,6 +71,27 @@ TEST(IssuerPaths, LeadDownFromAnchorsInAnyOrderOfIntermediates) {
               testing::ElementsAre(testing::HasSubstr("leads to no anchor")));
 }
 
+// Workers judge by the paths of a snapshot for a moment longer than the
+// configuration they came from is in force.
+TEST(IssuerPaths, NothingOfTheProfileIsNeededOnceTheyAreBuilt) {
+  Profile profile = ProfileOf({Root("root")}, {CaBelow("a", "root")});
+  profile.initial_policies = {"\x2a\x03"};  // 1.2.3
+  profile.require_explicit_policy = true;
+  const auto paths = Build(profile);
+  profile.initial_policies[0] = "\x2a\x04";
+  profile = Profile();
+  lab::CertificateBuilder builder;
+  builder.subject(N("leaf")).issuer(N("root")).public_key(KeyOf("leaf"));
+  builder.add(extension::CertificatePolicies({"1.2.3"}));
+  builder.issued_by(KeyOf("root"));
+  const std::string der = builder.Sign(KeyOf("root"));
+  Certificate leaf;
+  ASSERT_TRUE(ParseCertificate(AsBytes(der), &leaf).ok());
+  const IssuerPath& path = *paths->Find(AsBytes(N("root").Encode())).front();
+  const PathFault fault = path.state.Accept(leaf, LeafRules(), nullptr);
+  EXPECT_TRUE(fault.ok()) << fault.fault.problem;
+}
+
 TEST(IssuerPaths, LoopsAndTheSameCaTwiceEnd) {
   const auto paths =
       Build(ProfileOf({Root("root")}, {CaBelow("a", "root"), CaBelow("b", "a"),
