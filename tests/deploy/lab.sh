@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
-# A small lab for the deploy tests, made once a build.
+# A small lab for the deploy tests, of today, so that its CRLs are fresh.
 #   lab.sh INKAN_LAB FOLDER
 set -euo pipefail
-[ "$2/inkand.textproto" -nt "$1" ] && exit 0
 rm -rf "$2"
 "$1" init --out "$2" --citizens 64 --municipalities 4 --filings 64 --seed 11 \
-  --listen 127.0.0.1:0 --quiet
-touch "$2/inkand.textproto"
+  --now "$(date -u +%Y-%m-%dT%H:%M:%SZ)" --listen 127.0.0.1:0 --quiet
