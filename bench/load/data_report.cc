@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "bench/load/report.h"
 #include "bench/load/shares.h"
 
@@ -168,10 +169,13 @@ std::string CsvReport(const Campaign& campaign) {
     const Results& results = report.results;
     absl::StrAppendFormat(
         &text, "%d,\"%s\",%d,%d,%d,%s,%.1f,%.3f,%d,%d,%d,%.1f,%d,%d,%d,%d",
-        i + 1, MixName(options.mix), options.batch_size, options.connections,
-        options.in_flight, ArrivalsName(options), options.rate, report.seconds,
-        report.issued, report.unsent, results.answered, report.throughput(),
-        results.refused, results.mismatches, results.lost, results.unasked);
+        i + 1,
+        // A comma in a field would trip up readers that only split.
+        absl::StrReplaceAll(MixName(options.mix), {{",", " +"}}),
+        options.batch_size, options.connections, options.in_flight,
+        ArrivalsName(options), options.rate, report.seconds, report.issued,
+        report.unsent, results.answered, report.throughput(), results.refused,
+        results.mismatches, results.lost, results.unasked);
     for (const NamedQuantile& q : kQuantiles) {
       absl::StrAppendFormat(
           &text, ",%.4f",

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# The goals for the server under load, measured: inkand on one core, inkan-load on
+# another, a lab with a CRL of a million entries. Prints the table; wrong verdicts
+# fail it, missed goals are told (and fail it with GOALS_STRICT=1).
+#   bench/goals.sh [BIN_DIR [WORK_DIR]]
+# GOALS_SECONDS      of each measurement (10)
+# GOALS_CRL_ENTRIES  entries of the large CRL (1000000)
+# GOALS_CITIZENS, GOALS_FILINGS  size of the lab (20000, 40000)
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+bin=$(readlink -f "${1:-$here/../build/release/bin}")
+work=${2:-$here/../build/goals}
+mkdir -p "$work"
+work=$(readlink -f "$work")
+seconds=${GOALS_SECONDS:-10}
+entries=${GOALS_CRL_ENTRIES:-1000000}
+. "$here/server_lib.sh"
+trap finish EXIT
+
+say "A lab, and a CRL of $entries entries"
+"$bin/inkan-lab" init --out "$work/lab" --force --quiet \
+  --citizens "${GOALS_CITIZENS:-20000}" --filings "${GOALS_FILINGS:-40000}" \
+  --municipalities 40 --seed 1 --listen 127.0.0.1:0
+"$bin/inkan-lab" crl --out "$work/lab/large.crl" --entries "$entries" --quiet
+# A CA of its own: the lab's filings never look into the large CRL, which is here
+# for its memory and its caches. What looking into it costs is in verifier_bench.
+cat >>"$work/lab/inkand.textproto" <<'CONFIG'
+profiles {
+  name: "large-crl"
+  anchor_files: "large.crl.issuer.cer"
+  revocation: REVOCATION_MODE_REQUIRED
+}
+crl_sources { file: "large.crl" }
+CONFIG
+
+say "Measuring: $pinned"
+start_server "$work/lab/inkand.textproto"
+times="--warmup $(calc "$seconds / 5")s --duration ${seconds}s"
+# shellcheck disable=SC2086
+{
+  load stream $times --mode stream --batch-size 256 --connections 2
+  load batch $times --mode batch --batch-size 256 --connections 2
+  load unary $times --mode unary --connections 4
+  half=$(calc "$(field unary per_server_cpu_second) / 2")
+  load half $times --mode unary --connections 4 --arrivals poisson --rate "$half"
+  load alone $times --mode unary --connections 1 --in-flight 1
+  load empty $times --mode health --connections 1 --in-flight 1
+  load overload $times --mode batch --batch-size 256 --connections 8 --overload 3
+}
+resident=$(field overload server_resident_bytes_peak 2)
+finish
+
+# What a lone filing's cryptography and the rest of its judgement take, in process.
+bench=$bin/../bench/verifier_bench
+judged_ms=
+if [ -x "$bench" ]; then
+  judged_ms=$(load_cpu "$bench" --benchmark_filter='^BM_WholeFiling/batch:1/' \
+    --benchmark_format=csv 2>/dev/null |
+    awk -F, '/^"BM_WholeFiling/ && ms == "" { ms = $3 / 1e6 } END { print ms }') ||
+    judged_ms=
+fi
+
+missed=0
+# row NAME MEASURED RELATION GOAL UNIT
+row() {
+  local met=yes
+  case "$2" in
+    '' | *inf* | *nan*)  # nothing was measured
+      missed=$((missed + 1))
+      printf '%-58s %12s   %s %-8s %-5s %s\n' "$1" unknown "$3" "$4" "$5" NO
+      return
+      ;;
+  esac
+  awk "BEGIN { exit !($2 $3 $4) }" || { met=NO; missed=$((missed + 1)); }
+  printf '%-58s %12s   %s %-8s %-5s %s\n' "$1" "$(printf '%.4g' "$2")" "$3" "$4" \
+    "$5" "$met"
+}
+
+say "Goals"
+printf '%-58s %12s   %-11s %-5s %s\n' figure measured goal '' met
+row 'StreamVerify, filings per server CPU second' \
+  "$(field stream per_server_cpu_second)" '>=' 80000 '/s'
+row 'BatchVerify of 256, filings per server CPU second' \
+  "$(field batch per_server_cpu_second)" '>=' 75000 '/s'
+row 'Verify, one filing a call, per server CPU second' \
+  "$(field unary per_server_cpu_second)" '>=' 30000 '/s'
+row 'Verify at 50 % of that rate: p99' "$(field half p99_ms)" '<=' 1 ms
+row 'Verify at 50 % of that rate: p99.9' "$(field half p99.9_ms)" '<=' 5 ms
+if [ -n "$judged_ms" ]; then
+  row 'a lone Verify / (an empty call + judging it in process)' \
+    "$(calc "$(field alone p50_ms) / ($(field empty p50_ms) + $judged_ms)")" \
+    '<=' 1.3 ''
+fi
+row "resident memory, CRL of $entries entries, full load" \
+  "$(calc "$resident / 1000000")" '<=' 300 MB
+row 'three times the capacity offered: goodput of the maximum' \
+  "$(calc "100 * $(field overload per_second 2) / $(field overload per_second 1)")" \
+  '>=' 90 '%'
+row 'the same: p99 of accepted calls, against p99 at the maximum' \
+  "$(calc "$(field overload p99_ms 2) / $(field overload p99_ms 1)")" '<=' 1.5 ''
+
+cat <<TEXT
+
+  per second, wall clock: stream $(field stream per_second), batch \
+$(field batch per_second), unary $(field unary per_second)
+  lone Verify p50 $(field alone p50_ms) ms, empty call p50 $(field empty p50_ms) ms, \
+judged in process ${judged_ms:-unknown} ms
+  at half the rate ($(field half rate)/s, Poisson): $(field half unsent) not sent in \
+time
+  overload: $(field overload per_second 1)/s at most, p99 $(field overload p99_ms 1) \
+ms; offered $(field overload rate 2)/s: $(field overload per_second 2)/s, p99 \
+$(field overload p99_ms 2) ms, $(field overload refused 2) filings refused, refusal \
+p99 $(field overload refusal_p99_ms 2) ms, $(field overload unsent 2) not sent
+  $("$bin/inkand" --version 2>/dev/null | head -1)
+  $(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1), $pinned
+  plots: $work/*.html
+TEXT
+[ "$missed" = 0 ] || printf '\n  %s goal(s) not met\n' "$missed"
+[ "$missed" = 0 ] || [ "${GOALS_STRICT:-0}" != 1 ] || exit 3
