@@ -27,6 +27,12 @@ class ArenaMessages : public grpc::MessageAllocator<Request, Response> {
           google::protobuf::Arena::CreateMessage<Response>(&arena_));
     }
     void Release() override { delete this; }
+    // For calls that end without a response: neither message is there any more.
+    void FreeRequest() override {
+      this->set_request(nullptr);
+      this->set_response(nullptr);
+      arena_.Reset();
+    }
 
    private:
     google::protobuf::Arena arena_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory_resource>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -13,13 +14,26 @@ namespace {
 // the lanes of the RSA kernel several times.
 constexpr size_t kShareMin = 64;
 
-// How long a worker without work holds on to the snapshot it last used.
+// How long a worker without work holds on to the snapshot it last used, and
+// the longest between two beats of its pulse.
 constexpr std::chrono::milliseconds kIdlePin{1000};
 
 // Small lists of a batch (a filing's intermediates) need no heap up to this.
 constexpr size_t kScratchBytes = 16384;
 
+// The part of the memory bound that bulk items may hold.
+constexpr size_t BulkPart(size_t bytes) { return bytes - bytes / 4; }
+
 }  // namespace
+
+BatchItem::~BatchItem() {
+  if (batcher_ != nullptr) batcher_->Release(bytes_);
+}
+
+void BatchItem::Cancel() {
+  cancelled_.store(true, std::memory_order_relaxed);
+  if (batcher_ != nullptr) batcher_->Cancel(this);
+}
 
 // What one worker carries from round to round.
 struct Batcher::Worker {
@@ -30,106 +44,191 @@ struct Batcher::Worker {
 
   std::unique_ptr<Judge> judge;
   std::vector<BatchItem*> admitted;  // to be told so
-  std::vector<Piece> pieces;
+  std::vector<Dead> dead;            // to be finished unjudged
+  std::vector<BatchPiece> pieces;
   std::vector<FilingView> views;
   std::vector<FilingVerdict> verdicts;
   BatchRecord record;
   std::vector<std::byte> scratch_buffer;
   std::pmr::monotonic_buffer_resource scratch;
-  // Of items finished since the lock was last held.
-  size_t bytes_freed = 0;
 };
 
 Batcher::Batcher(const BatcherOptions& options, JudgeFactory make_judge)
-    : options_(options), make_judge_(std::move(make_judge)) {
+    : options_(options),
+      make_judge_(std::move(make_judge)),
+      pulses_(std::max(1U, options.workers)),
+      lanes_(options.interactive_weight, options.bulk_weight) {
+  {
+    MutexLock lock(&mutex_);
+    running_workers_ = pulses_.size();
+  }
   MutexLock lock(&join_mutex_);
-  for (unsigned i = 0; i < std::max(1U, options_.workers); ++i) {
-    threads_.emplace_back([this] { Run(); });
+  for (std::atomic<uint64_t>& pulse : pulses_) {
+    threads_.emplace_back([this, &pulse] { Run(&pulse); });
   }
 }
 
-Batcher::~Batcher() { Drain(); }
+Batcher::~Batcher() { Drain(absl::InfiniteDuration()); }
 
-bool Batcher::Fits(const BatchItem& item, bool can_wait) const {
-  const size_t share = can_wait ? 2 : 1;
-  const bool filings_fit =
-      queue_filings_ == 0 ||
-      queue_filings_ + item.filings_ <= options_.queue_filings_max / share;
-  const bool bytes_fit =
-      bytes_held_ == 0 ||
-      bytes_held_ + item.bytes_ <= options_.queue_bytes_max / share;
-  return filings_fit && bytes_fit;
+// --- Admission ---
+
+// Counts the item's octets, unless that would pass `bound`. If nothing is held
+// the item fits: the configuration sees to it that one message does.
+bool Batcher::TakeMemory(BatchItem* item, size_t bound) {
+  size_t held = bytes_held_.load(std::memory_order_relaxed);
+  do {
+    if (held != 0 && (held > bound || item->bytes_ > bound - held)) {
+      return false;
+    }
+  } while (!bytes_held_.compare_exchange_weak(held, held + item->bytes_));
+  item->batcher_ = this;
+  return true;
 }
 
-void Batcher::Enqueue(BatchItem* item) {
-  queue_.push_back(item);
-  queue_filings_ += item->filings_;
-  bytes_held_ += item->bytes_;
+void Batcher::Release(size_t bytes) {
+  bytes_held_.fetch_sub(bytes);
+  if (!held_back_.load()) return;
+  MutexLock lock(&mutex_);
+  if (idle_workers_ > 0 && MayLetIn()) work_.Signal();
+}
+
+Admission Batcher::Refuse(const BatchItem& item, Admission why) {
+  refused_.fetch_add(item.filings_, std::memory_order_relaxed);
+  return why;
+}
+
+bool Batcher::LaneHasRoom(const BatchItem& item, Lane lane) const {
+  const size_t queued = lanes_.filings(lane);
+  return queued == 0 ||
+         queued + item.filings_ <=
+             options_.lane_filings_max[static_cast<size_t>(lane)];
+}
+
+void Batcher::Enqueue(BatchItem* item, Lane lane) {
+  lanes_.Push(lane, item);
   if (idle_workers_ > 0) work_.Signal();
 }
 
-Admission Batcher::Submit(BatchItem* item) {
+Admission Batcher::Submit(BatchItem* item, Lane lane) {
   item->unsettled_.store(item->filings_, std::memory_order_relaxed);
   MutexLock lock(&mutex_);
-  if (shutting_down_ || !Fits(*item, /*can_wait=*/false)) {
-    refused_.fetch_add(item->filings_, std::memory_order_relaxed);
-    return shutting_down_ ? Admission::kShuttingDown : Admission::kFull;
+  if (shutting_down_) return Refuse(*item, Admission::kShuttingDown);
+  const size_t bound = lane == Lane::kInteractive
+                           ? options_.bytes_max
+                           : BulkPart(options_.bytes_max);
+  if (!LaneHasRoom(*item, lane) || !TakeMemory(item, bound)) {
+    return Refuse(*item, Admission::kFull);
   }
-  Enqueue(item);
+  Enqueue(item, lane);
   return Admission::kAdmitted;
 }
 
 Admission Batcher::SubmitOrWait(BatchItem* item) {
   MutexLock lock(&mutex_);
-  if (shutting_down_) {
-    refused_.fetch_add(item->filings_, std::memory_order_relaxed);
-    return Admission::kShuttingDown;
+  if (shutting_down_) return Refuse(*item, Admission::kShuttingDown);
+  if (!TakeMemory(item, BulkPart(options_.bytes_max))) {
+    return Refuse(*item, Admission::kFull);
   }
-  if (waiting_.empty() && Fits(*item, /*can_wait=*/true)) {
+  // Written before MayLetIn reads what is held, as Release reads it after
+  // giving back: one of the two sees the other.
+  held_back_.store(true);
+  const bool first = waiting_.empty();
+  waiting_.PushBack(item);
+  if (first && MayLetIn()) {
+    waiting_.Remove(item);
+    held_back_.store(false);
     item->unsettled_.store(item->filings_, std::memory_order_relaxed);
-    Enqueue(item);
+    Enqueue(item, Lane::kStream);
     return Admission::kAdmitted;
   }
+  item->place_ = BatchItem::Place::kWaiting;
+  waiting_filings_ += item->filings_;
   // The extra one keeps the item alive until it has been told.
   item->unsettled_.store(item->filings_ + 1, std::memory_order_relaxed);
-  waiting_.push_back(item);
   return Admission::kWaiting;
 }
 
-void Batcher::LetIn(std::vector<BatchItem*>* admitted) {
-  while (!waiting_.empty() && Fits(*waiting_.front(), /*can_wait=*/true)) {
-    admitted->push_back(waiting_.front());
-    Enqueue(waiting_.front());
-    waiting_.pop_front();
-  }
+// Whether the first that waits may enter its lane. An empty lane takes it
+// always: what waits holds memory too, and would else wait for itself.
+bool Batcher::MayLetIn() const {
+  if (waiting_.empty()) return false;
+  if (lanes_.filings(Lane::kStream) == 0) return true;
+  return LaneHasRoom(*waiting_.front(), Lane::kStream) &&
+         bytes_held_.load() <= options_.bytes_max / 2;
 }
 
-void Batcher::TakePieces(std::vector<Piece>* pieces) {
-  const size_t workers = std::max(1U, options_.workers);
-  const size_t share = (queue_filings_ + workers - 1) / workers;
-  size_t room =
-      std::min(options_.worker_batch_filings_max, std::max(share, kShareMin));
-  while (room > 0 && !queue_.empty()) {
-    BatchItem* item = queue_.front();
-    const size_t count = std::min(room, item->filings_ - item->taken_);
-    pieces->push_back({item, item->taken_, count});
-    item->taken_ += count;
-    room -= count;
-    queue_filings_ -= count;
-    if (item->taken_ == item->filings_) queue_.pop_front();
+void Batcher::LetIn(std::vector<BatchItem*>* admitted) {
+  while (MayLetIn()) {
+    BatchItem* item = waiting_.front();
+    waiting_.Remove(item);
+    waiting_filings_ -= item->filings_;
+    admitted->push_back(item);
+    Enqueue(item, Lane::kStream);
   }
-  if (!queue_.empty() && idle_workers_ > 0) work_.Signal();
+  if (waiting_.empty()) held_back_.store(false);
+}
+
+// Takes out of the queue what no worker has begun.
+void Batcher::Cancel(BatchItem* item) {
+  MutexLock lock(&mutex_);
+  size_t left = 0;
+  switch (item->place_) {
+    case BatchItem::Place::kNowhere:
+      return;
+    case BatchItem::Place::kWaiting:
+      waiting_.Remove(item);
+      waiting_filings_ -= item->filings_;
+      item->place_ = BatchItem::Place::kNowhere;
+      // It will not be told that it was let in, so that part is settled too.
+      left = item->filings_ + 1;
+      break;
+    case BatchItem::Place::kQueued:
+      left = lanes_.Remove(item);
+      break;
+  }
+  dead_.push_back({{item, 0, left}, ItemResult::kCancelled});
+  if (idle_workers_ > 0) work_.Signal();
+}
+
+// --- Workers ---
+
+void Batcher::TakePieces(std::vector<BatchPiece>* pieces) {
+  const size_t workers = pulses_.size();
+  const size_t share = (lanes_.filings() + workers - 1) / workers;
+  lanes_.Take(
+      std::min(options_.worker_batch_filings_max, std::max(share, kShareMin)),
+      pieces);
+  if (lanes_.filings() > 0 && idle_workers_ > 0) work_.Signal();
+}
+
+void Batcher::AbandonAll() {
+  while (BatchItem* item = waiting_.front()) {
+    waiting_.Remove(item);
+    item->place_ = BatchItem::Place::kNowhere;
+    dead_.push_back({{item, 0, item->filings_ + 1}, ItemResult::kAbandoned});
+  }
+  waiting_filings_ = 0;
+  while (BatchItem* item = lanes_.Any()) {
+    dead_.push_back({{item, 0, lanes_.Remove(item)}, ItemResult::kAbandoned});
+  }
 }
 
 bool Batcher::WaitForWork(Worker* worker) {
   MutexLock lock(&mutex_);
-  bytes_held_ -= worker->bytes_freed;
-  worker->bytes_freed = 0;
   while (true) {
+    if (shutting_down_ && hurry_) AbandonAll();
+    worker->dead.swap(dead_);
     LetIn(&worker->admitted);
     TakePieces(&worker->pieces);
-    if (!worker->pieces.empty() || !worker->admitted.empty()) return true;
-    if (shutting_down_ && waiting_.empty()) return false;
+    if (!worker->pieces.empty() || !worker->admitted.empty() ||
+        !worker->dead.empty()) {
+      return true;
+    }
+    if (shutting_down_) {
+      --running_workers_;
+      ended_.SignalAll();
+      return false;
+    }
     ++idle_workers_;
     const bool woken = work_.WaitFor(&mutex_, kIdlePin);
     --idle_workers_;
@@ -137,10 +236,13 @@ bool Batcher::WaitForWork(Worker* worker) {
   }
 }
 
-void Batcher::Run() {
+void Batcher::Run(std::atomic<uint64_t>* pulse) {
   Worker worker(make_judge_());
   while (WaitForWork(&worker)) {
+    pulse->fetch_add(1, std::memory_order_relaxed);
     TellAdmitted(&worker);
+    for (const Dead& dead : worker.dead) Drop(dead.piece, dead.result);
+    worker.dead.clear();
     DropDead(&worker);
     JudgePieces(&worker);
     worker.pieces.clear();
@@ -150,29 +252,37 @@ void Batcher::Run() {
 void Batcher::TellAdmitted(Worker* worker) {
   for (BatchItem* item : worker->admitted) {
     item->Admitted();
-    Settle(worker, item, 1);
+    Settle(item, 1);
   }
   worker->admitted.clear();
 }
 
-// Settles the pieces whose answer nobody waits for, and keeps the others.
+// Settles filings unjudged.
+void Batcher::Drop(const BatchPiece& piece, ItemResult result) {
+  std::atomic<uint64_t>* counter = &cancelled_;
+  if (result == ItemResult::kExpired) counter = &expired_;
+  if (result == ItemResult::kAbandoned) counter = &abandoned_;
+  if (result == ItemResult::kUnrecorded) counter = &unrecorded_;
+  // What never was let in has one part that is no filing.
+  counter->fetch_add(std::min(piece.count, piece.item->filings_),
+                     std::memory_order_relaxed);
+  piece.item->result_.store(result, std::memory_order_relaxed);
+  Settle(piece.item, piece.count);
+}
+
+// Drops the pieces whose answer nobody waits for, and keeps the others.
 void Batcher::DropDead(Worker* worker) {
   if (worker->pieces.empty()) return;
   const absl::Time now = absl::Now();
-  std::erase_if(worker->pieces, [&](const Piece& piece) {
+  std::erase_if(worker->pieces, [&](const BatchPiece& piece) {
     const bool cancelled =
         piece.item->cancelled_.load(std::memory_order_relaxed);
     if (!cancelled && piece.item->deadline_ > now) return false;
-    (cancelled ? cancelled_ : expired_)
-        .fetch_add(piece.count, std::memory_order_relaxed);
-    piece.item->result_.store(
-        cancelled ? ItemResult::kCancelled : ItemResult::kExpired,
-        std::memory_order_relaxed);
-    Settle(worker, piece.item, piece.count);
+    Drop(piece, cancelled ? ItemResult::kCancelled : ItemResult::kExpired);
     return true;
   });
   worker->record.clear();
-  for (const Piece& piece : worker->pieces) {
+  for (const BatchPiece& piece : worker->pieces) {
     if (piece.first > 0 || piece.item->received_ == absl::InfinitePast()) {
       continue;
     }
@@ -183,11 +293,8 @@ void Batcher::DropDead(Worker* worker) {
 
 // Their verdicts cannot be written down, so there are none.
 void Batcher::DropUnrecorded(Worker* worker) {
-  for (const Piece& piece : worker->pieces) {
-    unrecorded_.fetch_add(piece.count, std::memory_order_relaxed);
-    piece.item->result_.store(ItemResult::kUnrecorded,
-                              std::memory_order_relaxed);
-    Settle(worker, piece.item, piece.count);
+  for (const BatchPiece& piece : worker->pieces) {
+    Drop(piece, ItemResult::kUnrecorded);
   }
 }
 
@@ -201,7 +308,7 @@ void Batcher::JudgePieces(Worker* worker) {
   }
 
   size_t total = 0;
-  for (const Piece& piece : worker->pieces) total += piece.count;
+  for (const BatchPiece& piece : worker->pieces) total += piece.count;
   worker->views.assign(total, FilingView());
   if (worker->verdicts.size() < total) worker->verdicts.resize(total);
   const absl::Span<FilingView> views = absl::MakeSpan(worker->views);
@@ -211,7 +318,7 @@ void Batcher::JudgePieces(Worker* worker) {
   for (FilingVerdict& verdict : verdicts) verdict = FilingVerdict();
 
   size_t at = 0;
-  for (const Piece& piece : worker->pieces) {
+  for (const BatchPiece& piece : worker->pieces) {
     piece.item->MakeViews(snapshot, piece.first, views.subspan(at, piece.count),
                           &worker->scratch);
     at += piece.count;
@@ -219,7 +326,7 @@ void Batcher::JudgePieces(Worker* worker) {
   worker->judge->Verify(views, verdicts);
   batches_.fetch_add(1, std::memory_order_relaxed);
   at = 0;
-  for (const Piece& piece : worker->pieces) {
+  for (const BatchPiece& piece : worker->pieces) {
     piece.item->TakeVerdicts(snapshot, piece.first,
                              verdicts.subspan(at, piece.count),
                              &worker->record.verdicts);
@@ -228,8 +335,8 @@ void Batcher::JudgePieces(Worker* worker) {
   // No answer leaves before its verdict is written down.
   if (worker->judge->Record(snapshot, worker->record)) {
     judged_.fetch_add(total, std::memory_order_relaxed);
-    for (const Piece& piece : worker->pieces) {
-      Settle(worker, piece.item, piece.count);
+    for (const BatchPiece& piece : worker->pieces) {
+      Settle(piece.item, piece.count);
     }
   } else {
     DropUnrecorded(worker);
@@ -238,24 +345,47 @@ void Batcher::JudgePieces(Worker* worker) {
 }
 
 // Counts `parts` of the item as dealt with; finishes it with the last one.
-void Batcher::Settle(Worker* worker, BatchItem* item, size_t parts) {
+void Batcher::Settle(BatchItem* item, size_t parts) {
   // acq_rel: whoever finishes sees what the other workers wrote to the item.
   if (item->unsettled_.fetch_sub(parts, std::memory_order_acq_rel) != parts) {
     return;
   }
-  worker->bytes_freed += item->bytes_;
   item->Finished(item->result_.load(std::memory_order_relaxed));
 }
 
-void Batcher::Drain() {
+// --- The end ---
+
+void Batcher::Drain(absl::Duration at_most) {
+  // A clock that nobody sets.
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
   {
     MutexLock lock(&mutex_);
     shutting_down_ = true;
+    work_.SignalAll();
+    while (running_workers_ > 0 && !hurry_) {
+      const absl::Duration left =
+          at_most - absl::FromChrono(Clock::now() - begin);
+      if (left <= absl::ZeroDuration()) {
+        hurry_ = true;
+        break;
+      }
+      ended_.WaitFor(
+          &mutex_, absl::ToChronoMilliseconds(std::min(left, absl::Minutes(1)) +
+                                              absl::Milliseconds(1)));
+    }
     work_.SignalAll();
   }
   MutexLock lock(&join_mutex_);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+}
+
+void Batcher::Hurry() {
+  MutexLock lock(&mutex_);
+  hurry_ = true;
+  work_.SignalAll();
+  ended_.SignalAll();
 }
 
 BatcherCounters Batcher::counters() const {
@@ -264,12 +394,25 @@ BatcherCounters Batcher::counters() const {
   counters.filings_refused = refused_.load(std::memory_order_relaxed);
   counters.filings_expired = expired_.load(std::memory_order_relaxed);
   counters.filings_cancelled = cancelled_.load(std::memory_order_relaxed);
+  counters.filings_abandoned = abandoned_.load(std::memory_order_relaxed);
   counters.filings_unrecorded = unrecorded_.load(std::memory_order_relaxed);
   counters.batches = batches_.load(std::memory_order_relaxed);
+  counters.bytes_held = bytes_held_.load(std::memory_order_relaxed);
   MutexLock lock(&mutex_);
-  counters.filings_waiting = queue_filings_;
-  counters.bytes_held = bytes_held_;
+  counters.filings_waiting = lanes_.filings();
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    counters.lane_filings[lane] = lanes_.filings(static_cast<Lane>(lane));
+  }
+  counters.filings_held_back = waiting_filings_;
   return counters;
+}
+
+std::vector<uint64_t> Batcher::pulses() const {
+  std::vector<uint64_t> pulses;
+  for (const std::atomic<uint64_t>& pulse : pulses_) {
+    pulses.push_back(pulse.load(std::memory_order_relaxed));
+  }
+  return pulses;
 }
 
 }  // namespace inkan

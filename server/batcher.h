@@ -1,11 +1,11 @@
-// Turns requests into batches for the verifier: a bounded queue, and worker
-// threads that each take whatever waits, up to a cap, and judge it together.
+// Turns requests into batches for the verifier: a bounded queue in lanes, and
+// worker threads that each take whatever waits, up to a cap, and judge it
+// together.
 //
 //   Batcher batcher(options, MakeJudge);
-//   if (batcher.Submit(&item) != Admission::kAdmitted) refuse;   // never
-//   blocks
+//   if (batcher.Submit(&item, Lane::kBatch) != Admission::kAdmitted) refuse;
 //   ... item.Finished(...) is called once, on a worker
-//   batcher.Drain();
+//   batcher.Drain(absl::InfiniteDuration());
 //
 // Nothing waits for company: a lone request on an idle server is taken at once,
 // and batches form from what came while the workers were busy. A request larger
@@ -15,22 +15,19 @@
 // Promises: every admitted item is finished exactly once, whatever happens, and
 // judged if its result is kJudged. Expired and cancelled items are dropped
 // before any cryptography, a filing of theirs that is in work already is
-// judged.
+// judged. Every octet of an item counts from admission until the item is
+// destroyed, that is until gRPC has taken its answer.
 //
-// Ownership: an item belongs to the caller and must live until its Finished is
-// entered; the batcher does not touch it afterwards. Thread safety: every
-// method from any thread; item callbacks run on workers, those of one item at
-// the same time for different filings, and Finished alone and last.
+// Thread safety: every method from any thread.
 #ifndef INKAN_SERVER_BATCHER_H_
 #define INKAN_SERVER_BATCHER_H_
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <memory_resource>
 #include <thread>
 #include <vector>
 
@@ -39,6 +36,8 @@
 #include "absl/types/span.h"
 #include "cache/mutex.h"
 #include "cache/snapshot.h"
+#include "server/batch_item.h"
+#include "server/batch_lanes.h"
 #include "server/verdict_record.h"
 #include "server/verifier.h"
 
@@ -64,67 +63,19 @@ class Judge {
   }
 };
 
-// kUnrecorded: the audit log could not take the verdicts.
-enum class ItemResult : uint8_t { kJudged, kExpired, kCancelled, kUnrecorded };
-
-// The filings of one request.
-class BatchItem {
- public:
-  // `filings` at least 1; `bytes` is what the item holds in memory.
-  // `received` is when the request came, for the measure of waiting.
-  BatchItem(size_t filings, size_t bytes, absl::Time deadline,
-            absl::Time received = absl::InfinitePast())
-      : filings_(filings),
-        bytes_(bytes),
-        deadline_(deadline),
-        received_(received) {}
-  virtual ~BatchItem() = default;
-  BatchItem(const BatchItem&) = delete;
-  BatchItem& operator=(const BatchItem&) = delete;
-
-  // Nobody waits for the answer any more. From any thread, before Finished.
-  void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
-  size_t filings() const { return filings_; }
-
-  // Fills views[i] with filing `first + i`. Lists that a view points to may be
-  // put in `memory`, which lives until the verdicts have been taken.
-  virtual void MakeViews(const Snapshot& snapshot, size_t first,
-                         absl::Span<FilingView> views,
-                         std::pmr::memory_resource* memory) = 0;
-  // The verdicts on the same filings, while the snapshot is still pinned. Adds
-  // one record for each, unless `records` is null.
-  virtual void TakeVerdicts(const Snapshot& snapshot, size_t first,
-                            absl::Span<const FilingVerdict> verdicts,
-                            std::vector<VerdictRecord>* records) = 0;
-  // A waiting item (SubmitOrWait) has been let into the queue.
-  virtual void Admitted() {}
-  // All is done; the item may destroy itself.
-  virtual void Finished(ItemResult result) = 0;
-
- private:
-  friend class Batcher;
-
-  const size_t filings_;
-  const size_t bytes_;
-  const absl::Time deadline_;
-  const absl::Time received_;
-  std::atomic<bool> cancelled_{false};
-  // Filings handed to workers; guarded by the batcher's mutex.
-  size_t taken_ = 0;
-  // Filings not settled yet, and one more while Admitted is owed; whoever
-  // brings it to 0 finishes the item.
-  std::atomic<size_t> unsettled_{0};
-  // Set once a piece was dropped; the result of the whole.
-  std::atomic<ItemResult> result_{ItemResult::kJudged};
-};
-
 enum class Admission : uint8_t { kAdmitted, kWaiting, kFull, kShuttingDown };
 
 struct BatcherOptions {
   unsigned workers = 1;
   size_t worker_batch_filings_max = 512;
-  size_t queue_filings_max = 65536;
-  size_t queue_bytes_max = size_t{1} << 30;
+  // Filings queued in each lane (by Lane). A lane that is empty takes one item
+  // of any size, or a large one would be refused for ever.
+  std::array<size_t, kLanes> lane_filings_max = {4096, 32768, 16384};
+  // Octets of all items. Bulk items may hold three quarters of it, so that an
+  // interactive one finds room whatever they do; a stream's wait from one half.
+  size_t bytes_max = size_t{1} << 30;
+  uint32_t interactive_weight = 3;
+  uint32_t bulk_weight = 1;
 };
 
 struct BatcherCounters {
@@ -134,9 +85,13 @@ struct BatcherCounters {
   uint64_t filings_expired = 0;
   uint64_t filings_cancelled = 0;
   uint64_t filings_unrecorded = 0;  // the audit log could not take them
+  uint64_t filings_abandoned = 0;   // the drain had to end
   uint64_t batches = 0;
-  uint64_t filings_waiting = 0;  // now
-  uint64_t bytes_held = 0;       // now, waiting or in work
+  // Now:
+  uint64_t filings_waiting = 0;  // for a worker, in all lanes
+  std::array<uint64_t, kLanes> lane_filings = {};
+  uint64_t filings_held_back = 0;  // of streams that wait for room
+  uint64_t bytes_held = 0;
 };
 
 class Batcher {
@@ -152,43 +107,57 @@ class Batcher {
 
   // Queues the item, or refuses it at once. Unless kAdmitted is returned the
   // item was not kept.
-  Admission Submit(BatchItem* item) ABSL_LOCKS_EXCLUDED(mutex_);
+  Admission Submit(BatchItem* item, Lane lane) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // For callers that can hold back their client: where Submit would refuse, the
-  // item waits (kWaiting) and is let in, in order, as room appears. Work that
-  // can wait may fill half of the queue, so that calls that cannot still find
-  // room. Never returns kFull.
+  // For streams, which can hold back their client: where the lane is full, the
+  // item waits (kWaiting) and is let in, in order, as room appears. kFull only
+  // if there is no memory even to wait in.
   Admission SubmitOrWait(BatchItem* item) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Takes nothing new, finishes everything admitted or waiting, and ends the
-  // workers.
-  void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+  // workers. What has not been begun after `at_most` is abandoned.
+  void Drain(absl::Duration at_most) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Lets a drain that is under way, or to come, abandon what waits now.
+  void Hurry() ABSL_LOCKS_EXCLUDED(mutex_);
 
   BatcherCounters counters() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // One number for each worker that grows at least once in a second while
+  // the worker gets anywhere. For watchdogs.
+  std::vector<uint64_t> pulses() const;
+
  private:
-  // Some filings of one item, taken by one worker.
-  struct Piece {
-    BatchItem* item;
-    size_t first;
-    size_t count;
-  };
+  friend class BatchItem;
   struct Worker;
 
-  bool Fits(const BatchItem& item, bool can_wait) const
+  bool TakeMemory(BatchItem* item, size_t bound);
+  void Release(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Cancel(BatchItem* item) ABSL_LOCKS_EXCLUDED(mutex_);
+  Admission Refuse(const BatchItem& item, Admission why);
+  bool LaneHasRoom(const BatchItem& item, Lane lane) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Enqueue(BatchItem* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Enqueue(BatchItem* item, Lane lane)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LetIn(std::vector<BatchItem*>* admitted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void TakePieces(std::vector<Piece>* pieces)
+  bool MayLetIn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakePieces(std::vector<BatchPiece>* pieces)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AbandonAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool WaitForWork(Worker* worker) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Run(std::atomic<uint64_t>* pulse) ABSL_LOCKS_EXCLUDED(mutex_);
   void TellAdmitted(Worker* worker);
+  void Drop(const BatchPiece& piece, ItemResult result);
   void DropDead(Worker* worker);
   void JudgePieces(Worker* worker);
   void DropUnrecorded(Worker* worker);
-  void Settle(Worker* worker, BatchItem* item, size_t parts);
+  void Settle(BatchItem* item, size_t parts);
+
+  // Filings taken out of the queue, to be finished unjudged by a worker.
+  struct Dead {
+    BatchPiece piece;
+    ItemResult result;
+  };
 
   const BatcherOptions options_;
   const JudgeFactory make_judge_;
@@ -197,20 +166,28 @@ class Batcher {
   std::atomic<uint64_t> refused_{0};
   std::atomic<uint64_t> expired_{0};
   std::atomic<uint64_t> cancelled_{0};
+  std::atomic<uint64_t> abandoned_{0};
   std::atomic<uint64_t> unrecorded_{0};
   std::atomic<uint64_t> batches_{0};
+  std::vector<std::atomic<uint64_t>> pulses_;
+
+  // Octets of all items that live.
+  std::atomic<size_t> bytes_held_{0};
+  // Whether memory given back may let somebody in.
+  std::atomic<bool> held_back_{false};
 
   mutable Mutex mutex_;
   CondVar work_;
-  // Items with filings not taken yet.
-  std::deque<BatchItem*> queue_ ABSL_GUARDED_BY(mutex_);
-  size_t queue_filings_ ABSL_GUARDED_BY(mutex_) = 0;
-  // Waiting for room, not in the queue.
-  std::deque<BatchItem*> waiting_ ABSL_GUARDED_BY(mutex_);
-  // Octets queued and in work.
-  size_t bytes_held_ ABSL_GUARDED_BY(mutex_) = 0;
+  CondVar ended_;
+  BatchLanes lanes_ ABSL_GUARDED_BY(mutex_);
+  // Waiting for room, not in a lane.
+  ItemList waiting_ ABSL_GUARDED_BY(mutex_);
+  size_t waiting_filings_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<Dead> dead_ ABSL_GUARDED_BY(mutex_);
   size_t idle_workers_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t running_workers_ ABSL_GUARDED_BY(mutex_) = 0;
   bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
+  bool hurry_ ABSL_GUARDED_BY(mutex_) = false;
 
   Mutex join_mutex_;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(join_mutex_);

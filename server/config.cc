@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "inkan/config/v1/config.pb.h"
 #include "server/certificate_files.h"
+#include "server/config_access.h"
 #include "server/config_profile.h"
 #include "server/config_text.h"
 #include "server/tls_files.h"
@@ -47,6 +48,13 @@ Limits ReadLimits(const config::v1::Limits& limits, const ConfigNode& node) {
     node.Error(
         "queue_bytes_max",
         absl::StrCat(out.queue_bytes_max, " is less than message_bytes_max (",
+                     out.message_bytes_max, "); raise it at least to that"));
+  }
+  if (out.transport_bytes_max < 2 * uint64_t{out.message_bytes_max}) {
+    node.Error(
+        "transport_bytes_max",
+        absl::StrCat(out.transport_bytes_max,
+                     " is less than two messages of message_bytes_max (",
                      out.message_bytes_max, "); raise it at least to that"));
   }
   return out;
@@ -156,6 +164,8 @@ Config ReadConfig(const config::v1::ServerConfig& proto, const ConfigNode& root,
         proto.operations_listener(), root.Child("operations_listener"), folder);
   }
   server.limits = ReadLimits(proto.limits(), root.Child("limits"));
+  server.access = ReadAccessRules(proto, root);
+  server.quotas = ReadQuotas(proto, server.limits, root);
   server.reflection = proto.reflection();
   server.channelz = proto.channelz();
   if (proto.worker_threads() > kWorkerThreadsMax) {

@@ -15,6 +15,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cache/snapshot_keeper.h"
+#include "server/access.h"
+#include "server/client_quotas.h"
 #include "server/limits.h"
 
 namespace inkan {
@@ -28,6 +30,17 @@ struct TlsOptions {
   std::string certificate_chain;
   std::string private_key;
   std::string client_ca;  // empty: clients need no certificate
+
+  // Where they were read from; the last is empty if there is none.
+  std::string certificate_chain_file;
+  std::string private_key_file;
+  std::string client_ca_file;
+  absl::Duration poll_interval = absl::Seconds(10);
+
+  bool SameMaterial(const TlsOptions& other) const {
+    return certificate_chain == other.certificate_chain &&
+           private_key == other.private_key && client_ca == other.client_ca;
+  }
 };
 
 struct ListenerOptions {
@@ -40,6 +53,8 @@ struct ServerOptions {
   ListenerOptions listener;
   std::optional<ListenerOptions> operations_listener;
   Limits limits;
+  AccessRules access;
+  QuotaOptions quotas;
   bool reflection = false;
   bool channelz = false;
   unsigned worker_threads = 0;  // 0: one for each CPU
@@ -56,6 +71,11 @@ absl::StatusOr<Config> LoadConfig(const std::string& path);
 // The same from text; `path` is for messages and to find relative paths from.
 absl::StatusOr<Config> ParseConfig(const std::string& text,
                                    const std::string& path);
+
+// What differs between the two that a running server cannot take over, one
+// line each with both values and the remedy; empty if nothing does.
+std::string NeedsRestart(const ServerOptions& running,
+                         const ServerOptions& wanted);
 
 // A configuration with every limit at its default and comments, for people to
 // start from. ParseConfig accepts it once its files exist.

@@ -50,6 +50,17 @@ crl_sources {
   poll_interval { seconds: 60 }
 }
 
+# Who may call what, and how much, by the certificate a client presents.
+# access_rules {
+#   methods: "OperationsService/*"
+#   identities: "uri:spiffe://agency.example/operator"
+# }
+# default_client_quota { filings_per_second: 2000 filings_in_flight_max: 10000 }
+# client_quotas {
+#   identities: "dns:bulk.agency.example"
+#   quota { filings_per_second: 50000 }
+# }
+
 # Every limit, at its default.
 limits {
 )");

@@ -17,21 +17,49 @@ namespace inkan {
 // depth of the longest path followed (crypto/path.h). queue: half a second of
 // work for one core. worker batch: 512 filings fill the eight lanes of the RSA
 // kernel 128 times, and take 5 ms, which bounds what a lone filing waits for.
-#define INKAN_LIMITS(V)                                              \
-  V(uint32_t, batch_filings_max, 1000U, 1U, 100000U)                 \
-  V(uint32_t, message_bytes_max, 67108864U, 4096U, 2147483647U)      \
-  V(uint32_t, document_bytes_max, 16777216U, 1U, 2147483647U)        \
-  V(uint32_t, certificate_bytes_max, 65536U, 512U, 1048576U)         \
-  V(uint32_t, intermediates_max, 16U, 1U, 1024U)                     \
-  V(uint32_t, queue_filings_max, 65536U, 1U, 16777216U)              \
-  V(uint64_t, queue_bytes_max, uint64_t{1} << 30, uint64_t{1} << 12, \
-    uint64_t{1} << 40)                                               \
-  V(uint32_t, worker_batch_filings_max, 512U, 1U, 65536U)            \
-  V(uint32_t, stream_requests_in_flight_max, 4U, 1U, 1024U)          \
-  V(uint64_t, crl_bytes_max, uint64_t{4294967295U}, uint64_t{1024},  \
-    uint64_t{4294967295U})                                           \
-  V(uint32_t, concurrent_streams_max, 1024U, 1U, 1000000U)           \
-  V(uint32_t, path_signatures_max, 16U, 1U, 1000U)
+// interactive: 40 ms of work for one core; beyond that a person is better
+// served elsewhere. weights: people come first, and bulk keeps a quarter.
+// stream calls: 16 KiB each in gRPC, 256 MiB in all. connections: a server of
+// intake systems has hundreds; this is 10,000 with room to spare, 30 KiB each
+// in gRPC. transport: 16 messages of the largest size on their way at once.
+// metadata: twice gRPC's default, for tokens that proxies add. pings: clients
+// behind NAT commonly ping every 30 s. keepalive: a dead peer is gone in 80 s.
+// idle, age and grace: half an hour as gRPC's own default for clients, a day so
+// that load spreads over new servers, an hour for the longest stream.
+// handshake: several round trips on a bad line. client states: some hundred
+// octets each.
+#define INKAN_LIMITS(V)                                                  \
+  V(uint32_t, batch_filings_max, 1000U, 1U, 100000U)                     \
+  V(uint32_t, message_bytes_max, 67108864U, 4096U, 2147483647U)          \
+  V(uint32_t, document_bytes_max, 16777216U, 1U, 2147483647U)            \
+  V(uint32_t, certificate_bytes_max, 65536U, 512U, 1048576U)             \
+  V(uint32_t, intermediates_max, 16U, 1U, 1024U)                         \
+  V(uint32_t, queue_filings_max, 65536U, 1U, 16777216U)                  \
+  V(uint64_t, queue_bytes_max, uint64_t{1} << 30, uint64_t{1} << 12,     \
+    uint64_t{1} << 40)                                                   \
+  V(uint32_t, worker_batch_filings_max, 512U, 1U, 65536U)                \
+  V(uint32_t, stream_requests_in_flight_max, 4U, 1U, 1024U)              \
+  V(uint64_t, crl_bytes_max, uint64_t{4294967295U}, uint64_t{1024},      \
+    uint64_t{4294967295U})                                               \
+  V(uint32_t, concurrent_streams_max, 1024U, 1U, 1000000U)               \
+  V(uint32_t, path_signatures_max, 16U, 1U, 1000U)                       \
+  V(uint32_t, interactive_filings_max, 4096U, 1U, 16777216U)             \
+  V(uint32_t, interactive_weight, 3U, 1U, 1000U)                         \
+  V(uint32_t, bulk_weight, 1U, 1U, 1000U)                                \
+  V(uint32_t, stream_calls_max, 16384U, 1U, 1000000U)                    \
+  V(uint32_t, connections_max, 16384U, 1U, 1000000U)                     \
+  V(uint64_t, transport_bytes_max, uint64_t{1} << 30, uint64_t{1} << 22, \
+    uint64_t{1} << 40)                                                   \
+  V(uint32_t, metadata_bytes_max, 16384U, 1024U, 1048576U)               \
+  V(uint32_t, ping_seconds_min, 20U, 1U, 86400U)                         \
+  V(uint32_t, ping_strikes_max, 3U, 1U, 1000U)                           \
+  V(uint32_t, keepalive_seconds, 60U, 1U, 86400U)                        \
+  V(uint32_t, keepalive_timeout_seconds, 20U, 1U, 86400U)                \
+  V(uint32_t, connection_idle_seconds_max, 1800U, 1U, 604800U)           \
+  V(uint32_t, connection_age_seconds_max, 86400U, 1U, 604800U)           \
+  V(uint32_t, connection_grace_seconds_max, 3600U, 1U, 604800U)          \
+  V(uint32_t, handshake_seconds_max, 20U, 1U, 3600U)                     \
+  V(uint32_t, client_states_max, 10000U, 1U, 1000000U)
 
 struct Limits {
 #define INKAN_MEMBER(type, name, standard, least, greatest) \

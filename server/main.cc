@@ -1,13 +1,16 @@
 // inkand: the server program. Flags, signals and log lines; everything else is
 // in server/server.h.
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +19,7 @@
 #include "server/config.h"
 #include "server/log.h"
 #include "server/server.h"
+#include "server/service_manager.h"
 
 namespace inkan {
 namespace {
@@ -105,6 +109,21 @@ bool WritePortFile(const std::string& path, const Server& server) {
          std::rename(unfinished.c_str(), path.c_str()) == 0;
 }
 
+void Reload(Server* server) {
+  spdlog::info("SIGHUP: reading configuration, certificates and CRLs again");
+  NotifyReloading();
+  server->reloader().Reload([server](const absl::Status& status) {
+    if (status.ok()) {
+      spdlog::info("reload done");
+      LogSourceErrors(server->keeper());
+    } else {
+      spdlog::error("reload refused, nothing changed: {}",
+                    std::string(status.message()));
+    }
+    NotifyManager("READY=1");
+  });
+}
+
 // Serves until SIGTERM or SIGINT; SIGHUP reloads.
 void ServeUntilTold(Server* server) {
   const sigset_t signals = TakenSignals();
@@ -112,26 +131,69 @@ void ServeUntilTold(Server* server) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) continue;
     if (signal != SIGHUP) {
-      spdlog::info("signal {}: no new calls; finishing what was accepted",
-                   signal);
+      spdlog::info(
+          "signal {}: no new calls; finishing what was accepted (once more: "
+          "only what a worker has begun)",
+          signal);
       return;
     }
-    spdlog::info("SIGHUP: reading configuration, certificates and CRLs again");
-    server->reloader().Reload([server](const absl::Status& status) {
-      if (status.ok()) {
-        spdlog::info("reload done");
-        LogSourceErrors(server->keeper());
-      } else {
-        spdlog::error("reload refused, nothing changed: {}",
-                      std::string(status.message()));
-      }
-    });
+    Reload(server);
+  }
+}
+
+// Shuts down; another SIGTERM or SIGINT hurries it.
+void ShutDown(Server* server) {
+  NotifyManager("STOPPING=1");
+  std::atomic<bool> done{false};
+  std::thread shutdown([server, &done] {
+    server->Shutdown();
+    done = true;
+  });
+  sigset_t signals = TakenSignals();
+  sigdelset(&signals, SIGHUP);
+  constexpr timespec kLook{0, 50'000'000};
+  while (!done) {
+    const int signal = sigtimedwait(&signals, nullptr, &kLook);
+    if (signal <= 0) continue;
+    spdlog::warn("signal {} again: what no worker has begun is given up",
+                 signal);
+    server->Hurry();
+    break;
+  }
+  shutdown.join();
+}
+
+// Connections need descriptors: takes as many as the system allows, and says so
+// if they are too few for the limits.
+void RaiseDescriptorLimit(const ServerOptions& options) {
+  // For CRLs, logs, and what libraries open.
+  constexpr rlim_t kOwn = 256;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t listeners = options.operations_listener.has_value() ? 2 : 1;
+  const rlim_t needed = options.limits.connections_max * listeners + kOwn;
+  if (limit.rlim_cur < needed) {
+    spdlog::warn(
+        "limits.connections_max needs {} open files and the system allows {}; "
+        "raise LimitNOFILE, or lower the limit",
+        needed, limit.rlim_cur);
   }
 }
 
 int Serve(const Flags& flags, Config config) {
   const ServerOptions options = config.server;
-  auto started = Server::Start(std::move(config), flags.config);
+  RaiseDescriptorLimit(options);
+  auto started =
+      Server::Start(std::move(config), flags.config,
+                    [](const absl::Status& status, const std::string& changed) {
+                      if (status.ok()) {
+                        spdlog::info("{}", changed);
+                      } else {
+                        spdlog::error("{}", std::string(status.message()));
+                      }
+                    });
   if (!started.ok()) return Fail(started.status());
   Server& server = **started;
   spdlog::info("RSA kernel {}: {}", GetRsaKernelInfo().name,
@@ -152,13 +214,19 @@ int Serve(const Flags& flags, Config config) {
     spdlog::critical("cannot write {}", flags.port_file);
     return EX_IOERR;
   }
-  ServeUntilTold(&server);
-  server.Shutdown();
+  {
+    const Watchdog watchdog([&server] { return server.batcher().pulses(); });
+    NotifyManager("READY=1");
+    ServeUntilTold(&server);
+  }
+  ShutDown(&server);
   const BatcherCounters counters = server.batcher().counters();
   spdlog::info(
-      "ended: {} filing(s) judged, {} refused, {} expired, {} cancelled",
+      "ended: {} filing(s) judged, {} refused, {} expired, {} cancelled, {} "
+      "given up",
       counters.filings_judged, counters.filings_refused,
-      counters.filings_expired, counters.filings_cancelled);
+      counters.filings_expired, counters.filings_cancelled,
+      counters.filings_abandoned);
   return EX_OK;
 }
 

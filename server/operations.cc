@@ -32,9 +32,18 @@ std::string NamesOf(const Snapshot& snapshot) {
 
 }  // namespace
 
+grpc::Status OperationsServiceImpl::Check(grpc::CallbackServerContext* context,
+                                          Method method) const {
+  std::string client;
+  return operations_.gate->CheckAccess(*context, method, &client);
+}
+
 grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(
     grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
     v1::GetStatusResponse* response) {
+  if (grpc::Status denied = Check(context, Method::kGetStatus); !denied.ok()) {
+    return Answer(context, std::move(denied));
+  }
   const std::shared_ptr<const Snapshot> snapshot =
       operations_.keeper->Current();
   ReportBuild(grpc::Version(), response->mutable_build());
@@ -65,6 +74,10 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::LookupRevocation(
     grpc::CallbackServerContext* context,
     const v1::LookupRevocationRequest* request,
     v1::LookupRevocationResponse* response) {
+  if (grpc::Status denied = Check(context, Method::kLookupRevocation);
+      !denied.ok()) {
+    return Answer(context, std::move(denied));
+  }
   const std::shared_ptr<const Snapshot> snapshot =
       operations_.keeper->Current();
   const ProfileSnapshot* profile = snapshot->Find(request->profile());
@@ -91,6 +104,9 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::LookupRevocation(
 grpc::ServerUnaryReactor* OperationsServiceImpl::Reload(
     grpc::CallbackServerContext* context, const v1::ReloadRequest* /*request*/,
     v1::ReloadResponse* response) {
+  if (grpc::Status denied = Check(context, Method::kReload); !denied.ok()) {
+    return Answer(context, std::move(denied));
+  }
   // The default reactor lives until it is finished, and the response with it.
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   operations_.reloader->Reload(

@@ -9,6 +9,7 @@
 #include "cache/snapshot_keeper.h"
 #include "inkan/v1/operations.grpc.pb.h"
 #include "server/batcher.h"
+#include "server/gate.h"
 #include "server/health.h"
 #include "server/reloader.h"
 
@@ -21,6 +22,7 @@ struct Operations {
   const HealthState* health = nullptr;
   Reloader* reloader = nullptr;
   absl::Time started_at;
+  Gate* gate = nullptr;
 };
 
 class OperationsServiceImpl final
@@ -41,6 +43,8 @@ class OperationsServiceImpl final
                                    v1::ReloadResponse* response) override;
 
  private:
+  grpc::Status Check(grpc::CallbackServerContext* context, Method method) const;
+
   const Operations operations_;
 };
 

@@ -3,12 +3,11 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "server/config.h"
 
 namespace inkan {
 
-Reloader::Reloader(std::string config_path, SnapshotKeeper* keeper)
-    : config_path_(std::move(config_path)), keeper_(keeper) {
+Reloader::Reloader(std::string config_path, Apply apply)
+    : config_path_(std::move(config_path)), apply_(std::move(apply)) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -38,8 +37,7 @@ void Reloader::Run() {
     }
     absl::StatusOr<Config> config = LoadConfig(config_path_);
     const absl::Status status =
-        config.ok() ? keeper_->Reload(std::move(config->snapshot))
-                    : config.status();
+        config.ok() ? apply_(*std::move(config)) : config.status();
     for (const Done& done : served) done(status);
   }
 }

@@ -1,13 +1,10 @@
-// Reads the configuration again when asked (SIGHUP, the Reload call) and hands
-// its profiles and CRL sources to the keeper, on a thread of its own: reading
-// large CRLs takes seconds and must hold up neither gRPC's threads nor a
-// signal.
+// Reads the configuration again when asked (SIGHUP, the Reload call) and has it
+// applied, on a thread of its own: reading large CRLs takes seconds and must
+// hold up neither gRPC's threads nor a signal.
 //
-// Only what a snapshot is made of is reloaded; listeners, limits and worker
-// threads keep the values of the start. On any error the old snapshot stays.
+// All or nothing: whoever applies it changes nothing if it returns an error.
 //
-// Thread safety: every method from any thread. Ownership: the keeper must
-// outlive it.
+// Thread safety: every method from any thread.
 #ifndef INKAN_SERVER_RELOADER_H_
 #define INKAN_SERVER_RELOADER_H_
 
@@ -19,7 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "cache/mutex.h"
-#include "cache/snapshot_keeper.h"
+#include "server/config.h"
 
 namespace inkan {
 
@@ -27,7 +24,9 @@ class Reloader {
  public:
   using Done = std::function<void(const absl::Status&)>;
 
-  Reloader(std::string config_path, SnapshotKeeper* keeper);
+  using Apply = std::function<absl::Status(Config)>;
+
+  Reloader(std::string config_path, Apply apply);
   // Finishes what has been asked for.
   ~Reloader();
   Reloader(const Reloader&) = delete;
@@ -41,7 +40,7 @@ class Reloader {
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::string config_path_;
-  SnapshotKeeper* const keeper_;
+  const Apply apply_;
 
   Mutex mutex_;
   CondVar asked_;

@@ -70,6 +70,36 @@ grpc::Status ShuttingDown() {
               &details);
 }
 
+grpc::Status NotAllowed(const std::string& method) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  info.set_domain(kErrorDomain);
+  info.set_reason(reason::kMethodNotAllowed);
+  (*info.mutable_metadata())["method"] = method;
+  details.add_details()->PackFrom(info);
+  return Make(grpc::StatusCode::PERMISSION_DENIED,
+              absl::StrCat("no access rule of this server lets this client "
+                           "call ",
+                           method),
+              &details);
+}
+
+grpc::Status QuotaExceeded(const std::string& quota, const std::string& client,
+                           absl::Duration retry_after) {
+  google::rpc::Status details;
+  AddReason(reason::kQuotaExceeded, &details);
+  google::rpc::QuotaFailure failure;
+  auto* violation = failure.add_violations();
+  violation->set_subject(absl::StrCat("client:", client));
+  violation->set_description(quota);
+  details.add_details()->PackFrom(failure);
+  AddRetry(retry_after, &details);
+  return Make(grpc::StatusCode::RESOURCE_EXHAUSTED,
+              absl::StrCat("this client's quota ", quota,
+                           " is used up; try again after the delay given"),
+              &details);
+}
+
 grpc::Status StatusOf(ItemResult result) {
   google::rpc::Status details;
   switch (result) {
@@ -87,6 +117,8 @@ grpc::Status StatusOf(ItemResult result) {
                   "the server cannot write its audit log, so no verdict was "
                   "given; try again later, or elsewhere",
                   &details);
+    case ItemResult::kAbandoned:
+      return ShuttingDown();
     case ItemResult::kCancelled:
       break;
   }

@@ -28,6 +28,11 @@ grpc::Status InvalidArgument(const RequestFault& fault);
 // UNAVAILABLE with RetryInfo, and the push-back gRPC clients act on themselves.
 grpc::Status Overloaded(grpc::ServerContextBase* context);
 grpc::Status ShuttingDown();
+// PERMISSION_DENIED; ErrorInfo's metadata names the method.
+grpc::Status NotAllowed(const std::string& method);
+// RESOURCE_EXHAUSTED with QuotaFailure and RetryInfo.
+grpc::Status QuotaExceeded(const std::string& quota, const std::string& client,
+                           absl::Duration retry_after);
 // OK for kJudged.
 grpc::Status StatusOf(ItemResult result);
 // FAILED_PRECONDITION and such, as the status has it.

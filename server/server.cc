@@ -6,14 +6,15 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cache/mutex.h"
 #include "crypto/rsa.h"
-#include "grpcpp/impl/server_builder_option.h"
-#include "grpcpp/impl/server_builder_plugin.h"
+#include "server/gate.h"
+#include "server/grpc_listener.h"
 #include "server/health.h"
 #include "server/operations.h"
 #include "server/service.h"
@@ -30,70 +31,49 @@ unsigned UsableCpus() {
   return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
 }
 
-// gRPC adds reflection to every server of a program that is linked with it;
-// this takes it away again from servers that were not asked to offer it.
-class OnlyAskedForPlugins : public grpc::ServerBuilderOption {
- public:
-  explicit OnlyAskedForPlugins(const ServerOptions& options)
-      : reflection_(options.reflection), channelz_(options.channelz) {}
-
-  void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
-  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>*
-                         plugins) override {
-    std::erase_if(*plugins, [this](const auto& plugin) {
-      return (!reflection_ &&
-              absl::StrContains(plugin->name(), "reflection")) ||
-             (!channelz_ && absl::StrContains(plugin->name(), "channelz"));
-    });
-  }
-
- private:
-  const bool reflection_;
-  const bool channelz_;
-};
-
-std::shared_ptr<grpc::ServerCredentials> CredentialsOf(
-    const ListenerOptions& listener) {
-  // The configuration reader lets plaintext through only for the exact words.
-  if (!listener.tls.has_value()) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions options(
-      listener.tls->client_ca.empty()
-          ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
-          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  options.pem_root_certs = listener.tls->client_ca;
-  options.pem_key_cert_pairs.push_back(
-      {listener.tls->private_key, listener.tls->certificate_chain});
-  return grpc::SslServerCredentials(options);
+// A clock that nobody sets.
+absl::Duration SteadyNow() {
+  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
 }
 
 // How long a server that has drained goes on refusing calls before it closes
 // its connections: some round trips, even around the world.
 constexpr absl::Duration kRefusingTime = absl::Milliseconds(500);
 
+// How long answers that are ready may take to be sent at the very end.
+constexpr absl::Duration kLastWords = absl::Milliseconds(500);
+
 }  // namespace
 
 // In the order they are made; destroyed in the opposite one.
 struct Server::Parts {
+  // Held while a configuration is applied, and while listeners are made.
+  Mutex apply_mutex;
+  bool closing ABSL_GUARDED_BY(apply_mutex) = false;
+
+  Mutex mutex;
+  CondVar hurried;
+  bool shut_down ABSL_GUARDED_BY(mutex) = false;
+  bool hurry ABSL_GUARDED_BY(mutex) = false;
+
   ServerOptions options;
+  Notice notice;
   std::unique_ptr<SnapshotKeeper> keeper;
   std::unique_ptr<Batcher> batcher;
-  std::unique_ptr<Reloader> reloader;
+  std::unique_ptr<Gate> gate;
   HealthState health;
   std::unique_ptr<HealthService> health_service;
   std::unique_ptr<HealthService> operations_health_service;
   std::unique_ptr<VerificationServiceImpl> verification;
+  std::unique_ptr<Reloader> reloader;
   std::unique_ptr<OperationsServiceImpl> operations;
-  std::unique_ptr<grpc::Server> intake_server;
-  std::unique_ptr<grpc::Server> operations_server;
-  int port = 0;
-  int operations_port = 0;
-  bool shut_down = false;
+  std::unique_ptr<GrpcListener> intake;
+  std::unique_ptr<GrpcListener> operations_listener;
 
   void MakeServices(const std::string& config_path);
-  absl::Status Listen();
-  absl::StatusOr<std::unique_ptr<grpc::Server>> ListenOn(
-      const ListenerOptions& listener,
-      const std::vector<grpc::Service*>& services, int* bound_port) const;
+  absl::Status Listen() ABSL_LOCKS_EXCLUDED(apply_mutex);
+  absl::Status Apply(Config config) ABSL_LOCKS_EXCLUDED(apply_mutex);
+  void WaitUnlessHurried(absl::Duration time) ABSL_LOCKS_EXCLUDED(mutex);
 };
 
 void Server::Parts::MakeServices(const std::string& config_path) {
@@ -101,70 +81,95 @@ void Server::Parts::MakeServices(const std::string& config_path) {
   batching.workers =
       options.worker_threads == 0 ? UsableCpus() : options.worker_threads;
   batching.worker_batch_filings_max = options.limits.worker_batch_filings_max;
-  batching.queue_filings_max = options.limits.queue_filings_max;
-  batching.queue_bytes_max = options.limits.queue_bytes_max;
+  const size_t queue = options.limits.queue_filings_max;
+  batching.lane_filings_max = {
+      std::min<size_t>(options.limits.interactive_filings_max,
+                       std::max<size_t>(1, queue / 4)),
+      std::max<size_t>(1, queue / 2), std::max<size_t>(1, queue / 4)};
+  batching.bytes_max = options.limits.queue_bytes_max;
+  batching.interactive_weight = options.limits.interactive_weight;
+  batching.bulk_weight = options.limits.bulk_weight;
   batcher = std::make_unique<Batcher>(
       batching, [this] { return std::make_unique<SnapshotJudge>(*keeper); });
-  reloader = std::make_unique<Reloader>(config_path, keeper.get());
+  gate = std::make_unique<Gate>(options.access, options.quotas);
+  reloader = std::make_unique<Reloader>(
+      config_path, [this](Config config) { return Apply(std::move(config)); });
   health_service = std::make_unique<HealthService>(&health);
   operations_health_service = std::make_unique<HealthService>(&health);
-  verification =
-      std::make_unique<VerificationServiceImpl>(options.limits, batcher.get());
-  operations = std::make_unique<OperationsServiceImpl>(Operations{
-      keeper.get(), batcher.get(), &health, reloader.get(), absl::Now()});
-}
-
-absl::StatusOr<std::unique_ptr<grpc::Server>> Server::Parts::ListenOn(
-    const ListenerOptions& listener,
-    const std::vector<grpc::Service*>& services, int* bound_port) const {
-  grpc::ServerBuilder builder;
-  builder.SetOption(std::make_unique<OnlyAskedForPlugins>(options));
-  builder.AddListeningPort(listener.address, CredentialsOf(listener),
-                           bound_port);
-  builder.SetMaxReceiveMessageSize(
-      static_cast<int>(options.limits.message_bytes_max));
-  builder.AddChannelArgument(
-      GRPC_ARG_MAX_CONCURRENT_STREAMS,
-      static_cast<int>(options.limits.concurrent_streams_max));
-  // Two servers must not share a port by accident.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  for (grpc::Service* service : services) builder.RegisterService(service);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", listener.address,
-                     ": the address is in use, not this machine's, or its TLS "
-                     "files are refused; see the lines above"));
-  }
-  if (absl::StartsWith(listener.address, "unix:")) *bound_port = 0;
-  return server;
+  verification = std::make_unique<VerificationServiceImpl>(
+      options.limits, batcher.get(), gate.get());
+  operations = std::make_unique<OperationsServiceImpl>(
+      Operations{keeper.get(), batcher.get(), &health, reloader.get(),
+                 absl::Now(), gate.get()});
 }
 
 absl::Status Server::Parts::Listen() {
-  std::vector<grpc::Service*> intake = {health_service.get(),
-                                        verification.get()};
+  MutexLock lock(&apply_mutex);
+  const auto news = [this](const absl::Status& status) {
+    notice(status.ok() ? absl::OkStatus() : status,
+           "new TLS files are in use from the next connection on");
+  };
+  std::vector<grpc::Service*> services = {health_service.get(),
+                                          verification.get()};
   if (!options.operations_listener.has_value()) {
-    intake.push_back(operations.get());
+    services.push_back(operations.get());
   } else {
-    absl::StatusOr<std::unique_ptr<grpc::Server>> server = ListenOn(
-        *options.operations_listener,
-        {operations_health_service.get(), operations.get()}, &operations_port);
-    if (!server.ok()) return server.status();
-    operations_server = *std::move(server);
+    auto listener = GrpcListener::Start(
+        "operations_listener", options, *options.operations_listener,
+        {operations_health_service.get(), operations.get()}, news);
+    if (!listener.ok()) return listener.status();
+    operations_listener = *std::move(listener);
   }
-  absl::StatusOr<std::unique_ptr<grpc::Server>> server =
-      ListenOn(options.listener, intake, &port);
-  if (!server.ok()) return server.status();
-  intake_server = *std::move(server);
+  auto listener = GrpcListener::Start("listener", options, options.listener,
+                                      services, news);
+  if (!listener.ok()) return listener.status();
+  intake = *std::move(listener);
   return absl::OkStatus();
+}
+
+// Puts another configuration in force, all of it or nothing.
+absl::Status Server::Parts::Apply(Config config) {
+  MutexLock lock(&apply_mutex);
+  if (closing) return absl::UnavailableError("the server is shutting down");
+  const std::string restart = NeedsRestart(options, config.server);
+  if (!restart.empty()) return absl::FailedPreconditionError(restart);
+  const absl::Status reloaded = keeper->Reload(std::move(config.snapshot));
+  if (!reloaded.ok()) return reloaded;
+  // Nothing below can fail.
+  gate->Replace(std::move(config.server.access),
+                std::move(config.server.quotas));
+  if (intake->tls() != nullptr) {
+    intake->tls()->Replace(*std::move(config.server.listener.tls));
+  }
+  if (operations_listener != nullptr && operations_listener->tls() != nullptr) {
+    operations_listener->tls()->Replace(
+        *std::move(config.server.operations_listener->tls));
+  }
+  return absl::OkStatus();
+}
+
+void Server::Parts::WaitUnlessHurried(absl::Duration time) {
+  const absl::Duration end = SteadyNow() + time;
+  MutexLock lock(&mutex);
+  while (!hurry) {
+    const absl::Duration left = end - SteadyNow();
+    if (left <= absl::ZeroDuration()) return;
+    hurried.WaitFor(&mutex, absl::ToChronoMilliseconds(left) +
+                                std::chrono::milliseconds(1));
+  }
 }
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
-Server::~Server() { Shutdown(); }
+Server::~Server() {
+  Shutdown();
+  // A reload that is under way ends before what it would change does.
+  MutexLock lock(&parts_->apply_mutex);
+  parts_->closing = true;
+}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
-    Config config, const std::string& config_path) {
+    Config config, const std::string& config_path, Notice notice) {
   const Fault kernel = InitRsaKernel();
   if (!kernel.ok()) {
     return absl::FailedPreconditionError(
@@ -178,6 +183,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   }
   auto parts = std::make_unique<Parts>();
   parts->options = std::move(config.server);
+  parts->notice = notice ? std::move(notice)
+                         : [](const absl::Status&, const std::string&) {};
   absl::StatusOr<std::unique_ptr<SnapshotKeeper>> keeper =
       SnapshotKeeper::Start(std::move(config.snapshot));
   if (!keeper.ok()) return keeper.status();
@@ -193,31 +200,68 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 
 void Server::Shutdown() {
   Parts& parts = *parts_;
-  if (parts.shut_down) return;
-  parts.shut_down = true;
-  const absl::Time deadline = absl::Now() + parts.options.drain_timeout;
+  {
+    MutexLock lock(&parts.mutex);
+    if (parts.shut_down) return;
+    parts.shut_down = true;
+  }
+  const absl::Duration begun = SteadyNow();
   parts.health.SetServing(false);
   parts.health.EndWatches();
   parts.verification->BeginDrain();
   // Every accepted filing gets its verdict; from here on calls are refused as
   // UNAVAILABLE, which clients retry elsewhere.
-  parts.batcher->Drain();
+  parts.batcher->Drain(parts.options.drain_timeout);
   // gRPC cancels the calls that come in while it closes its connections, and
   // CANCELLED does not say "try elsewhere". So it closes them only after
   // clients have had the time to hear that they are refused.
-  absl::SleepFor(std::min(kRefusingTime, parts.options.drain_timeout / 2));
+  parts.WaitUnlessHurried(
+      std::min(kRefusingTime, parts.options.drain_timeout / 2));
   // Each returns when its last call is answered; at the deadline it cancels the
-  // rest.
-  for (grpc::Server* server :
-       {parts.intake_server.get(), parts.operations_server.get()}) {
-    if (server != nullptr) server->Shutdown(absl::ToChronoTime(deadline));
+  // rest. Answers that are ready have kLastWords even if draining took all the
+  // time there was.
+  const absl::Duration deadline =
+      std::max(begun + parts.options.drain_timeout, SteadyNow() + kLastWords);
+  for (GrpcListener* listener :
+       {parts.intake.get(), parts.operations_listener.get()}) {
+    if (listener == nullptr) continue;
+    const bool hurry = [&parts] {
+      MutexLock lock(&parts.mutex);
+      return parts.hurry;
+    }();
+    listener->Shutdown(absl::Now() + (hurry ? kLastWords
+                                            : std::max(deadline - SteadyNow(),
+                                                       absl::ZeroDuration())));
   }
 }
 
-int Server::port() const { return parts_->port; }
-int Server::operations_port() const { return parts_->operations_port; }
+void Server::Hurry() {
+  Parts& parts = *parts_;
+  {
+    MutexLock lock(&parts.mutex);
+    parts.hurry = true;
+    parts.hurried.SignalAll();
+  }
+  parts.batcher->Hurry();
+  // What is ready, and the refusal of what was abandoned, is sent first.
+  absl::SleepFor(kLastWords);
+  for (GrpcListener* listener :
+       {parts.intake.get(), parts.operations_listener.get()}) {
+    if (listener != nullptr) listener->CancelCalls();
+  }
+}
+
+int Server::port() const { return parts_->intake->port(); }
+int Server::operations_port() const {
+  return parts_->operations_listener == nullptr
+             ? 0
+             : parts_->operations_listener->port();
+}
 SnapshotKeeper& Server::keeper() { return *parts_->keeper; }
 Batcher& Server::batcher() { return *parts_->batcher; }
 Reloader& Server::reloader() { return *parts_->reloader; }
+const Gate& Server::gate() const { return *parts_->gate; }
+GrpcListener& Server::intake() { return *parts_->intake; }
+GrpcListener* Server::operations() { return parts_->operations_listener.get(); }
 
 }  // namespace inkan

@@ -6,13 +6,14 @@
 //   ... traffic ...
 //   (*server)->Shutdown();
 //
-// Thread safety: Shutdown from any thread, once; the rest from any thread.
+// Thread safety: every method from any thread.
 // Errors of Start: kInvalidArgument for what the configuration got wrong,
 // kUnavailable if an address cannot be listened on, kFailedPrecondition if the
 // RSA kernel asked for cannot be used.
 #ifndef INKAN_SERVER_SERVER_H_
 #define INKAN_SERVER_SERVER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,15 +21,22 @@
 #include "absl/time/time.h"
 #include "server/batcher.h"
 #include "server/config.h"
+#include "server/gate.h"
+#include "server/grpc_listener.h"
 #include "server/reloader.h"
 
 namespace inkan {
 
 class Server {
  public:
+  // What an operator should hear of: OK and what has changed, or what went
+  // wrong. Called from any thread.
+  using Notice =
+      std::function<void(const absl::Status&, const std::string& changed)>;
+
   // Listens, and says SERVING, once the first snapshot is there.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
-      Config config, const std::string& config_path);
+      Config config, const std::string& config_path, Notice notice = nullptr);
   // Shuts down.
   ~Server();
   Server(const Server&) = delete;
@@ -41,10 +49,17 @@ class Server {
   // Says NOT_SERVING, takes no new calls, and returns when every accepted
   // filing has its verdict or the drain timeout is over.
   void Shutdown();
+  // Lets a Shutdown that is under way, or to come, abandon what is not judged
+  // yet and cut off who does not read their answer. May block for a second.
+  void Hurry();
 
   SnapshotKeeper& keeper();
   Batcher& batcher();
   Reloader& reloader();
+  const Gate& gate() const;
+  GrpcListener& intake();
+  // Null if operations share the intake listener.
+  GrpcListener* operations();
 
  private:
   struct Parts;

@@ -1,6 +1,7 @@
 #include "server/service.h"
 
 #include <array>
+#include <string>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -23,6 +24,14 @@ RequestContext ContextOf(grpc::CallbackServerContext* call,
   return context;
 }
 
+// What was sent need not stay in memory until a client that does not read has
+// taken the refusal.
+void FreeMessages(grpc::CallbackServerContext* context) {
+  if (context->GetRpcAllocatorState() != nullptr) {
+    context->GetRpcAllocatorState()->FreeRequest();
+  }
+}
+
 // A unary call is its own item in the queue. `Batch` is FilingBatch or
 // CertificateBatch, made from `arguments`.
 template <typename Batch>
@@ -32,15 +41,19 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Batch {
   explicit UnaryCall(Arguments&&... arguments)
       : Batch(std::forward<Arguments>(arguments)...) {}
 
-  void Start(grpc::CallbackServerContext* context, Batcher* batcher) {
-    switch (batcher->Submit(this)) {
+  void Start(grpc::CallbackServerContext* context, Batcher* batcher, Lane lane,
+             ClientQuotas::Ticket ticket) {
+    ticket_ = std::move(ticket);
+    switch (batcher->Submit(this, lane)) {
       case Admission::kAdmitted:
       case Admission::kWaiting:
         return;  // may be finished, and this gone, already
       case Admission::kFull:
+        FreeMessages(context);
         grpc::ServerUnaryReactor::Finish(Overloaded(context));
         return;
       case Admission::kShuttingDown:
+        FreeMessages(context);
         grpc::ServerUnaryReactor::Finish(ShuttingDown());
         return;
     }
@@ -52,6 +65,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Batch {
   }
   void OnCancel() override { this->Cancel(); }
   void OnDone() override { delete this; }
+
+  ClientQuotas::Ticket ticket_;
 };
 
 // Verify has one filing and one verdict, but a FilingBatch takes lists of them.
@@ -69,18 +84,32 @@ class OneFilingBatch : private OneFiling, public FilingBatch {
                     bytes, context) {}
 };
 
+// Ends a call before it began.
 grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context,
-                                 const RequestFault& fault) {
+                                 grpc::Status status) {
+  FreeMessages(context);
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(InvalidArgument(fault));
+  reactor->Finish(std::move(status));
   return reactor;
+}
+
+// Whether the call may go on: the client may call the method, the request is
+// sound, and the client's quota has room for it.
+grpc::Status Enter(grpc::CallbackServerContext* context, Gate* gate,
+                   Method method, const RequestFault& fault, int filings,
+                   ClientQuotas::Ticket* ticket) {
+  std::string client;
+  grpc::Status status = gate->CheckAccess(*context, method, &client);
+  if (status.ok() && !fault.ok()) status = InvalidArgument(fault);
+  if (!status.ok()) return status;
+  return gate->TakeQuota(client, static_cast<size_t>(filings), ticket);
 }
 
 }  // namespace
 
 VerificationServiceImpl::VerificationServiceImpl(const Limits& limits,
-                                                 Batcher* batcher)
-    : limits_(limits), batcher_(batcher) {
+                                                 Batcher* batcher, Gate* gate)
+    : limits_(limits), batcher_(batcher), gate_(gate) {
   SetMessageAllocatorFor_Verify(&verify_messages_);
   SetMessageAllocatorFor_BatchVerify(&batch_messages_);
   SetMessageAllocatorFor_CheckCertificate(&certificate_messages_);
@@ -89,44 +118,50 @@ VerificationServiceImpl::VerificationServiceImpl(const Limits& limits,
 grpc::ServerUnaryReactor* VerificationServiceImpl::Verify(
     grpc::CallbackServerContext* context, const v1::VerifyRequest* request,
     v1::VerifyResponse* response) {
-  const RequestFault fault = CheckRequest(*request);
-  if (!fault.ok()) return Refuse(context, fault);
+  ClientQuotas::Ticket ticket;
+  grpc::Status entered = Enter(context, gate_, Method::kVerify,
+                               CheckRequest(*request), 1, &ticket);
+  if (!entered.ok()) return Refuse(context, std::move(entered));
   auto* call = new UnaryCall<OneFilingBatch>(
-      request->filing(), response->mutable_verdict(), request->ByteSizeLong(),
+      request->filing(), response->mutable_verdict(), MemoryOf(*request, 1),
       ContextOf(context, limits_, request->want_checks()));
-  call->Start(context, batcher_);
+  call->Start(context, batcher_, Lane::kInteractive, std::move(ticket));
   return call;
 }
 
 grpc::ServerUnaryReactor* VerificationServiceImpl::BatchVerify(
     grpc::CallbackServerContext* context, const v1::BatchVerifyRequest* request,
     v1::BatchVerifyResponse* response) {
-  const RequestFault fault = CheckFilings(request->filings(), limits_);
-  if (!fault.ok()) return Refuse(context, fault);
+  ClientQuotas::Ticket ticket;
+  grpc::Status entered = Enter(context, gate_, Method::kBatchVerify,
+                               CheckFilings(request->filings(), limits_),
+                               request->filings_size(), &ticket);
+  if (!entered.ok()) return Refuse(context, std::move(entered));
   auto* call = new UnaryCall<FilingBatch>(
       FilingsOf(*request), MakeVerdicts(*request, response),
-      request->ByteSizeLong(),
+      MemoryOf(*request, request->filings().size()),
       ContextOf(context, limits_, request->want_checks()));
-  call->Start(context, batcher_);
+  call->Start(context, batcher_, Lane::kBatch, std::move(ticket));
   return call;
 }
 
 grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
 VerificationServiceImpl::StreamVerify(grpc::CallbackServerContext* context) {
-  return StartStreamCall(limits_, batcher_,
-                         absl::FromChrono(context->deadline()), &streams_);
+  return StartStreamCall(limits_, batcher_, gate_, context, &streams_);
 }
 
 grpc::ServerUnaryReactor* VerificationServiceImpl::CheckCertificate(
     grpc::CallbackServerContext* context,
     const v1::CheckCertificateRequest* request,
     v1::CheckCertificateResponse* response) {
-  const RequestFault fault = CheckRequest(*request);
-  if (!fault.ok()) return Refuse(context, fault);
+  ClientQuotas::Ticket ticket;
+  grpc::Status entered = Enter(context, gate_, Method::kCheckCertificate,
+                               CheckRequest(*request), 1, &ticket);
+  if (!entered.ok()) return Refuse(context, std::move(entered));
   auto* call = new UnaryCall<CertificateBatch>(
-      *request, response->mutable_verdict(), request->ByteSizeLong(),
+      *request, response->mutable_verdict(), MemoryOf(*request, 1),
       ContextOf(context, limits_, request->want_checks()));
-  call->Start(context, batcher_);
+  call->Start(context, batcher_, Lane::kInteractive, std::move(ticket));
   return call;
 }
 

@@ -3,10 +3,12 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "google/protobuf/arena.h"
+#include "grpcpp/server_context.h"
 #include "server/filing_batch.h"
 #include "server/request_check.h"
 #include "server/rpc_status.h"
@@ -24,20 +26,35 @@ class StreamCall final
     : public grpc::ServerBidiReactor<v1::StreamVerifyRequest,
                                      v1::StreamVerifyResponse> {
  public:
-  StreamCall(const Limits& limits, Batcher* batcher, absl::Time deadline,
-             OpenStreams* streams)
+  StreamCall(const Limits& limits, Batcher* batcher, Gate* gate,
+             grpc::CallbackServerContext* context, OpenStreams* streams)
       : limits_(limits),
         batcher_(batcher),
-        deadline_(deadline),
+        gate_(gate),
+        context_(context),
+        deadline_(absl::FromChrono(context->deadline())),
         streams_(streams) {}
 
   void Start() ABSL_LOCKS_EXCLUDED(mutex_) {
-    const bool draining = !streams_->Add(this);
+    grpc::Status allowed =
+        gate_->CheckAccess(*context_, Method::kStreamVerify, &client_);
+    const OpenStreams::Entry entry =
+        streams_->Add(this, limits_.stream_calls_max);
     MutexLock lock(&mutex_);
-    if (draining) {
-      End(ShuttingDown());
-    } else {
-      Advance();
+    if (!allowed.ok()) {
+      End(std::move(allowed));
+      return;
+    }
+    switch (entry) {
+      case OpenStreams::Entry::kOpen:
+        Advance();
+        return;
+      case OpenStreams::Entry::kFull:
+        End(Overloaded(context_));
+        return;
+      case OpenStreams::Entry::kDraining:
+        End(ShuttingDown());
+        return;
     }
   }
 
@@ -68,8 +85,12 @@ class StreamCall final
 
   const Limits& limits_;
   Batcher* const batcher_;
+  Gate* const gate_;
+  grpc::CallbackServerContext* const context_;
   const absl::Time deadline_;
   OpenStreams* const streams_;
+  // Who calls; written before the first read.
+  std::string client_;
 
   Mutex mutex_;
   // Being read into; null if no read is under way.
@@ -105,9 +126,11 @@ class StreamCall::Exchange {
   class Item final : public FilingBatch {
    public:
     Item(StreamCall* stream, Exchange* exchange, const RequestContext& context)
-        : FilingBatch(FilingsOf(*exchange->request),
-                      MakeVerdicts(*exchange->request, exchange->response),
-                      exchange->request->ByteSizeLong(), context),
+        : FilingBatch(
+              FilingsOf(*exchange->request),
+              MakeVerdicts(*exchange->request, exchange->response),
+              MemoryOf(*exchange->request, exchange->request->filings_size()),
+              context),
           stream_(stream),
           exchange_(exchange) {}
     void Admitted() override { stream_->OnAdmitted(); }
@@ -126,6 +149,7 @@ class StreamCall::Exchange {
  public:
   v1::StreamVerifyRequest* const request;
   v1::StreamVerifyResponse* const response;
+  ClientQuotas::Ticket ticket;
   // All its filings are dealt with.
   bool settled = false;
 };
@@ -150,6 +174,13 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
     End(InvalidArgument(fault));
     return;
   }
+  grpc::Status within = gate_->TakeQuota(
+      client_, static_cast<size_t>(exchange->request->filings_size()),
+      &exchange->ticket);
+  if (!within.ok()) {
+    End(std::move(within));
+    return;
+  }
   RequestContext context;
   context.limits = &limits_;
   context.received = absl::Now();
@@ -166,6 +197,9 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
       waiting_for_room_ = true;
       return;
     case Admission::kFull:
+      exchanges_.pop_back();
+      End(Overloaded(context_));
+      return;
     case Admission::kShuttingDown:
       exchanges_.pop_back();
       End(ShuttingDown());
@@ -253,10 +287,17 @@ void StreamCall::Advance() {
   }
 }
 
-bool OpenStreams::Add(StreamCall* stream) {
+OpenStreams::Entry OpenStreams::Add(StreamCall* stream, size_t streams_max) {
   MutexLock lock(&mutex_);
+  if (draining_) return Entry::kDraining;
+  if (streams_.size() >= streams_max) return Entry::kFull;
   streams_.insert(stream);
-  return !draining_;
+  return Entry::kOpen;
+}
+
+size_t OpenStreams::count() const {
+  MutexLock lock(&mutex_);
+  return streams_.size();
 }
 
 void OpenStreams::Remove(StreamCall* stream) {
@@ -271,9 +312,9 @@ void OpenStreams::BeginDrain() {
 }
 
 grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
-StartStreamCall(const Limits& limits, Batcher* batcher, absl::Time deadline,
-                OpenStreams* streams) {
-  auto* call = new StreamCall(limits, batcher, deadline, streams);
+StartStreamCall(const Limits& limits, Batcher* batcher, Gate* gate,
+                grpc::CallbackServerContext* context, OpenStreams* streams) {
+  auto* call = new StreamCall(limits, batcher, gate, context, streams);
   call->Start();
   return call;
 }

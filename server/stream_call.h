@@ -3,7 +3,8 @@
 //
 // Back-pressure is gRPC's own: the stream is read only while it has room, and a
 // message that finds the queue full waits for room rather than being refused,
-// so that a client that sends faster than it is served is slowed down. A
+// so that a client that sends faster than it is served is slowed down. Only if
+// there is no memory even to wait in does the stream end as UNAVAILABLE. A
 // message that is wrong as a whole ends the stream with INVALID_ARGUMENT, after
 // every earlier message was answered.
 #ifndef INKAN_SERVER_STREAM_CALL_H_
@@ -11,11 +12,11 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/time/time.h"
 #include "cache/mutex.h"
 #include "grpcpp/support/server_callback.h"
 #include "inkan/v1/verification.pb.h"
 #include "server/batcher.h"
+#include "server/gate.h"
 #include "server/limits.h"
 
 namespace inkan {
@@ -25,21 +26,24 @@ class StreamCall;
 // The streams that are open, so that a drain can end them. Thread-safe.
 class OpenStreams {
  public:
-  // Returns false if draining has begun.
-  bool Add(StreamCall* stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  enum class Entry : uint8_t { kOpen, kFull, kDraining };
+
+  // Keeps the stream only if kOpen.
+  Entry Add(StreamCall* stream, size_t streams_max) ABSL_LOCKS_EXCLUDED(mutex_);
   void Remove(StreamCall* stream) ABSL_LOCKS_EXCLUDED(mutex_);
   void BeginDrain() ABSL_LOCKS_EXCLUDED(mutex_);
+  size_t count() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  Mutex mutex_;
+  mutable Mutex mutex_;
   absl::flat_hash_set<StreamCall*> streams_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // The call owns itself. The arguments must outlive it.
 grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
-StartStreamCall(const Limits& limits, Batcher* batcher, absl::Time deadline,
-                OpenStreams* streams);
+StartStreamCall(const Limits& limits, Batcher* batcher, Gate* gate,
+                grpc::CallbackServerContext* context, OpenStreams* streams);
 
 }  // namespace inkan
 

@@ -6,7 +6,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -15,6 +17,8 @@
 
 namespace inkan {
 namespace {
+
+constexpr int64_t kPollSecondsMax = 86400;
 
 struct Freer {
   void operator()(BIO* bio) const { BIO_free_all(bio); }
@@ -27,19 +31,22 @@ std::unique_ptr<BIO, Freer> Reader(const std::string& text) {
       BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
+using Report = std::function<void(const char* field, absl::string_view)>;
+
 // The file's text, or empty with the mistake reported.
-std::string ReadField(const std::string& path, absl::string_view field,
-                      const ConfigNode& node, const std::string& folder) {
+std::string ReadField(const std::string& path, const char* field,
+                      const Report& report) {
   if (path.empty()) {
-    node.Error(field, "missing; name a PEM file");
+    report(field, "missing; name a PEM file");
     return "";
   }
   absl::StatusOr<std::string> text =
-      ReadWholeFile(ResolvePath(folder, path), kCertificateFileBytesMax);
+      ReadWholeFile(path, kCertificateFileBytesMax);
   if (!text.ok()) {
-    node.Error(field, text.status().message());
+    report(field, text.status().message());
     return "";
   }
+  if (text->empty()) report(field, "the file is empty");
   return *std::move(text);
 }
 
@@ -59,41 +66,82 @@ std::unique_ptr<EVP_PKEY, Freer> PrivateKey(const std::string& pem) {
   return key;
 }
 
+void CheckPair(const TlsOptions& tls, const Report& report) {
+  const auto certificate = FirstCertificate(tls.certificate_chain);
+  const auto key = PrivateKey(tls.private_key);
+  if (certificate == nullptr) {
+    report("certificate_chain_file", "holds no PEM certificate");
+  }
+  if (key == nullptr) {
+    report("private_key_file",
+           "holds no PEM private key that can be read without a passphrase");
+  }
+  if (certificate != nullptr && key != nullptr &&
+      X509_check_private_key(certificate.get(), key.get()) != 1) {
+    report("private_key_file",
+           "is not the key of the first certificate in "
+           "certificate_chain_file; name the key it was issued for");
+  }
+  ERR_clear_error();
+}
+
+// Reads the files the options name into them.
+void ReadInto(TlsOptions* tls, const Report& report) {
+  tls->certificate_chain =
+      ReadField(tls->certificate_chain_file, "certificate_chain_file", report);
+  tls->private_key =
+      ReadField(tls->private_key_file, "private_key_file", report);
+  if (!tls->client_ca_file.empty()) {
+    tls->client_ca = ReadField(tls->client_ca_file, "client_ca_file", report);
+    if (!tls->client_ca.empty() &&
+        FirstCertificate(tls->client_ca) == nullptr) {
+      report("client_ca_file", "holds no PEM certificate");
+    }
+  }
+  if (!tls->certificate_chain.empty() && !tls->private_key.empty()) {
+    CheckPair(*tls, report);
+  }
+}
+
 }  // namespace
 
 TlsOptions ReadTlsFiles(const config::v1::Tls& tls, const ConfigNode& node,
                         const std::string& folder) {
+  const auto resolve = [&folder](const std::string& path) {
+    return path.empty() ? path : ResolvePath(folder, path);
+  };
   TlsOptions out;
-  out.certificate_chain = ReadField(tls.certificate_chain_file(),
-                                    "certificate_chain_file", node, folder);
-  out.private_key =
-      ReadField(tls.private_key_file(), "private_key_file", node, folder);
-  if (!tls.client_ca_file().empty()) {
-    out.client_ca =
-        ReadField(tls.client_ca_file(), "client_ca_file", node, folder);
-    if (!out.client_ca.empty() && FirstCertificate(out.client_ca) == nullptr) {
-      node.Error("client_ca_file", "holds no PEM certificate");
+  out.certificate_chain_file = resolve(tls.certificate_chain_file());
+  out.private_key_file = resolve(tls.private_key_file());
+  out.client_ca_file = resolve(tls.client_ca_file());
+  if (tls.has_poll_interval()) {
+    const std::optional<int64_t> seconds =
+        ReadSeconds(tls.poll_interval(), node, "poll_interval");
+    if (seconds.has_value() && (*seconds < 1 || *seconds > kPollSecondsMax)) {
+      node.Error("poll_interval",
+                 absl::StrCat(*seconds, " s is out of range; give 1 to ",
+                              kPollSecondsMax));
     }
+    out.poll_interval = absl::Seconds(seconds.value_or(1));
   }
-  if (out.certificate_chain.empty() || out.private_key.empty()) return out;
+  ReadInto(&out, [&node](const char* field, absl::string_view problem) {
+    node.Error(field, problem);
+  });
+  return out;
+}
 
-  const auto certificate = FirstCertificate(out.certificate_chain);
-  const auto key = PrivateKey(out.private_key);
-  if (certificate == nullptr) {
-    node.Error("certificate_chain_file", "holds no PEM certificate");
-  }
-  if (key == nullptr) {
-    node.Error(
-        "private_key_file",
-        "holds no PEM private key that can be read without a passphrase");
-  }
-  if (certificate != nullptr && key != nullptr &&
-      X509_check_private_key(certificate.get(), key.get()) != 1) {
-    node.Error("private_key_file",
-               "is not the key of the first certificate in "
-               "certificate_chain_file; name the key it was issued for");
-  }
-  ERR_clear_error();
+absl::StatusOr<TlsOptions> RereadTlsFiles(const TlsOptions& before) {
+  TlsOptions out;
+  out.certificate_chain_file = before.certificate_chain_file;
+  out.private_key_file = before.private_key_file;
+  out.client_ca_file = before.client_ca_file;
+  out.poll_interval = before.poll_interval;
+  std::string problems;
+  ReadInto(&out, [&problems](const char* field, absl::string_view problem) {
+    absl::StrAppend(&problems, problems.empty() ? "" : "; ", field, ": ",
+                    problem);
+  });
+  if (!problems.empty()) return absl::InvalidArgumentError(problems);
   return out;
 }
 

@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "inkan/config/v1/config.pb.h"
 #include "server/config.h"
 #include "server/config_text.h"
@@ -18,6 +19,9 @@ namespace inkan {
 // key that is not the certificate's.
 TlsOptions ReadTlsFiles(const config::v1::Tls& tls, const ConfigNode& node,
                         const std::string& folder);
+
+// The same files again. kInvalidArgument naming each mistake.
+absl::StatusOr<TlsOptions> RereadTlsFiles(const TlsOptions& before);
 
 }  // namespace inkan
 

@@ -50,6 +50,8 @@ struct Bench {
   Snapshot snapshot;
   std::atomic<bool> open{true};  // judges wait while it is closed
   std::atomic<int> inside{0};    // judges at work
+  // More batches than these wait until it is 0 again.
+  std::atomic<size_t> stop_after{0};
   Mutex mutex;
   std::vector<size_t> batches ABSL_GUARDED_BY(mutex);
   std::atomic<bool> ready{true};       // what judges say before a batch
@@ -71,12 +73,17 @@ class FakeJudge : public Judge {
 
   void Verify(absl::Span<const FilingView> filings,
               absl::Span<FilingVerdict> verdicts) override {
+    size_t number = 0;
     {
       MutexLock lock(&bench_->mutex);
       bench_->batches.push_back(filings.size());
+      number = bench_->batches.size();
     }
     bench_->inside.fetch_add(1);
-    while (!bench_->open.load()) std::this_thread::yield();
+    while (!bench_->open.load() || (bench_->stop_after.load() != 0 &&
+                                    number > bench_->stop_after.load())) {
+      std::this_thread::yield();
+    }
     for (size_t i = 0; i < filings.size(); ++i) {
       EXPECT_EQ(verdicts[i].outcome, Outcome::kGeneric);
       verdicts[i].outcome =
@@ -171,7 +178,7 @@ std::unique_ptr<Batcher> MakeBatcher(Bench* bench,
 // Keeps the only worker busy until the bench is opened.
 void Occupy(Bench* bench, Batcher* batcher, TestItem* item) {
   bench->open = false;
-  ASSERT_EQ(batcher->Submit(item), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(item, Lane::kInteractive), Admission::kAdmitted);
   while (bench->inside.load() == 0) std::this_thread::yield();
 }
 
@@ -179,7 +186,7 @@ TEST(BatcherTest, ALoneItemIsJudgedAtOnceAndAlone) {
   Bench bench;
   auto batcher = MakeBatcher(&bench);
   TestItem item(1);
-  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(&item, Lane::kInteractive), Admission::kAdmitted);
   item.done.Wait();
   EXPECT_EQ(item.result, ItemResult::kJudged);
   item.ExpectRightVerdicts();
@@ -193,11 +200,11 @@ TEST(BatcherTest, WhatWaitedIsJudgedTogether) {
   Occupy(&bench, batcher.get(), &first);
   TestItem second(2);
   TestItem third(3);
-  ASSERT_EQ(batcher->Submit(&second), Admission::kAdmitted);
-  ASSERT_EQ(batcher->Submit(&third), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(&second, Lane::kInteractive), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(&third, Lane::kInteractive), Admission::kAdmitted);
   EXPECT_EQ(batcher->counters().filings_waiting, 5U);
   bench.open = true;
-  batcher->Drain();
+  batcher->Drain(absl::InfiniteDuration());
   EXPECT_THAT(bench.Batches(), ElementsAre(1, 5));
   second.ExpectRightVerdicts();
   third.ExpectRightVerdicts();
@@ -209,7 +216,7 @@ TEST(BatcherTest, ALargeItemIsCutAtTheCapAndKeepsItsOrder) {
   Bench bench;
   auto batcher = MakeBatcher(&bench, {.worker_batch_filings_max = 100});
   TestItem item(250);
-  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(&item, Lane::kInteractive), Admission::kAdmitted);
   item.done.Wait();
   EXPECT_EQ(item.result, ItemResult::kJudged);
   item.ExpectRightVerdicts();
@@ -221,7 +228,7 @@ TEST(BatcherTest, ALargeItemIsSharedAmongWorkers) {
   bench.open = false;
   auto batcher = MakeBatcher(&bench, {.workers = 4});
   TestItem item(400);
-  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(&item, Lane::kInteractive), Admission::kAdmitted);
   while (bench.inside.load() < 4) std::this_thread::yield();
   bench.open = true;
   item.done.Wait();
@@ -231,49 +238,101 @@ TEST(BatcherTest, ALargeItemIsSharedAmongWorkers) {
 
 TEST(BatcherTest, TheQueueHoldsItsBoundOfFilingsAndNotOneMore) {
   Bench bench;
-  auto batcher = MakeBatcher(&bench, {.queue_filings_max = 10});
+  auto batcher = MakeBatcher(&bench, {.lane_filings_max = {10, 10, 10}});
   TestItem busy(1);
   Occupy(&bench, batcher.get(), &busy);
   TestItem nine(9);
   TestItem one(1);
   TestItem too_many(1);
-  EXPECT_EQ(batcher->Submit(&nine), Admission::kAdmitted);
-  EXPECT_EQ(batcher->Submit(&one), Admission::kAdmitted);
-  EXPECT_EQ(batcher->Submit(&too_many), Admission::kFull);
+  EXPECT_EQ(batcher->Submit(&nine, Lane::kInteractive), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&one, Lane::kInteractive), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&too_many, Lane::kInteractive), Admission::kFull);
   EXPECT_EQ(batcher->counters().filings_refused, 1U);
   bench.open = true;
-  batcher->Drain();
+  batcher->Drain(absl::InfiniteDuration());
   EXPECT_TRUE(nine.done.happened());
   EXPECT_TRUE(one.done.happened());
   EXPECT_FALSE(too_many.done.happened());
 }
 
-TEST(BatcherTest, BytesCountWhileQueuedAndInWork) {
+TEST(BatcherTest, BytesCountUntilTheAnswerIsTaken) {
   Bench bench;
-  auto batcher = MakeBatcher(&bench, {.queue_bytes_max = 100});
-  TestItem busy(1, absl::InfiniteFuture(), 60);
-  Occupy(&bench, batcher.get(), &busy);
+  auto batcher = MakeBatcher(&bench, {.bytes_max = 100});
+  auto busy = std::make_unique<TestItem>(1, absl::InfiniteFuture(), 60);
+  Occupy(&bench, batcher.get(), busy.get());
   TestItem fits(1, absl::InfiniteFuture(), 40);
   TestItem too_big(1, absl::InfiniteFuture(), 1);
-  EXPECT_EQ(batcher->Submit(&fits), Admission::kAdmitted);
-  EXPECT_EQ(batcher->Submit(&too_big), Admission::kFull);
+  EXPECT_EQ(batcher->Submit(&fits, Lane::kInteractive), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&too_big, Lane::kInteractive), Admission::kFull);
   bench.open = true;
+  busy->done.Wait();
   fits.done.Wait();
-  // Freed bytes are room again.
-  TestItem again(1, absl::InfiniteFuture(), 100);
-  Admission admission = Admission::kFull;
-  for (int i = 0; i < 10000 && admission == Admission::kFull; ++i) {
-    admission = batcher->Submit(&again);
-    if (admission == Admission::kFull) absl::SleepFor(absl::Milliseconds(1));
-  }
-  EXPECT_EQ(admission, Admission::kAdmitted);
-  batcher->Drain();
+  // Judged, but nobody has taken the answers yet.
+  EXPECT_EQ(batcher->counters().bytes_held, 100U);
+  EXPECT_EQ(batcher->Submit(&too_big, Lane::kInteractive), Admission::kFull);
+  busy.reset();
+  EXPECT_EQ(batcher->counters().bytes_held, 40U);
+  TestItem again(1, absl::InfiniteFuture(), 60);
+  TestItem past(1, absl::InfiniteFuture(), 1);
+  EXPECT_EQ(batcher->Submit(&again, Lane::kInteractive), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&past, Lane::kInteractive), Admission::kFull);
+  again.done.Wait();
 }
 
-TEST(BatcherTest, WorkThatCanWaitLeavesHalfOfTheQueueAndIsLetInInOrder) {
+TEST(BatcherTest, BulkLeavesAQuarterOfTheMemoryToInteractiveCalls) {
   Bench bench;
-  auto batcher = MakeBatcher(
-      &bench, {.worker_batch_filings_max = 64, .queue_filings_max = 10});
+  auto batcher = MakeBatcher(&bench, {.bytes_max = 100});
+  TestItem busy(1, absl::InfiniteFuture(), 50);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem batch(1, absl::InfiniteFuture(), 25);
+  TestItem more(1, absl::InfiniteFuture(), 1);
+  EXPECT_EQ(batcher->Submit(&batch, Lane::kBatch), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&more, Lane::kBatch), Admission::kFull);
+  EXPECT_EQ(batcher->SubmitOrWait(&more), Admission::kFull);
+  TestItem person(1, absl::InfiniteFuture(), 25);
+  EXPECT_EQ(batcher->Submit(&person, Lane::kInteractive), Admission::kAdmitted);
+  bench.open = true;
+  batcher->Drain(absl::InfiniteDuration());
+}
+
+TEST(BatcherTest, AnItemOfAnySizeFitsWhenNothingIsHeld) {
+  Bench bench;
+  auto batcher =
+      MakeBatcher(&bench, {.lane_filings_max = {1, 1, 1}, .bytes_max = 100});
+  for (const Lane lane : {Lane::kInteractive, Lane::kBatch}) {
+    TestItem large(50, absl::InfiniteFuture(), 1000);
+    ASSERT_EQ(batcher->Submit(&large, lane), Admission::kAdmitted);
+    large.done.Wait();
+    EXPECT_EQ(large.result, ItemResult::kJudged);
+  }
+}
+
+TEST(BatcherTest, MemoryGivenBackLetsInWhatWaits) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.bytes_max = 100});
+  auto unread = std::make_unique<TestItem>(1, absl::InfiniteFuture(), 60);
+  ASSERT_EQ(batcher->Submit(unread.get(), Lane::kInteractive),
+            Admission::kAdmitted);
+  unread->done.Wait();
+  TestItem busy(1, absl::InfiniteFuture(), 1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem queued(1, absl::InfiniteFuture(), 1);
+  TestItem waits(1, absl::InfiniteFuture(), 1);
+  // An empty lane takes one; the next waits while more than half is held.
+  EXPECT_EQ(batcher->SubmitOrWait(&queued), Admission::kAdmitted);
+  EXPECT_EQ(batcher->SubmitOrWait(&waits), Admission::kWaiting);
+  EXPECT_EQ(batcher->counters().filings_held_back, 1U);
+  unread.reset();
+  bench.open = true;
+  waits.done.Wait();
+  EXPECT_EQ(waits.result, ItemResult::kJudged);
+  batcher->Drain(absl::InfiniteDuration());
+}
+
+TEST(BatcherTest, StreamsWaitForRoomInTheirLaneAndAreLetInInOrder) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.worker_batch_filings_max = 64,
+                                      .lane_filings_max = {10, 10, 5}});
   TestItem busy(1);
   Occupy(&bench, batcher.get(), &busy);
   TestItem half(5);
@@ -283,7 +342,7 @@ TEST(BatcherTest, WorkThatCanWaitLeavesHalfOfTheQueueAndIsLetInInOrder) {
   EXPECT_EQ(batcher->SubmitOrWait(&half), Admission::kAdmitted);
   EXPECT_EQ(batcher->SubmitOrWait(&waits), Admission::kWaiting);
   EXPECT_EQ(batcher->SubmitOrWait(&waits_too), Admission::kWaiting);
-  EXPECT_EQ(batcher->Submit(&call), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&call, Lane::kInteractive), Admission::kAdmitted);
   EXPECT_EQ(waits.admitted.load(), 0);
   bench.open = true;
   waits.done.Wait();
@@ -293,22 +352,73 @@ TEST(BatcherTest, WorkThatCanWaitLeavesHalfOfTheQueueAndIsLetInInOrder) {
   EXPECT_EQ(waits_too.admitted.load(), 1);
   waits.ExpectRightVerdicts();
   waits_too.ExpectRightVerdicts();
-  batcher->Drain();
+  batcher->Drain(absl::InfiniteDuration());
 }
 
-TEST(BatcherTest, WorkThatCanWaitIsLetInEvenIfItFillsMoreThanHalf) {
+TEST(BatcherTest, AnItemLargerThanItsLaneIsLetInOnceTheLaneIsEmpty) {
   Bench bench;
-  auto batcher = MakeBatcher(&bench, {.queue_filings_max = 10});
+  auto batcher = MakeBatcher(&bench, {.lane_filings_max = {10, 10, 10}});
   TestItem busy(1);
   Occupy(&bench, batcher.get(), &busy);
   TestItem queued(1);
-  TestItem large(9);
-  EXPECT_EQ(batcher->Submit(&queued), Admission::kAdmitted);
+  TestItem large(50);
+  EXPECT_EQ(batcher->SubmitOrWait(&queued), Admission::kAdmitted);
   EXPECT_EQ(batcher->SubmitOrWait(&large), Admission::kWaiting);
   bench.open = true;
   large.done.Wait();
   large.ExpectRightVerdicts();
-  batcher->Drain();
+  batcher->Drain(absl::InfiniteDuration());
+}
+
+// --- Lanes ---
+
+TEST(BatcherTest, ALoneFilingBehindAFullBulkLaneIsInTheNextBatch) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.worker_batch_filings_max = 64});
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem batch(30000);
+  TestItem stream(10000);
+  TestItem person(1);
+  EXPECT_EQ(batcher->Submit(&batch, Lane::kBatch), Admission::kAdmitted);
+  EXPECT_EQ(batcher->SubmitOrWait(&stream), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&person, Lane::kInteractive), Admission::kAdmitted);
+  EXPECT_EQ(batcher->counters().lane_filings[0], 1U);
+  EXPECT_EQ(batcher->counters().lane_filings[1], 30000U);
+  EXPECT_EQ(batcher->counters().lane_filings[2], 10000U);
+  bench.stop_after = 2;  // the one that is busy, and the next
+  bench.open = true;
+  person.done.Wait();
+  EXPECT_EQ(batcher->counters().batches, 2U);
+  bench.stop_after = 0;
+  batcher->Drain(absl::InfiniteDuration());
+  batch.ExpectRightVerdicts();
+  stream.ExpectRightVerdicts();
+}
+
+TEST(BatcherTest, AFullBatchLaneNeitherRefusesNorStarvesTheOthers) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.worker_batch_filings_max = 64,
+                                      .lane_filings_max = {10, 1000, 10}});
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem batch(1000);
+  TestItem refused(1);
+  TestItem stream(32);
+  TestItem person(10);
+  EXPECT_EQ(batcher->Submit(&batch, Lane::kBatch), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&refused, Lane::kBatch), Admission::kFull);
+  EXPECT_EQ(batcher->SubmitOrWait(&stream), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&person, Lane::kInteractive), Admission::kAdmitted);
+  // 10 of the person, then batch and stream in turns: two rounds suffice.
+  bench.stop_after = 3;
+  bench.open = true;
+  person.done.Wait();
+  stream.done.Wait();
+  EXPECT_FALSE(batch.done.happened());
+  bench.stop_after = 0;
+  batcher->Drain(absl::InfiniteDuration());
+  batch.ExpectRightVerdicts();
 }
 
 TEST(BatcherTest, ExpiredItemsAreDroppedUnjudged) {
@@ -318,10 +428,11 @@ TEST(BatcherTest, ExpiredItemsAreDroppedUnjudged) {
   Occupy(&bench, batcher.get(), &busy);
   TestItem late(3, absl::Now() - absl::Milliseconds(1));
   TestItem in_time(2, absl::Now() + absl::Hours(1));
-  EXPECT_EQ(batcher->Submit(&late), Admission::kAdmitted);
-  EXPECT_EQ(batcher->Submit(&in_time), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&late, Lane::kInteractive), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&in_time, Lane::kInteractive),
+            Admission::kAdmitted);
   bench.open = true;
-  batcher->Drain();
+  batcher->Drain(absl::InfiniteDuration());
   EXPECT_EQ(late.result, ItemResult::kExpired);
   EXPECT_EQ(late.verdicts[0].outcome, Outcome::kGeneric);
   EXPECT_EQ(in_time.result, ItemResult::kJudged);
@@ -335,10 +446,10 @@ TEST(BatcherTest, CancelledItemsAreDroppedUnjudged) {
   TestItem busy(1);
   Occupy(&bench, batcher.get(), &busy);
   TestItem item(4);
-  EXPECT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  EXPECT_EQ(batcher->Submit(&item, Lane::kInteractive), Admission::kAdmitted);
   item.Cancel();
   bench.open = true;
-  batcher->Drain();
+  batcher->Drain(absl::InfiniteDuration());
   EXPECT_EQ(item.result, ItemResult::kCancelled);
   EXPECT_THAT(bench.Batches(), ElementsAre(1));
   EXPECT_EQ(batcher->counters().filings_cancelled, 4U);
@@ -349,7 +460,7 @@ TEST(BatcherTest, EveryVerdictIsRecordedBeforeItsItemIsFinished) {
   auto batcher =
       MakeBatcher(&bench, {.workers = 2, .worker_batch_filings_max = 64});
   TestItem item(200);
-  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(&item, Lane::kInteractive), Admission::kAdmitted);
   item.done.Wait();
   EXPECT_EQ(bench.recorded.load(), 200U);
   EXPECT_EQ(item.result, ItemResult::kJudged);
@@ -360,7 +471,7 @@ TEST(BatcherTest, VerdictsThatCannotBeRecordedAreNotGiven) {
   bench.recordable = false;
   auto batcher = MakeBatcher(&bench);
   TestItem item(5);
-  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(&item, Lane::kInteractive), Admission::kAdmitted);
   item.done.Wait();
   EXPECT_EQ(item.result, ItemResult::kUnrecorded);
   EXPECT_EQ(batcher->counters().filings_unrecorded, 5U);
@@ -372,15 +483,45 @@ TEST(BatcherTest, AJudgeThatIsNotReadyIsNotAskedToVerify) {
   bench.ready = false;
   auto batcher = MakeBatcher(&bench);
   TestItem item(5);
-  ASSERT_EQ(batcher->Submit(&item), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(&item, Lane::kInteractive), Admission::kAdmitted);
   item.done.Wait();
   EXPECT_EQ(item.result, ItemResult::kUnrecorded);
   EXPECT_THAT(bench.Batches(), SizeIs(0));
   bench.ready = true;
   TestItem again(5);
-  ASSERT_EQ(batcher->Submit(&again), Admission::kAdmitted);
+  ASSERT_EQ(batcher->Submit(&again, Lane::kInteractive), Admission::kAdmitted);
   again.done.Wait();
   EXPECT_EQ(again.result, ItemResult::kJudged);
+}
+
+TEST(BatcherTest, ACancelledItemLeavesTheQueueAndTheWaitAtOnce) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.lane_filings_max = {10, 10, 10}});
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem queued(10);
+  TestItem in_stream(10);
+  TestItem waiting(7);
+  TestItem next(10);
+  EXPECT_EQ(batcher->Submit(&queued, Lane::kBatch), Admission::kAdmitted);
+  EXPECT_EQ(batcher->SubmitOrWait(&in_stream), Admission::kAdmitted);
+  EXPECT_EQ(batcher->SubmitOrWait(&waiting), Admission::kWaiting);
+  EXPECT_EQ(batcher->Submit(&next, Lane::kBatch), Admission::kFull);
+  queued.Cancel();
+  waiting.Cancel();
+  waiting.Cancel();
+  EXPECT_EQ(batcher->counters().filings_held_back, 0U);
+  EXPECT_EQ(batcher->counters().filings_waiting, 10U);
+  EXPECT_EQ(batcher->Submit(&next, Lane::kBatch), Admission::kAdmitted);
+  bench.open = true;
+  batcher->Drain(absl::InfiniteDuration());
+  for (TestItem* item : {&queued, &waiting}) {
+    EXPECT_EQ(item->result, ItemResult::kCancelled);
+    EXPECT_EQ(item->admitted.load(), 0);
+    item->Cancel();  // late, and harmless
+  }
+  EXPECT_EQ(batcher->counters().filings_cancelled, 17U);
+  EXPECT_EQ(batcher->counters().filings_judged, 21U);
 }
 
 TEST(BatcherTest, AnItemCancelledHalfWayIsNotCalledJudged) {
@@ -390,7 +531,7 @@ TEST(BatcherTest, AnItemCancelledHalfWayIsNotCalledJudged) {
   Occupy(&bench, batcher.get(), &item);
   item.Cancel();
   bench.open = true;
-  batcher->Drain();
+  batcher->Drain(absl::InfiniteDuration());
   EXPECT_EQ(item.result, ItemResult::kCancelled);
   EXPECT_THAT(bench.Batches(), ElementsAre(64));
   EXPECT_EQ(batcher->counters().filings_judged, 64U);
@@ -399,19 +540,20 @@ TEST(BatcherTest, AnItemCancelledHalfWayIsNotCalledJudged) {
 
 TEST(BatcherTest, DrainingFinishesAllThatWasAdmittedOrWaitsAndTakesNoMore) {
   Bench bench;
-  auto batcher = MakeBatcher(
-      &bench, {.worker_batch_filings_max = 64, .queue_filings_max = 100});
+  auto batcher = MakeBatcher(&bench, {.worker_batch_filings_max = 64,
+                                      .lane_filings_max = {100, 100, 100}});
   TestItem busy(1);
   Occupy(&bench, batcher.get(), &busy);
   TestItem queued(90);
   TestItem waiting(60);
   TestItem waiting_too(60);
-  EXPECT_EQ(batcher->Submit(&queued), Admission::kAdmitted);
-  EXPECT_EQ(batcher->SubmitOrWait(&waiting), Admission::kWaiting);
+  EXPECT_EQ(batcher->Submit(&queued, Lane::kInteractive), Admission::kAdmitted);
+  EXPECT_EQ(batcher->SubmitOrWait(&waiting), Admission::kAdmitted);
   EXPECT_EQ(batcher->SubmitOrWait(&waiting_too), Admission::kWaiting);
-  std::thread drain([&] { batcher->Drain(); });
+  std::thread drain([&] { batcher->Drain(absl::InfiniteDuration()); });
   TestItem refused(50);
-  while (batcher->Submit(&refused) != Admission::kShuttingDown) {
+  while (batcher->Submit(&refused, Lane::kInteractive) !=
+         Admission::kShuttingDown) {
     std::this_thread::yield();
   }
   EXPECT_EQ(batcher->SubmitOrWait(&refused), Admission::kShuttingDown);
@@ -424,11 +566,72 @@ TEST(BatcherTest, DrainingFinishesAllThatWasAdmittedOrWaitsAndTakesNoMore) {
   }
 }
 
+TEST(BatcherTest, ADrainOutOfTimeAbandonsWhatNoWorkerHasBegun) {
+  for (const bool hurried : {false, true}) {
+    Bench bench;
+    auto batcher = MakeBatcher(&bench, {.worker_batch_filings_max = 64,
+                                        .lane_filings_max = {100, 100, 10}});
+    TestItem busy(100);
+    Occupy(&bench, batcher.get(), &busy);
+    TestItem queued(90);
+    TestItem in_stream(10);
+    TestItem waiting(60);
+    EXPECT_EQ(batcher->Submit(&queued, Lane::kBatch), Admission::kAdmitted);
+    EXPECT_EQ(batcher->SubmitOrWait(&in_stream), Admission::kAdmitted);
+    EXPECT_EQ(batcher->SubmitOrWait(&waiting), Admission::kWaiting);
+    std::thread drain([&] {
+      batcher->Drain(hurried ? absl::InfiniteDuration()
+                             : absl::Milliseconds(1));
+    });
+    // The lane is full, so this is refused before and after, but differently.
+    TestItem refused(100);
+    while (batcher->Submit(&refused, Lane::kBatch) !=
+           Admission::kShuttingDown) {
+      std::this_thread::yield();
+    }
+    // Let go of the worker only once the drain has given up.
+    if (hurried) {
+      batcher->Hurry();
+    } else {
+      absl::SleepFor(absl::Milliseconds(200));
+    }
+    bench.open = true;
+    drain.join();
+    for (TestItem* item : {&queued, &in_stream, &waiting}) {
+      ASSERT_TRUE(item->done.happened());
+      if (hurried) {
+        EXPECT_EQ(item->result, ItemResult::kAbandoned);
+      }
+    }
+    const BatcherCounters counters = batcher->counters();
+    EXPECT_EQ(counters.filings_judged + counters.filings_abandoned, 260U);
+    EXPECT_GE(counters.filings_judged, 64U);
+    EXPECT_EQ(counters.filings_waiting + counters.filings_held_back, 0U);
+  }
+}
+
+TEST(BatcherTest, WorkersThatGetAnywhereHaveAPulse) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench);
+  const auto pulse = [&] { return batcher->pulses().at(0); };
+  // An idle worker beats too.
+  const uint64_t idle = pulse();
+  while (pulse() == idle) absl::SleepFor(absl::Milliseconds(10));
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  const uint64_t stuck = pulse();
+  absl::SleepFor(absl::Milliseconds(1500));
+  EXPECT_EQ(pulse(), stuck);
+  bench.open = true;
+  while (pulse() == stuck) absl::SleepFor(absl::Milliseconds(10));
+  batcher->Drain(absl::InfiniteDuration());
+}
+
 TEST(BatcherTest, NoCompletionIsLostOrSwappedUnderManyThreads) {
   Bench bench;
-  auto batcher = MakeBatcher(
-      &bench,
-      {.workers = 3, .worker_batch_filings_max = 37, .queue_filings_max = 500});
+  auto batcher = MakeBatcher(&bench, {.workers = 3,
+                                      .worker_batch_filings_max = 37,
+                                      .lane_filings_max = {500, 500, 250}});
   constexpr int kThreads = 6;
   constexpr int kItems = 300;
   std::atomic<uint64_t> judged{0};
@@ -440,9 +643,11 @@ TEST(BatcherTest, NoCompletionIsLostOrSwappedUnderManyThreads) {
       for (int i = 0; i < kItems; ++i) {
         TestItem item(static_cast<size_t>(1 + (i * 7 + t) % 120),
                       absl::InfiniteFuture(), 10, t * 100000 + i);
-        const bool can_wait = (i + t) % 2 == 0;
+        const int kind = (i + t) % 3;
         const Admission admission =
-            can_wait ? batcher->SubmitOrWait(&item) : batcher->Submit(&item);
+            kind == 0 ? batcher->SubmitOrWait(&item)
+                      : batcher->Submit(&item, kind == 1 ? Lane::kInteractive
+                                                         : Lane::kBatch);
         if (admission == Admission::kFull) {
           refused.fetch_add(item.filings());
           continue;
@@ -460,7 +665,7 @@ TEST(BatcherTest, NoCompletionIsLostOrSwappedUnderManyThreads) {
     });
   }
   for (std::thread& client : clients) client.join();
-  batcher->Drain();
+  batcher->Drain(absl::InfiniteDuration());
   const BatcherCounters counters = batcher->counters();
   EXPECT_EQ(counters.filings_refused, refused.load());
   EXPECT_EQ(counters.filings_judged + counters.filings_cancelled,

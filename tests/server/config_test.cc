@@ -394,7 +394,12 @@ TEST_F(ConfigTest, EveryLimitHasItsBounds) {
     if (name != "queue_filings_max") text += "queue_filings_max: 16777216 ";
     if (name != "queue_bytes_max") text += "queue_bytes_max: 1099511627776 ";
     if (name == "queue_filings_max") text += "batch_filings_max: 1 ";
-    if (name == "queue_bytes_max") text += "message_bytes_max: 4096 ";
+    if (name == "queue_bytes_max" || name == "transport_bytes_max") {
+      text += "message_bytes_max: 4096 ";
+    }
+    if (name != "transport_bytes_max") {
+      text += "transport_bytes_max: 1099511627776 ";
+    }
     return text;
   };
 #define INKAN_CHECK_LIMIT(type, name, standard, least, greatest)               \
@@ -429,6 +434,77 @@ TEST_F(ConfigTest, WhatOneCallMayBringMustFitTheQueue) {
   EXPECT_TRUE(Parse(WithLimits("queue_bytes_max: 67108864")).ok());
   EXPECT_THAT(Complaint(WithLimits("queue_bytes_max: 67108863")),
               HasSubstr("limits.queue_bytes_max: 67108863 is less than"));
+  EXPECT_TRUE(Parse(WithLimits("transport_bytes_max: 134217728")).ok());
+  EXPECT_THAT(Complaint(WithLimits("transport_bytes_max: 134217727")),
+              HasSubstr("limits.transport_bytes_max: 134217727 is less than"));
+}
+
+TEST_F(ConfigTest, AccessRulesNameMethodsAndClients) {
+  const auto with = [](const std::string& rule) {
+    return absl::StrCat(kListener, kProfile, "access_rules { ", rule, " }\n");
+  };
+  const auto config =
+      Parse(with("methods: \"VerificationService/*\" identities: \"dns:a\" "
+                 "identities: \"uri:x:y\""));
+  ASSERT_TRUE(config.ok()) << config.status();
+  const AccessRules& rules = config->server.access;
+  for (const Method method : {Method::kVerify, Method::kStreamVerify}) {
+    EXPECT_TRUE(rules.Allows(method, "dns:a"));
+    EXPECT_TRUE(rules.Allows(method, "uri:x:y"));
+    EXPECT_FALSE(rules.Allows(method, "dns:b"));
+    EXPECT_FALSE(rules.Allows(method, kAnonymous));
+  }
+  EXPECT_TRUE(rules.Allows(Method::kReload, kAnonymous));
+  const auto any =
+      Parse(with("methods: \"OperationsService/Reload\" identities: \"*\""));
+  ASSERT_TRUE(any.ok());
+  EXPECT_TRUE(any->server.access.Allows(Method::kReload, "dns:b"));
+  EXPECT_FALSE(any->server.access.Allows(Method::kReload, kAnonymous));
+  EXPECT_TRUE(any->server.access.Allows(Method::kGetStatus, kAnonymous));
+
+  EXPECT_THAT(Complaint(with("methods: \"Verify\" identities: \"dns:a\"")),
+              HasSubstr("access_rules[0].methods[0]: \"Verify\" is no method; "
+                        "write \"VerificationService/Verify\""));
+  EXPECT_THAT(Complaint(with("methods: \"VerificationService/Verify\" "
+                             "identities: \"a.example\"")),
+              HasSubstr("access_rules[0].identities[0]: \"a.example\" is no "
+                        "client; write \"uri:...\""));
+  EXPECT_THAT(Complaint(with("methods: \"VerificationService/Verify\"")),
+              HasSubstr("access_rules[0].identities: missing"));
+  EXPECT_THAT(Complaint(with("identities: \"dns:a\"")),
+              HasSubstr("access_rules[0].methods: missing"));
+}
+
+TEST_F(ConfigTest, QuotasHaveADefaultAndNamedClients) {
+  const auto with = [](const std::string& more) {
+    return absl::StrCat(kListener, kProfile, more, "\n");
+  };
+  const auto config = Parse(with(
+      "default_client_quota { filings_per_second: 5000 } "
+      "client_quotas { identities: \"dns:a\" identities: \"dns:b\" quota { "
+      "filings_per_second: 7 filings_in_flight_max: 9 } } "
+      "client_quotas { identities: \"anonymous\" quota { filings_per_second: "
+      "1 filings_burst: 2 } }"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  const QuotaOptions& quotas = config->server.quotas;
+  EXPECT_EQ(quotas.standard.filings_per_second, 5000U);
+  EXPECT_EQ(quotas.standard.filings_burst, 5000U);
+  EXPECT_EQ(quotas.named.at("dns:b").filings_in_flight_max, 9U);
+  EXPECT_EQ(quotas.named.at("dns:b").filings_burst, 1000U) << "a full batch";
+  EXPECT_EQ(quotas.named.at("anonymous").filings_burst, 2U);
+  EXPECT_FALSE(Parse(with(""))->server.quotas.bounded());
+
+  EXPECT_THAT(Complaint(with("default_client_quota { filings_burst: 2 }")),
+              HasSubstr("default_client_quota.filings_burst: given without "
+                        "filings_per_second"));
+  EXPECT_THAT(Complaint(with("client_quotas { quota { } }")),
+              HasSubstr("client_quotas[0].identities: missing"));
+  EXPECT_THAT(Complaint(with("client_quotas { identities: \"*\" }")),
+              HasSubstr("give default_client_quota instead"));
+  EXPECT_THAT(Complaint(with("client_quotas { identities: \"dns:a\" "
+                             "identities: \"dns:a\" }")),
+              HasSubstr("client_quotas[0].identities[1]: \"dns:a\" has a quota "
+                        "already"));
 }
 
 TEST_F(ConfigTest, EveryMistakeIsReportedAtOnce) {

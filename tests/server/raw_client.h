@@ -18,14 +18,15 @@
 namespace inkan::testing {
 
 struct RawClient {
-  explicit RawClient(int port) {
-    grpc::ChannelArguments arguments;
+  explicit RawClient(int port,
+                     const std::shared_ptr<grpc::ChannelCredentials>&
+                         credentials = grpc::InsecureChannelCredentials(),
+                     grpc::ChannelArguments arguments = {}) {
     arguments.SetMaxReceiveMessageSize(-1);
     // Each client its own connection, as different clients would have.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     channel = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port),
-                                        grpc::InsecureChannelCredentials(),
-                                        arguments);
+                                        credentials, arguments);
     verification = v1::VerificationService::NewStub(channel);
     operations = v1::OperationsService::NewStub(channel);
     health = grpc::health::v1::Health::NewStub(channel);

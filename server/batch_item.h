@@ -1,0 +1,110 @@
+// The filings of one request, as work for the batcher (server/batcher.h).
+//
+// Ownership: an item belongs to the caller and must live until its Finished is
+// entered; it may live longer. From admission until it is destroyed it holds
+// its share of the batcher's memory bound: destroy it no sooner than the
+// answer has been taken from it, and before the batcher. Thread safety:
+// callbacks run on workers, those of one item at the same time for different
+// filings, and Finished alone and last.
+#ifndef INKAN_SERVER_BATCH_ITEM_H_
+#define INKAN_SERVER_BATCH_ITEM_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "cache/snapshot.h"
+#include "server/verdict_record.h"
+#include "server/verifier.h"
+
+namespace inkan {
+
+class Batcher;
+
+// Who waits for the answer. Interactive: Verify and CheckCertificate, a person.
+// Batch and stream: BatchVerify and StreamVerify, together the bulk lane.
+enum class Lane : uint8_t { kInteractive, kBatch, kStream };
+inline constexpr size_t kLanes = 3;
+
+enum class ItemResult : uint8_t {
+  kJudged,
+  kExpired,     // its deadline passed first
+  kCancelled,   // nobody waits for it any more
+  kAbandoned,   // the server had no more time to shut down in
+  kUnrecorded,  // the audit log could not take the verdicts
+};
+
+class BatchItem {
+ public:
+  // `filings` at least 1; `bytes` is what the item holds in memory.
+  // `received` is when the request came, for the measure of waiting.
+  BatchItem(size_t filings, size_t bytes, absl::Time deadline,
+            absl::Time received = absl::InfinitePast())
+      : filings_(filings),
+        bytes_(bytes),
+        deadline_(deadline),
+        received_(received) {}
+  // Gives its share of memory back.
+  virtual ~BatchItem();
+  BatchItem(const BatchItem&) = delete;
+  BatchItem& operator=(const BatchItem&) = delete;
+
+  // Nobody waits for the answer any more: what no worker has taken yet leaves
+  // the queue now, and Finished follows from a worker. From any thread, also
+  // after Finished.
+  void Cancel();
+  size_t filings() const { return filings_; }
+  size_t bytes() const { return bytes_; }
+
+  // Fills views[i] with filing `first + i`. Lists that a view points to may be
+  // put in `memory`, which lives until the verdicts have been taken.
+  virtual void MakeViews(const Snapshot& snapshot, size_t first,
+                         absl::Span<FilingView> views,
+                         std::pmr::memory_resource* memory) = 0;
+  // The verdicts on the same filings, while the snapshot is still pinned. Adds
+  // one record for each, unless `records` is null.
+  virtual void TakeVerdicts(const Snapshot& snapshot, size_t first,
+                            absl::Span<const FilingVerdict> verdicts,
+                            std::vector<VerdictRecord>* records) = 0;
+  // A waiting item (SubmitOrWait) has been let into the queue.
+  virtual void Admitted() {}
+  // All is done; the item may destroy itself.
+  virtual void Finished(ItemResult result) = 0;
+
+ private:
+  friend class Batcher;
+  friend class BatchLanes;
+  friend class ItemList;
+
+  // Where the item is; guarded by the batcher's mutex.
+  enum class Place : uint8_t { kNowhere, kWaiting, kQueued };
+
+  const size_t filings_;
+  const size_t bytes_;
+  const absl::Time deadline_;
+  const absl::Time received_;
+  std::atomic<bool> cancelled_{false};
+  // Set once, at submission.
+  Batcher* batcher_ = nullptr;
+  Lane lane_ = Lane::kInteractive;
+
+  // Guarded by the batcher's mutex.
+  Place place_ = Place::kNowhere;
+  size_t taken_ = 0;  // filings handed to workers
+  BatchItem* previous_ = nullptr;
+  BatchItem* next_ = nullptr;
+
+  // Filings not settled yet, and one more while Admitted is owed; whoever
+  // brings it to 0 finishes the item.
+  std::atomic<size_t> unsettled_{0};
+  // Set once a piece was dropped; the result of the whole.
+  std::atomic<ItemResult> result_{ItemResult::kJudged};
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_BATCH_ITEM_H_

@@ -1,0 +1,74 @@
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/config.h"
+
+namespace inkan {
+namespace {
+
+class Differences {
+ public:
+  template <typename Value>
+  void Compare(const std::string& field, const Value& running,
+               const Value& wanted) {
+    if (running == wanted) return;
+    absl::StrAppend(&text_, text_.empty() ? "" : "\n", field, ": is ", running,
+                    " and cannot become ", wanted,
+                    " while the server runs; restart it, or take the change "
+                    "back");
+  }
+  std::string text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+const char* EncryptionOf(const ListenerOptions& listener) {
+  if (!listener.tls.has_value()) return "plaintext";
+  return listener.tls->client_ca.empty() ? "TLS without client certificates"
+                                         : "TLS with client certificates";
+}
+
+void CompareListeners(const std::string& field, const ListenerOptions& running,
+                      const ListenerOptions& wanted, Differences* differences) {
+  differences->Compare(field + ".address", running.address, wanted.address);
+  differences->Compare(field, std::string(EncryptionOf(running)),
+                       std::string(EncryptionOf(wanted)));
+}
+
+const char* YesNo(bool yes) { return yes ? "true" : "false"; }
+
+}  // namespace
+
+std::string NeedsRestart(const ServerOptions& running,
+                         const ServerOptions& wanted) {
+  Differences differences;
+  CompareListeners("listener", running.listener, wanted.listener, &differences);
+  if (running.operations_listener.has_value() &&
+      wanted.operations_listener.has_value()) {
+    CompareListeners("operations_listener", *running.operations_listener,
+                     *wanted.operations_listener, &differences);
+  } else {
+    const auto said = [](const ServerOptions& options) {
+      return std::string(options.operations_listener.has_value() ? "given"
+                                                                 : "absent");
+    };
+    differences.Compare("operations_listener", said(running), said(wanted));
+  }
+#define INKAN_COMPARE(type, name, standard, least, greatest) \
+  differences.Compare("limits." #name, running.limits.name, wanted.limits.name);
+  INKAN_LIMITS(INKAN_COMPARE)
+#undef INKAN_COMPARE
+  differences.Compare("reflection", std::string(YesNo(running.reflection)),
+                      std::string(YesNo(wanted.reflection)));
+  differences.Compare("channelz", std::string(YesNo(running.channelz)),
+                      std::string(YesNo(wanted.channelz)));
+  differences.Compare("worker_threads", running.worker_threads,
+                      wanted.worker_threads);
+  differences.Compare("drain_timeout",
+                      absl::FormatDuration(running.drain_timeout),
+                      absl::FormatDuration(wanted.drain_timeout));
+  return differences.text();
+}
+
+}  // namespace inkan

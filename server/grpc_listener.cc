@@ -1,0 +1,142 @@
+#include "server/grpc_listener.h"
+
+#include <grpc/grpc.h>
+#include <grpcpp/resource_quota.h>
+
+#include <algorithm>
+#include <climits>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "grpcpp/impl/server_builder_option.h"
+#include "grpcpp/impl/server_builder_plugin.h"
+#include "server/tls_credentials.h"
+
+namespace inkan {
+namespace {
+
+// gRPC adds reflection to every server of a program that is linked with it;
+// this takes it away again from servers that were not asked to offer it.
+class OnlyAskedForPlugins : public grpc::ServerBuilderOption {
+ public:
+  explicit OnlyAskedForPlugins(const ServerOptions& options)
+      : reflection_(options.reflection), channelz_(options.channelz) {}
+
+  void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>*
+                         plugins) override {
+    std::erase_if(*plugins, [this](const auto& plugin) {
+      return (!reflection_ &&
+              absl::StrContains(plugin->name(), "reflection")) ||
+             (!channelz_ && absl::StrContains(plugin->name(), "channelz"));
+    });
+  }
+
+ private:
+  const bool reflection_;
+  const bool channelz_;
+};
+
+// gRPC takes milliseconds as int.
+int Milliseconds(uint32_t seconds) {
+  return static_cast<int>(std::min<int64_t>(int64_t{seconds} * 1000, INT_MAX));
+}
+
+void SetLimits(const Limits& limits, grpc::ServerBuilder* builder) {
+  const auto set = [builder](const char* name, int value) {
+    builder->AddChannelArgument(name, value);
+  };
+  builder->SetMaxReceiveMessageSize(static_cast<int>(limits.message_bytes_max));
+  set(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+      static_cast<int>(limits.concurrent_streams_max));
+  set(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits.metadata_bytes_max));
+  // Clients may ping, also between calls, but not faster than this.
+  set(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      Milliseconds(limits.ping_seconds_min));
+  set(GRPC_ARG_HTTP2_MAX_PING_STRIKES,
+      static_cast<int>(limits.ping_strikes_max));
+  // A peer that is gone without a word is noticed.
+  set(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits.keepalive_seconds));
+  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+      Milliseconds(limits.keepalive_timeout_seconds));
+  set(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  set(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+      Milliseconds(limits.connection_idle_seconds_max));
+  set(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+      Milliseconds(limits.connection_age_seconds_max));
+  set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+      Milliseconds(limits.connection_grace_seconds_max));
+  set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+      Milliseconds(limits.handshake_seconds_max));
+  // What gRPC holds for connections, calls, and messages on their way. (It also
+  // bounds threads, but only those of the synchronous API, which we do not
+  // use: callbacks run on threads whose number follows that of the CPUs.)
+  grpc::ResourceQuota quota("inkan");
+  quota.Resize(limits.transport_bytes_max);
+  builder->SetResourceQuota(quota);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(
+    const std::string& name, const ServerOptions& options,
+    const ListenerOptions& listener,
+    const std::vector<grpc::Service*>& services, TlsKeeper::NewsListener news,
+    const Prepare& prepare) {
+  auto out = std::unique_ptr<GrpcListener>(new GrpcListener);
+  auto acceptor = ConnectionAcceptor::Listen(listener.address,
+                                             options.limits.connections_max);
+  if (!acceptor.ok()) {
+    return absl::Status(
+        acceptor.status().code(),
+        absl::StrCat(name, ".address: ", acceptor.status().message()));
+  }
+  out->acceptor_ = *std::move(acceptor);
+
+  // The configuration reader lets plaintext through only for the exact words.
+  std::shared_ptr<grpc::ServerCredentials> credentials =
+      grpc::InsecureServerCredentials();
+  if (listener.tls.has_value()) {
+    out->tls_ =
+        std::make_unique<TlsKeeper>(name, *listener.tls, std::move(news));
+    credentials = ReloadableTlsCredentials(out->tls_.get());
+  }
+  grpc::ServerBuilder builder;
+  builder.SetOption(std::make_unique<OnlyAskedForPlugins>(options));
+  SetLimits(options.limits, &builder);
+  out->hand_over_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      credentials);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  if (prepare) prepare(&builder);
+  out->server_ = builder.BuildAndStart();
+  if (out->server_ == nullptr) {
+    return absl::UnavailableError(absl::StrCat(
+        name, ": gRPC cannot serve on ", listener.address,
+        ": the TLS files are refused, perhaps; see the lines above"));
+  }
+  out->acceptor_->Start(
+      [hand_over = out->hand_over_.get()](int listening, int connection) {
+        grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+            parameters;
+        parameters.listener_fd = listening;
+        parameters.fd = connection;
+        hand_over->HandleNewConnection(&parameters);
+      });
+  return out;
+}
+
+GrpcListener::~GrpcListener() { Shutdown(absl::InfinitePast()); }
+
+void GrpcListener::Shutdown(absl::Time deadline) {
+  if (acceptor_ != nullptr) acceptor_->Stop();
+  if (server_ != nullptr) server_->Shutdown(absl::ToChronoTime(deadline));
+}
+
+void GrpcListener::CancelCalls() {
+  grpc_server_cancel_all_calls(server_->c_server());
+}
+
+}  // namespace inkan

@@ -1,0 +1,44 @@
+// TLS material for tests: fresh CAs and certificates as PEM texts. One thread.
+#ifndef INKAN_TESTS_SERVER_TEST_TLS_H_
+#define INKAN_TESTS_SERVER_TEST_TLS_H_
+
+#include <openssl/types.h>
+
+#include <memory>
+#include <string>
+
+namespace inkan::testing {
+
+struct PemPair {
+  std::string certificate;
+  std::string key;
+};
+
+// Issues certificates for 127.0.0.1 (a name would be looked up by c-ares, which
+// leaks some octets for "localhost").
+class TestCa {
+ public:
+  explicit TestCa(const std::string& name);
+  ~TestCa();
+  TestCa(const TestCa&) = delete;
+  TestCa& operator=(const TestCa&) = delete;
+
+  const std::string& pem() const { return pem_; }
+  // `more_names` is an OpenSSL subjectAltName value put before the address,
+  // e.g. "URI:spiffe://x/y,"; with `address` false there is none.
+  PemPair Issue(const std::string& common_name,
+                const std::string& more_names = "", bool address = true) const;
+
+ private:
+  EVP_PKEY* key_;
+  X509* certificate_;
+  std::string pem_;
+};
+
+// The PEM certificate a server presents on 127.0.0.1:port, or what went wrong.
+// `client` may be null. `version` as in SSL_CTX_set_max_proto_version, 0: any.
+std::string CertificateShownBy(int port, const PemPair* client, int version);
+
+}  // namespace inkan::testing
+
+#endif  // INKAN_TESTS_SERVER_TEST_TLS_H_
