@@ -26,6 +26,10 @@ constexpr size_t kSortItems = (size_t{40} << 20) / sizeof(SortItem);
 // What an entry can take at most: a number, a date and a unary reason; its
 // share of the zeros of the set; and, alone in its block, the count.
 constexpr uint64_t kEntryBytesMax = 24;
+// Where numbers take more bits than low parts may have, up to 128 zeros more
+// for a block, of which there are at most 256 then.
+constexpr uint64_t kBlockBytesMore = 16;
+constexpr uint64_t kLongBlocksMax = 256;
 
 unsigned ShiftFor(const SegmentStatistics& statistics) {
   const uint64_t span = statistics.last.words[2] - statistics.first.words[2];
@@ -126,7 +130,9 @@ class BlockWriter {
   void Flush() {
     if (fill_ == 0 || !ok_) return;
     while (next_start_ <= block_) WriteStart();
-    if (data_bytes_ + fill_ * kEntryBytesMax > data_max_) {
+    if (data_bytes_ + fill_ * kEntryBytesMax + kBlockBytesMore +
+            sizeof(uint64_t) >
+        data_max_) {
       ok_ = false;
       return;
     }
@@ -301,7 +307,8 @@ class RangeSorter {
 
 uint64_t BlocksRoom(const SegmentStatistics& statistics) {
   return DirectoryBytes(statistics, ShiftFor(statistics)) +
-         statistics.count * kEntryBytesMax + crl_format::kBitsGuardBytes;
+         statistics.count * kEntryBytesMax + kLongBlocksMax * kBlockBytesMore +
+         crl_format::kBitsGuardBytes;
 }
 
 bool CanBeBlocks(const SegmentStatistics& statistics) {

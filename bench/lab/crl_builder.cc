@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -66,7 +67,9 @@ class EntryEncoder {
     if (second < 0) second += kSecondsPerDay;
     if (time - second != day_) {
       day_ = time - second;
-      date_der_ = Der([&](DerWriter& d) { d.Time(day_); });
+      std::string& date = dates_[day_];
+      if (date.empty()) date = Der([&](DerWriter& d) { d.Time(day_); });
+      date_der_ = date;
     }
     // Both forms of time end in HHMMSSZ.
     char* digits = date_der_.data() + date_der_.size() - 7;
@@ -78,6 +81,7 @@ class EntryEncoder {
 
   int64_t day_ = INT64_MIN;
   std::string date_der_;
+  std::map<int64_t, std::string> dates_;  // by day
   std::string reasons_[16];
 };
 

@@ -32,6 +32,7 @@ struct Arguments {
   BigCrlOptions crl;
   std::string now = kDefaultNow;
   std::string serials = "dense";
+  std::string dates = "office";
 };
 
 void DescribeInit(CLI::App* init, Arguments* arguments) {
@@ -71,8 +72,13 @@ void DescribeCrl(CLI::App* crl, Arguments* arguments) {
   crl->add_option("--entries", options.entries, "Entries")
       ->capture_default_str();
   crl->add_option("--serials", arguments->serials,
-                  "dense: one after another; random: 16 octets each")
+                  "dense: 15 % of a counter; random: 16 octets each, in no "
+                  "order")
       ->check(CLI::IsMember({"dense", "random"}))
+      ->capture_default_str();
+  crl->add_option("--dates", arguments->dates,
+                  "office: working days, 9 to 17 o'clock; uniform: any second")
+      ->check(CLI::IsMember({"office", "uniform"}))
       ->capture_default_str();
   crl->add_option("--seed", options.seed, "Decides the key and the serials")
       ->capture_default_str();
@@ -117,6 +123,7 @@ int Run(int argc, char** argv) {
   }
   arguments.crl.now = *now;
   arguments.crl.random_serials = arguments.serials == "random";
+  arguments.crl.uniform_dates = arguments.dates == "uniform";
   return Report(inkan::lab::WriteBigCrl(arguments.crl));
 }
 

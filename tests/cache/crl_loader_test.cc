@@ -340,39 +340,49 @@ TEST_F(CrlLoaderTest, AMappedCrlOutlivesItsFile) {
   EXPECT_TRUE(IsEvery(*crl, 3));
 }
 
-// Writers killed at any moment. Each round the CRL is another one.
+// Writers killed at any moment. Every tenth time the CRL is another one.
 TEST_F(CrlLoaderTest, AWriterKilledAtAnyMomentChangesNoAnswer) {
   constexpr int kRounds = 200;
   constexpr uint64_t kEntries = 3000;
-  std::string ders[2] = {CrlOfEvery(3, 1, kEntries),
-                         CrlOfEvery(4, 2, kEntries)};
+  const std::string ders[2] = {CrlOfEvery(3, 1, kEntries),
+                               CrlOfEvery(4, 2, kEntries)};
+  const CrlLoader loader({.cache_folder = cache_});
   std::mt19937 dice(1);
   int interrupted = 0;
+  std::string path;
   for (int round = 0; round < kRounds; ++round) {
-    const std::string path = folder_.Replace("a.crl", ders[round % 2]);
+    const int which = round / 10 % 2;
+    if (round % 10 == 0) {
+      path = folder_.Replace("a.crl", ders[which]);
+      LetSettle();
+    }
+    const auto crl = loader.Load(path, "");
+    ASSERT_TRUE(crl.ok());
+    ASSERT_TRUE(IsEvery(**crl, 3 + static_cast<uint64_t>(which), kEntries))
+        << round;
+    const auto compiled = OpenCompiledCrl(loader.CompiledPath(path), "");
+    ASSERT_TRUE(compiled.ok()) << compiled.status();
     const pid_t writer = fork();
     ASSERT_GE(writer, 0);
     if (writer == 0) {
-      for (;;) {
-        unlink(loader_.CompiledPath(path).c_str());
-        if (!loader_.Load(path, "").ok()) _exit(1);
+      while (
+          WriteCompiledCrl(**crl, compiled->origin, loader.CompiledPath(path))
+              .ok()) {
       }
+      _exit(1);
     }
-    std::this_thread::sleep_for(
-        std::chrono::microseconds(15'000 + dice() % 25'000));
+    std::this_thread::sleep_for(std::chrono::microseconds(dice() % 20'000));
     kill(writer, SIGKILL);
     int status = 0;
     ASSERT_EQ(waitpid(writer, &status, 0), writer);
     ASSERT_TRUE(WIFSIGNALED(status));
     for (const auto& entry : std::filesystem::directory_iterator(cache_)) {
-      if (entry.path().filename().string().front() == '.') {
-        ++interrupted;
-        std::filesystem::remove(entry.path());
-      }
+      if (entry.path().filename().string().front() != '.') continue;
+      ++interrupted;
+      std::filesystem::remove(entry.path());
     }
-    const auto crl = Load(path);
-    ASSERT_NE(crl, nullptr);
-    ASSERT_TRUE(IsEvery(*crl, 3 + round % 2, kEntries)) << round;
+    // Half of the time the next start finds nothing but the CRL.
+    if (round % 2 == 1) std::filesystem::remove(loader.CompiledPath(path));
   }
   RecordProperty("killed_while_writing", interrupted);
 }
