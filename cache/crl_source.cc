@@ -1,80 +1,18 @@
 #include "cache/crl_source.h"
 
-#include <fcntl.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstring>
 #include <filesystem>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
 namespace inkan {
 namespace {
-
-constexpr std::string_view kPemStart = "-----BEGIN ";
-
-absl::Status FileError(const std::string& what, int error) {
-  return absl::UnavailableError(absl::StrCat(what, ": ", std::strerror(error)));
-}
-
-absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
-                                          uint64_t bytes_max) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return FileError("cannot open", errno);
-  const auto close_fd = absl::MakeCleanup([fd] { close(fd); });
-  struct stat status;
-  if (fstat(fd, &status) != 0) return FileError("cannot stat", errno);
-  if (!S_ISREG(status.st_mode)) {
-    return absl::InvalidArgumentError("not a regular file");
-  }
-  if (static_cast<uint64_t>(status.st_size) > bytes_max) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("larger than limits.crl_bytes_max (", bytes_max, ")"));
-  }
-  std::string contents(static_cast<size_t>(status.st_size), '\0');
-  size_t filled = 0;
-  while (filled < contents.size()) {
-    const ssize_t got =
-        read(fd, contents.data() + filled, contents.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FileError("cannot read", errno);
-    if (got == 0) break;  // it shrank meanwhile
-    filled += static_cast<size_t>(got);
-  }
-  contents.resize(filled);
-  return contents;
-}
-
-// Asks nobody for a pass phrase, as OpenSSL would at the terminal.
-int NoPassPhrase(char*, int, int, void*) { return -1; }
-
-absl::StatusOr<std::string> PemToDer(const std::string& text) {
-  if (text.size() > INT_MAX) {
-    return absl::InvalidArgumentError("PEM of more than 2 GiB");
-  }
-  BIO* bio = BIO_new_mem_buf(text.data(), static_cast<int>(text.size()));
-  const auto free_bio = absl::MakeCleanup([bio] { BIO_free(bio); });
-  unsigned char* data = nullptr;
-  long size = 0;
-  if (PEM_bytes_read_bio(&data, &size, nullptr, PEM_STRING_X509_CRL, bio,
-                         NoPassPhrase, nullptr) != 1) {
-    ERR_clear_error();
-    return absl::InvalidArgumentError("PEM without an X509 CRL block");
-  }
-  std::string der(reinterpret_cast<char*>(data), static_cast<size_t>(size));
-  OPENSSL_free(data);
-  return der;
-}
 
 // The change time moves with every write, and cannot be set back.
 int64_t ChangedNs(const struct stat& status) {
@@ -94,13 +32,7 @@ constexpr int64_t kClockTickNs = 20'000'000;
 
 absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrlFile(
     const std::string& path, uint64_t bytes_max) {
-  absl::StatusOr<std::string> contents = ReadWholeFile(path, bytes_max);
-  if (!contents.ok()) return contents.status();
-  if (contents->compare(0, kPemStart.size(), kPemStart) == 0) {
-    contents = PemToDer(*contents);
-    if (!contents.ok()) return contents.status();
-  }
-  return ReadCrl(AsBytes(*contents), path);
+  return CrlLoader(CrlLoaderOptions{"", bytes_max}).Load(path, path);
 }
 
 // Nothing can be read from the file any more; what was good from it stays.
@@ -130,7 +62,7 @@ bool CrlSource::RescanFile(const std::string& path) {
   file.size = settled ? status.st_size : -1;
   file.changed_ns = ChangedNs(status);
   file.inode = status.st_ino;
-  auto crl = ReadCrlFile(path, bytes_max_);
+  auto crl = loader_->Load(path, path);
   if (!crl.ok()) {
     if (absl::IsUnavailable(crl.status())) file.size = -1;  // try again
     return Lose(&file, std::string(crl.status().message()));

@@ -7,8 +7,9 @@
 // Rescan reads only files whose size, change time or inode moved. What was good
 // stays at hand while its replacement is bad or its file is gone.
 //
-// Thread safety: one thread at a time (the keeper's). Reading is not streaming:
-// a file is in memory while it is parsed.
+// Places on the network are cache/crl_source_remote.h's.
+//
+// Thread safety: one thread at a time (the keeper's).
 #ifndef INKAN_CACHE_CRL_SOURCE_H_
 #define INKAN_CACHE_CRL_SOURCE_H_
 
@@ -16,18 +17,36 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cache/crl_data.h"
+#include "cache/crl_fetch_ldap.h"
+#include "cache/crl_loader.h"
+#include "cache/crl_schedule.h"
 
 namespace inkan {
 
 struct CrlSourceOptions {
-  enum class Kind : uint8_t { kFile, kDirectory } kind = Kind::kFile;
-  std::string path;
+  enum class Kind : uint8_t {
+    kFile,
+    kDirectory,
+    kHttp,
+    kLdap
+  } kind = Kind::kFile;
+  std::string path;  // of files and folders
   // Looked at this often; folders are also followed by inotify.
   absl::Duration poll_interval = absl::Seconds(60);
+
+  // The rest is for kHttp and kLdap: see cache/crl_source_remote.h.
+  std::vector<std::string> urls = {};  // kHttp
+  std::string ca_file = {};            // kHttp
+  LdapRequest ldap = {};               // kLdap; its limits are those below
+  FetchLimits limits = {};
+  CrlSchedule schedule = {};
+  // Fetches at once.
+  unsigned parallel = 4;
 };
 
 // One place CRLs come from (a file, a URL, an entry of a directory) and how it
@@ -45,6 +64,13 @@ struct CrlSourceStatus {
   uint64_t attempts_total = 0;
   uint64_t failures_total = 0;
   uint64_t bytes_total = 0;  // received
+};
+
+struct CrlSourceError {
+  std::string source;
+  std::string error;
+  absl::Time last_attempt;
+  bool last_good_in_use = false;
 };
 
 // One file and what was made of it.
@@ -68,12 +94,17 @@ struct CrlFile {
   int64_t changed_ns = 0;
   uint64_t inode = 0;
   bool seen = false;
+  // Of a place on the network: `newest` came and has not been judged.
+  bool pending = false;
 };
 
 class CrlSource {
  public:
+  CrlSource(CrlSourceOptions options, std::shared_ptr<const CrlLoader> loader)
+      : options_(std::move(options)), loader_(std::move(loader)) {}
   CrlSource(CrlSourceOptions options, uint64_t bytes_max)
-      : options_(std::move(options)), bytes_max_(bytes_max) {}
+      : CrlSource(std::move(options), std::make_shared<CrlLoader>(
+                                          CrlLoaderOptions{"", bytes_max})) {}
 
   // Looks for changes and reads what changed. True if anything did.
   bool Rescan();
@@ -91,7 +122,7 @@ class CrlSource {
   void ForgetUnseen(bool* changed);
 
   CrlSourceOptions options_;
-  uint64_t bytes_max_;
+  std::shared_ptr<const CrlLoader> loader_;
   std::map<std::string, CrlFile> files_;
   std::string error_;
 };

@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cache/background_thread.h"
 #include "crypto/digest.h"
 #include "crypto/name.h"
 
@@ -95,6 +96,22 @@ CrlSourceStatus StatusOf(const std::string& path,
   return status;
 }
 
+bool IsRemote(const CrlSourceOptions& source) {
+  return source.kind == CrlSourceOptions::Kind::kHttp ||
+         source.kind == CrlSourceOptions::Kind::kLdap;
+}
+
+// `refusals`: by source, what linking said.
+std::string WhyUnused(
+    const CrlData& crl,
+    const absl::btree_map<std::string, std::string>& refusals) {
+  const auto refusal = refusals.find(crl.source);
+  return refusal != refusals.end()
+             ? refusal->second
+             : absl::StrCat("issuer: no profile has a CA of this name: ",
+                            NameToText(AsBytes(crl.issuer)));
+}
+
 std::string WhyNotYet(const CrlData& crl) {
   const absl::Time from = absl::FromUnixSeconds(crl.this_update);
   if (from <= absl::Now() + kClockSkewMax) return "";
@@ -105,7 +122,8 @@ std::string WhyNotYet(const CrlData& crl) {
 }  // namespace
 
 absl::StatusOr<SnapshotKeeper::Workshop> SnapshotKeeper::Furnish(
-    SnapshotOptions options) {
+    SnapshotOptions options, const std::string& spool_folder,
+    std::shared_ptr<CrlSpool> spool) {
   Workshop workshop;
   for (const Profile& profile : options.profiles) {
     auto paths = IssuerPaths::Build(profile, options.path_limits);
@@ -125,28 +143,87 @@ absl::StatusOr<SnapshotKeeper::Workshop> SnapshotKeeper::Furnish(
   if (workshop.profiles.empty()) {
     return absl::InvalidArgumentError("no profile is configured");
   }
+  CrlLoaderOptions loading;
+  loading.bytes_max = options.crl_bytes_max;
+  if (!options.state_directory.empty()) {
+    if (watch_) loading.cache_folder = options.state_directory + "/compiled";
+    if (spool != nullptr && spool_folder == options.state_directory) {
+      workshop.spool = std::move(spool);
+    } else if (watch_) {
+      auto opened = CrlSpool::Open(options.state_directory);
+      if (!opened.ok()) return opened.status();
+      workshop.spool = *std::move(opened);
+    } else {
+      workshop.spool = CrlSpool::OpenToRead(options.state_directory);
+    }
+  }
+  workshop.loader = std::make_shared<const CrlLoader>(loading);
   for (const CrlSourceOptions& source : options.crl_sources) {
-    workshop.sources.emplace_back(source, options.crl_bytes_max);
+    if (!IsRemote(source)) {
+      workshop.sources.emplace_back(source, workshop.loader);
+    } else if (workshop.spool == nullptr) {
+      return absl::InvalidArgumentError(
+          "state_directory: missing; CRLs from the network are kept there");
+    }
   }
   workshop.options = std::move(options);
   return workshop;
 }
 
+void SnapshotKeeper::FurnishRemotes(std::vector<RemoteSource> old,
+                                    Workshop* workshop) {
+  for (const CrlSourceOptions& options : workshop->options.crl_sources) {
+    if (!IsRemote(options)) continue;
+    RemoteSource source;
+    source.identity = CrlRemote::IdentityOf(options);
+    const auto same = std::find_if(
+        old.begin(), old.end(), [&source](const RemoteSource& other) {
+          return other.identity == source.identity && other.remote != nullptr;
+        });
+    if (same != old.end()) {
+      source = std::move(*same);
+      same->remote = nullptr;
+      source.remote->AskNow();
+    } else {
+      source.remote =
+          std::make_shared<CrlRemote>(options, workshop->spool, [this] {
+            if (wake_fd_ >= 0) eventfd_write(wake_fd_, 1);
+          });
+    }
+    workshop->remotes.push_back(std::move(source));
+  }
+  for (RemoteSource& source : old) {
+    if (source.remote != nullptr) source.remote->Stop();
+    // What was good from a place that is now part of another source stays so.
+    for (RemoteSource& heir : workshop->remotes) {
+      heir.files.insert(source.files.begin(), source.files.end());
+    }
+  }
+}
+
 absl::StatusOr<std::unique_ptr<SnapshotKeeper>> SnapshotKeeper::Start(
     SnapshotOptions options, bool watch) {
-  absl::StatusOr<Workshop> workshop = Furnish(std::move(options));
-  if (!workshop.ok()) return workshop.status();
   std::unique_ptr<SnapshotKeeper> keeper(new SnapshotKeeper());
-  {
-    MutexLock lock(&keeper->build_mutex_);
-    keeper->workshop_ = *std::move(workshop);
-    keeper->Rebuild(/*force=*/true);
-  }
+  keeper->watch_ = watch;
+  absl::StatusOr<Workshop> workshop =
+      keeper->Furnish(std::move(options), "", nullptr);
+  if (!workshop.ok()) return workshop.status();
   if (watch) {
     keeper->wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (keeper->wake_fd_ < 0) {
       return absl::ResourceExhaustedError("cannot make an eventfd");
     }
+  }
+  {
+    MutexLock lock(&keeper->build_mutex_);
+    keeper->FurnishRemotes({}, &*workshop);
+    keeper->workshop_ = *std::move(workshop);
+    keeper->Rebuild(/*force=*/true);
+    for (RemoteSource& source : keeper->workshop_.remotes) {
+      if (watch) source.remote->Start();
+    }
+  }
+  if (watch) {
     keeper->thread_ = std::thread([k = keeper.get()] { k->Watch(); });
   }
   return keeper;
@@ -158,6 +235,11 @@ SnapshotKeeper::~SnapshotKeeper() {
     eventfd_write(wake_fd_, 1);
     thread_.join();
   }
+  {
+    MutexLock lock(&build_mutex_);
+    // Each stops its threads; from then on nobody wakes us.
+    for (RemoteSource& source : workshop_.remotes) source.remote->Stop();
+  }
   if (wake_fd_ >= 0) close(wake_fd_);
 }
 
@@ -167,13 +249,27 @@ std::shared_ptr<const Snapshot> SnapshotKeeper::Current() const {
 }
 
 std::vector<CrlSourceError> SnapshotKeeper::source_errors() const {
-  MutexLock lock(&mutex_);
-  return report_.errors;
+  std::vector<CrlSourceError> errors;
+  std::vector<std::shared_ptr<const CrlRemote>> remotes;
+  {
+    MutexLock lock(&mutex_);
+    errors = report_.errors;
+    remotes = remotes_;
+  }
+  for (const auto& remote : remotes) remote->AppendErrors(&errors);
+  return errors;
 }
 
 std::vector<CrlSourceStatus> SnapshotKeeper::source_statuses() const {
-  MutexLock lock(&mutex_);
-  return report_.statuses;
+  std::vector<CrlSourceStatus> statuses;
+  std::vector<std::shared_ptr<const CrlRemote>> remotes;
+  {
+    MutexLock lock(&mutex_);
+    statuses = report_.statuses;
+    remotes = remotes_;
+  }
+  for (const auto& remote : remotes) remote->AppendStatuses(&statuses);
+  return statuses;
 }
 
 void SnapshotKeeper::SetPublishListener(
@@ -183,9 +279,10 @@ void SnapshotKeeper::SetPublishListener(
 }
 
 absl::Status SnapshotKeeper::Reload(SnapshotOptions options) {
-  absl::StatusOr<Workshop> workshop = Furnish(std::move(options));
-  if (!workshop.ok()) return workshop.status();
   MutexLock lock(&build_mutex_);
+  absl::StatusOr<Workshop> workshop = Furnish(
+      std::move(options), workshop_.options.state_directory, workshop_.spool);
+  if (!workshop.ok()) return workshop.status();
   workshop->generation = workshop_.generation;
   // A source that stays keeps what was good.
   for (CrlSource& source : workshop->sources) {
@@ -196,8 +293,18 @@ absl::Status SnapshotKeeper::Reload(SnapshotOptions options) {
       }
     }
   }
+  absl::flat_hash_set<const CrlRemote*> running;
+  for (const RemoteSource& source : workshop_.remotes) {
+    running.insert(source.remote.get());
+  }
+  FurnishRemotes(std::move(workshop_.remotes), &*workshop);
   workshop_ = *std::move(workshop);
   Rebuild(/*force=*/true);
+  for (RemoteSource& source : workshop_.remotes) {
+    if (watch_ && !running.contains(source.remote.get())) {
+      source.remote->Start();
+    }
+  }
   if (wake_fd_ >= 0) eventfd_write(wake_fd_, 1);  // follow the new folders
   return absl::OkStatus();
 }
@@ -226,9 +333,72 @@ void SnapshotKeeper::Rebuild(bool force) {
       changed = true;
     }
   }
+  for (RemoteSource& source : workshop_.remotes) {
+    changed |= TakeDeliveries(&source);
+  }
   if (changed) LinkAll();
   Report report = SettleFiles();
   Publish(std::move(report), changed ? NewSnapshot(force) : nullptr);
+}
+
+bool SnapshotKeeper::TakeDeliveries(RemoteSource* source) {
+  bool any = false;
+  CrlControl control;
+  control.cancelled = &stopping_;
+  for (const CrlDelivery& delivery : source->remote->Take()) {
+    auto crl = workshop_.loader->Load(delivery.path, delivery.place, control);
+    if (delivery.expected.has_value() &&
+        (!crl.ok() || (*crl)->sha256 != *delivery.expected)) {
+      source->remote->Refuse(
+          delivery.id,
+          absl::StrCat("the copy kept in the state directory is damaged (",
+                       crl.ok() ? "its digest differs" : crl.status().message(),
+                       "); it is fetched again"));
+      continue;
+    }
+    const std::string error =
+        !crl.ok() ? std::string(crl.status().message()) : WhyNotYet(**crl);
+    if (!error.empty()) {
+      source->remote->Refuse(delivery.id, error);
+      continue;
+    }
+    CrlFile& file = source->files[delivery.id];
+    const bool same =
+        file.last_good != nullptr && file.last_good->sha256 == (*crl)->sha256;
+    file.newest = same ? file.last_good : *std::move(crl);
+    file.pending = true;
+    any = true;
+  }
+  return any;
+}
+
+void SnapshotKeeper::SettleRemotes(
+    const absl::btree_map<std::string, std::string>& refusals) {
+  for (RemoteSource& source : workshop_.remotes) {
+    for (auto& [id, file] : source.files) {
+      if (file.pending) {
+        file.pending = false;
+        if (IsUsed(*file.newest)) {
+          file.last_good = file.newest;
+          source.remote->Accept(id, *file.newest);
+        } else {
+          source.remote->Refuse(id, WhyUnused(*file.newest, refusals));
+        }
+        file.newest = nullptr;
+      }
+      if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
+        file.last_good = nullptr;
+        source.remote->Release(id);
+      }
+    }
+  }
+}
+
+bool SnapshotKeeper::IsUsed(const CrlData& crl) const {
+  for (const auto& [name, profile] : workshop_.profiles) {
+    if (profile.crls->Uses(crl)) return true;
+  }
+  return false;
 }
 
 // What is built by now; null if verdicts would not be any different and it is
@@ -261,6 +431,15 @@ void SnapshotKeeper::LinkAll() {
       }
     }
   }
+  for (RemoteSource& source : workshop_.remotes) {
+    for (auto& [id, file] : source.files) {
+      for (const auto& crl : {file.last_good, file.newest}) {
+        if (crl != nullptr && listed.insert(crl.get()).second) {
+          crls.push_back(crl);
+        }
+      }
+    }
+  }
   for (auto& [name, profile] : workshop_.profiles) {
     profile.crls = CrlStore::Link(profile.profile, profile.issuer_paths, crls,
                                   profile.crls.get());
@@ -270,13 +449,6 @@ void SnapshotKeeper::LinkAll() {
 // Decides for each file what is good now, and what to say about the rest.
 SnapshotKeeper::Report SnapshotKeeper::SettleFiles() {
   Report report;
-  const auto used =
-      [this](const CrlData& crl) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_) {
-        for (const auto& [name, profile] : workshop_.profiles) {
-          if (profile.crls->Uses(crl)) return true;
-        }
-        return false;
-      };
   absl::btree_map<std::string, std::string> refusals;
   for (const auto& [name, profile] : workshop_.profiles) {
     for (const CrlStore::Refusal& refusal : profile.crls->refusals()) {
@@ -290,19 +462,14 @@ SnapshotKeeper::Report SnapshotKeeper::SettleFiles() {
     }
     for (auto& [path, file] : source.files()) {
       if (file.newest != nullptr) {
-        if (used(*file.newest)) {
+        if (IsUsed(*file.newest)) {
           file.last_good = file.newest;
           file.error.clear();
         } else {
-          const auto refusal = refusals.find(path);
-          file.error =
-              refusal != refusals.end()
-                  ? refusal->second
-                  : absl::StrCat("issuer: no profile has a CA of this name: ",
-                                 NameToText(AsBytes(file.newest->issuer)));
+          file.error = WhyUnused(*file.newest, refusals);
         }
       }
-      if (file.last_good != nullptr && !used(*file.last_good)) {
+      if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
         file.last_good = nullptr;
       }
       if (!file.error.empty()) {
@@ -312,6 +479,7 @@ SnapshotKeeper::Report SnapshotKeeper::SettleFiles() {
       report.statuses.push_back(StatusOf(path, source.options(), &file));
     }
   }
+  SettleRemotes(refusals);
   return report;
 }
 
@@ -321,9 +489,14 @@ void SnapshotKeeper::Publish(Report report,
   // What is replaced is freed here, after the lock is given back: a large index
   // takes its time, and requests take this lock.
   std::shared_ptr<const Snapshot> next = published;
+  std::vector<std::shared_ptr<const CrlRemote>> remotes;
+  for (const RemoteSource& source : workshop_.remotes) {
+    remotes.push_back(source.remote);
+  }
   {
     MutexLock lock(&mutex_);
     std::swap(report_, report);
+    std::swap(remotes_, remotes);
     listener = listener_;
     if (published != nullptr) {
       std::swap(current_, next);
@@ -358,6 +531,7 @@ void SnapshotKeeper::WatchFolders(int inotify) {
 }
 
 void SnapshotKeeper::Watch() {
+  BecomeBackgroundThread();
   const int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   const auto close_inotify = absl::MakeCleanup([inotify] {
     if (inotify >= 0) close(inotify);
@@ -372,9 +546,9 @@ void SnapshotKeeper::Watch() {
     pollfd fds[] = {{wake_fd_, POLLIN, 0}, {inotify, POLLIN, 0}};
     const auto timeout =
         static_cast<int>(absl::ToInt64Milliseconds(ShortestPoll()));
-    poll(fds, inotify >= 0 ? 2 : 1, timeout);
+    const int events_seen = poll(fds, inotify >= 0 ? 2 : 1, timeout);
     if (stopping_) return;
-    if ((fds[1].revents & POLLIN) != 0) absl::SleepFor(kSettleTime);
+    if (events_seen > 0) absl::SleepFor(kSettleTime);
     eventfd_t ignored;
     eventfd_read(wake_fd_, &ignored);
     char events[4096];

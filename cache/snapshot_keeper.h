@@ -1,11 +1,13 @@
 // Keeps the snapshot in force: reads CRLs from files and folders, follows their
-// changes, and publishes a new snapshot when something changed.
+// changes, has others fetched from the network, and publishes a new snapshot
+// when something changed.
 //
 //   auto keeper = SnapshotKeeper::Start(std::move(options));   // StatusOr
 //   std::shared_ptr<const Snapshot> now = (*keeper)->Current();
 //
-// Reading, hashing and indexing happen on the keeper's own thread (or the
-// thread that calls Reload), never on one that answers requests. A CRL that
+// Reading, hashing and indexing happen on the keeper's own thread, one of low
+// priority (or on the thread that calls Start or Reload), never on one that
+// answers requests, and fetching on threads of each source's own. A CRL that
 // cannot be used is refused, named in source_errors(), and the last good one
 // from the same source stays in force.
 //
@@ -17,6 +19,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -26,6 +29,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cache/crl_source.h"
+#include "cache/crl_source_remote.h"
+#include "cache/crl_spool.h"
 #include "cache/mutex.h"
 #include "cache/snapshot.h"
 
@@ -35,15 +40,11 @@ struct SnapshotOptions {
   std::vector<Profile> profiles;
   std::vector<CrlSourceOptions> crl_sources;
   uint64_t crl_bytes_max = 0xffffffff;
+  // Where CRLs from the network and compiled indexes are kept; empty: nowhere.
+  // Needed if a source is kHttp or kLdap.
+  std::string state_directory = {};
   // Signatures checked and paths kept while building one profile's CA paths.
   IssuerPathLimits path_limits;
-};
-
-struct CrlSourceError {
-  std::string source;
-  std::string error;
-  absl::Time last_attempt;
-  bool last_good_in_use = false;
 };
 
 class SnapshotKeeper {
@@ -52,8 +53,9 @@ class SnapshotKeeper {
   // profile is unusable (no anchor, a certificate that does not parse, anchor
   // with a weak key): the message names profile, file and field. CRLs that are
   // missing or bad do not fail it: their filings get TRY_LATER, and
-  // source_errors() says so. With `watch` false no thread is started (for
-  // one-off use).
+  // source_errors() says so. With `watch` false no thread is started, nothing
+  // is fetched and nothing is written (for one-off use): of places on the
+  // network what the state directory holds is used.
   static absl::StatusOr<std::unique_ptr<SnapshotKeeper>> Start(
       SnapshotOptions options, bool watch = true);
   ~SnapshotKeeper();
@@ -85,21 +87,44 @@ class SnapshotKeeper {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // A source on the network and, by item id, what was made of what it gave.
+  struct RemoteSource {
+    std::string identity;
+    std::shared_ptr<CrlRemote> remote;
+    std::map<std::string, CrlFile> files;
+  };
   // What building works on; the keeper's thread and Reload take turns.
   struct Workshop {
     SnapshotOptions options;
     // By name: profiles with their paths, and the store linked last.
     absl::btree_map<std::string, ProfileSnapshot> profiles;
     std::vector<CrlSource> sources;
+    std::vector<RemoteSource> remotes;
+    std::shared_ptr<const CrlLoader> loader;
+    std::shared_ptr<CrlSpool> spool;  // null without a state directory
     uint64_t generation = 0;
   };
 
   SnapshotKeeper() = default;
 
-  static absl::StatusOr<Workshop> Furnish(SnapshotOptions options);
+  // Profiles, and sources of files; `spool` is used again if its folder is the
+  // same.
+  absl::StatusOr<Workshop> Furnish(SnapshotOptions options,
+                                   const std::string& spool_folder,
+                                   std::shared_ptr<CrlSpool> spool);
+  // Sources on the network: those that stay go on as they are.
+  void FurnishRemotes(std::vector<RemoteSource> old, Workshop* workshop);
   // Looks at every source, links, and publishes if something that bears on
   // verdicts changed, or `force`.
   void Rebuild(bool force) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Reads what a source on the network delivered. True if there was anything.
+  bool TakeDeliveries(RemoteSource* source)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Judges it, once linked.
+  void SettleRemotes(const absl::btree_map<std::string, std::string>& refusals)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  bool IsUsed(const CrlData& crl) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void LinkAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // What there is to say about sources after a look at them.
   struct Report {
@@ -122,9 +147,13 @@ class SnapshotKeeper {
   mutable Mutex mutex_;
   std::shared_ptr<const Snapshot> current_ ABSL_GUARDED_BY(mutex_);
   Report report_ ABSL_GUARDED_BY(mutex_);
+  // Those of the workshop, to be asked how they fare without waiting for it.
+  std::vector<std::shared_ptr<const CrlRemote>> remotes_
+      ABSL_GUARDED_BY(mutex_);
   std::function<void(const Snapshot&)> listener_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> generation_{0};
 
+  bool watch_ = false;
   int wake_fd_ = -1;  // eventfd: stop, or look again
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -10,6 +10,7 @@
 #include "inkan/config/v1/config.pb.h"
 #include "server/certificate_files.h"
 #include "server/config_access.h"
+#include "server/config_crl_source.h"
 #include "server/config_profile.h"
 #include "server/config_text.h"
 #include "server/tls_files.h"
@@ -20,7 +21,6 @@ namespace {
 constexpr size_t kConfigBytesMax = 4U << 20;
 constexpr uint32_t kWorkerThreadsMax = 1024;
 constexpr int64_t kDrainSecondsMax = 3600;
-constexpr int64_t kPollSecondsMax = 86400;
 
 Limits ReadLimits(const config::v1::Limits& limits, const ConfigNode& node) {
   Limits out;
@@ -101,37 +101,6 @@ ListenerOptions ReadListener(const config::v1::Listener& listener,
   return out;
 }
 
-CrlSourceOptions ReadCrlSource(const config::v1::CrlSource& source,
-                               const ConfigNode& node,
-                               const std::string& folder) {
-  CrlSourceOptions out;
-  if (source.has_file()) {
-    out.kind = CrlSourceOptions::Kind::kFile;
-    out.path = ResolvePath(folder, source.file());
-    if (source.file().empty()) node.Error("file", "empty; name a CRL file");
-  } else if (source.has_directory()) {
-    out.kind = CrlSourceOptions::Kind::kDirectory;
-    out.path = ResolvePath(folder, source.directory());
-    if (source.directory().empty()) {
-      node.Error("directory", "empty; name a folder of CRL files");
-    }
-  } else {
-    node.Error("", "says no place; give file or directory");
-  }
-  if (source.has_poll_interval()) {
-    const std::optional<int64_t> seconds =
-        ReadSeconds(source.poll_interval(), node, "poll_interval");
-    if (seconds.has_value() && (*seconds < 1 || *seconds > kPollSecondsMax)) {
-      node.Error("poll_interval",
-                 absl::StrCat(*seconds, " s is out of range; give 1 to ",
-                              kPollSecondsMax));
-    } else if (seconds.has_value()) {
-      out.poll_interval = absl::Seconds(*seconds);
-    }
-  }
-  return out;
-}
-
 void ReadProfiles(const config::v1::ServerConfig& proto, const ConfigNode& root,
                   const std::string& folder, SnapshotOptions* out) {
   if (proto.profiles().empty()) {
@@ -150,6 +119,26 @@ void ReadProfiles(const config::v1::ServerConfig& proto, const ConfigNode& root,
                               "must differ"));
     }
     out->profiles.push_back(ReadProfile(proto.profiles(i), node, folder));
+  }
+}
+
+void ReadCrlSources(const config::v1::ServerConfig& proto,
+                    const ConfigNode& root, const std::string& folder,
+                    uint64_t crl_bytes_max, SnapshotOptions* out) {
+  bool remote = false;
+  for (int i = 0; i < proto.crl_sources_size(); ++i) {
+    const config::v1::CrlSource& source = proto.crl_sources(i);
+    remote = remote || source.has_http() || source.has_ldap();
+    out->crl_sources.push_back(ReadCrlSource(
+        source, root.Child("crl_sources", i), folder, crl_bytes_max));
+  }
+  if (!proto.state_directory().empty()) {
+    out->state_directory = ResolvePath(folder, proto.state_directory());
+  } else if (remote) {
+    root.Error("state_directory",
+               "missing; CRLs from http and ldap are kept in it, so that a "
+               "restart has them at once: name a folder of this server's own, "
+               "e.g. \"/var/lib/inkan\"");
   }
 }
 
@@ -187,10 +176,8 @@ Config ReadConfig(const config::v1::ServerConfig& proto, const ConfigNode& root,
   }
 
   ReadProfiles(proto, root, folder, &out.snapshot);
-  for (int i = 0; i < proto.crl_sources_size(); ++i) {
-    out.snapshot.crl_sources.push_back(ReadCrlSource(
-        proto.crl_sources(i), root.Child("crl_sources", i), folder));
-  }
+  ReadCrlSources(proto, root, folder, server.limits.crl_bytes_max,
+                 &out.snapshot);
   out.snapshot.crl_bytes_max = server.limits.crl_bytes_max;
   out.snapshot.path_limits.filing_signatures_max =
       server.limits.path_signatures_max;

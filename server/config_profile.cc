@@ -161,6 +161,30 @@ void ReadRevocation(const config::v1::Profile& profile, const ConfigNode& node,
   }
 }
 
+void ReadFreshness(const config::v1::Profile& profile, const ConfigNode& node,
+                   Profile* out) {
+  if (!profile.has_freshness()) return;
+  const config::v1::FreshnessPolicy& policy = profile.freshness();
+  if (out->revocation == RevocationMode::kOff) {
+    node.Error("freshness",
+               "is about CRLs, and revocation is off; remove one of them");
+  }
+  const ConfigNode child = node.Child("freshness");
+  FreshnessPolicy& read = out->freshness.emplace();
+  if (policy.has_margin()) {
+    read.margin = ReadSeconds(policy.margin(), child, "margin").value_or(0);
+    if (out->crl_max_age.has_value() && read.margin >= *out->crl_max_age) {
+      child.Error("margin",
+                  "is not less than crl_max_age, so that no CRL would ever be "
+                  "fresh; lower it");
+    }
+  }
+  read.stale_partitions_max = policy.stale_partitions_max();
+  if (policy.fresh_partitions_min() != 0) {
+    read.fresh_partitions_min = policy.fresh_partitions_min();
+  }
+}
+
 }  // namespace
 
 std::string ResolvePath(const std::string& folder, const std::string& path) {
@@ -210,6 +234,7 @@ Profile ReadProfile(const config::v1::Profile& profile, const ConfigNode& node,
   out.inhibit_any_policy = profile.inhibit_any_policy();
   ReadKeyRules(profile, node, &out);
   ReadRevocation(profile, node, &out);
+  ReadFreshness(profile, node, &out);
   return out;
 }
 

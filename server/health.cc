@@ -1,6 +1,8 @@
 #include "server/health.h"
 
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace inkan {
 
@@ -10,16 +12,8 @@ using ServingStatus = HealthCheckResponse::ServingStatus;
 
 namespace {
 
-bool IsKnown(const std::string& service) {
-  return service.empty() || service == "inkan.v1.VerificationService" ||
-         service == "inkan.v1.OperationsService";
-}
-
-ServingStatus StatusFor(const std::string& service, bool serving) {
-  if (!IsKnown(service)) return HealthCheckResponse::SERVICE_UNKNOWN;
-  return serving ? HealthCheckResponse::SERVING
-                 : HealthCheckResponse::NOT_SERVING;
-}
+constexpr char kVerification[] = "inkan.v1.VerificationService";
+constexpr char kOperations[] = "inkan.v1.OperationsService";
 
 }  // namespace
 
@@ -30,11 +24,12 @@ class HealthWatch final : public grpc::ServerWriteReactor<HealthCheckResponse> {
       : state_(state), service_(std::move(service)) {}
 
   void Start() { state_->Add(this); }
+  const std::string& service() const { return service_; }
 
   // Called by the state, which holds its own mutex.
-  void Tell(bool serving, bool ending) ABSL_LOCKS_EXCLUDED(mutex_) {
+  void Tell(ServingStatus status, bool ending) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
-    wanted_ = StatusFor(service_, serving);
+    wanted_ = status;
     ending_ = ending_ || ending;
     Advance();
   }
@@ -94,9 +89,37 @@ void HealthState::SetServing(bool serving) {
   TellAll();
 }
 
+void HealthState::SetProfiles(Profiles profiles) {
+  MutexLock lock(&mutex_);
+  if (profiles_ == profiles) return;
+  profiles_ = std::move(profiles);
+  TellAll();
+}
+
 bool HealthState::serving() const {
   MutexLock lock(&mutex_);
-  return serving_;
+  return StatusFor("") == HealthCheckResponse::SERVING;
+}
+
+ServingStatus HealthState::StatusFor(const std::string& service) const {
+  const auto of = [](bool serves) {
+    return serves ? HealthCheckResponse::SERVING
+                  : HealthCheckResponse::NOT_SERVING;
+  };
+  if (service == kOperations) return of(serving_);
+  if (service.empty() || service == kVerification) {
+    if (!profiles_.has_value()) return of(serving_);
+    const bool any_ready =
+        std::any_of(profiles_->begin(), profiles_->end(),
+                    [](const auto& profile) { return profile.second; });
+    return of(serving_ && any_ready);
+  }
+  const std::string prefix = std::string(kVerification) + "/";
+  if (profiles_.has_value() && service.compare(0, prefix.size(), prefix) == 0) {
+    const auto profile = profiles_->find(service.substr(prefix.size()));
+    if (profile != profiles_->end()) return of(serving_ && profile->second);
+  }
+  return HealthCheckResponse::SERVICE_UNKNOWN;
 }
 
 void HealthState::EndWatches() {
@@ -106,13 +129,14 @@ void HealthState::EndWatches() {
 }
 
 ServingStatus HealthState::StatusOf(const std::string& service) const {
-  return StatusFor(service, serving());
+  MutexLock lock(&mutex_);
+  return StatusFor(service);
 }
 
 void HealthState::Add(HealthWatch* watch) {
   MutexLock lock(&mutex_);
   watches_.insert(watch);
-  watch->Tell(serving_, ending_);
+  watch->Tell(StatusFor(watch->service()), ending_);
 }
 
 void HealthState::Remove(HealthWatch* watch) {
@@ -121,7 +145,9 @@ void HealthState::Remove(HealthWatch* watch) {
 }
 
 void HealthState::TellAll() {
-  for (HealthWatch* watch : watches_) watch->Tell(serving_, ending_);
+  for (HealthWatch* watch : watches_) {
+    watch->Tell(StatusFor(watch->service()), ending_);
+  }
 }
 
 grpc::ServerUnaryReactor* HealthService::Check(

@@ -1,9 +1,14 @@
-// grpc.health.v1: Check and Watch, for the whole server ("") and for each of
-// its services. NOT_SERVING until told otherwise, and first thing at shutdown.
+// grpc.health.v1: Check and Watch, for the whole server (""), for each of its
+// services, and for each profile, as "inkan.v1.VerificationService/NAME".
+// NOT_SERVING until told otherwise, and first thing at shutdown.
 //
 //   HealthState state;
 //   HealthService service(&state);      // one for each grpc::Server
+//   state.SetProfiles({{"jpki-signature", true}});
 //   state.SetServing(true);
+//
+// The whole server and VerificationService are SERVING while the server serves
+// and at least one profile is ready; OperationsService while the server serves.
 //
 // gRPC's own implementation is not used because its open Watch calls hold up a
 // graceful shutdown until the deadline; these end as soon as they have said
@@ -14,9 +19,11 @@
 #ifndef INKAN_SERVER_HEALTH_H_
 #define INKAN_SERVER_HEALTH_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "cache/mutex.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -27,8 +34,14 @@ class HealthWatch;
 
 class HealthState {
  public:
-  // What health says of every known service.
+  using Profiles = absl::btree_map<std::string, bool>;
+
+  // Whether the server takes calls at all.
   void SetServing(bool serving) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Which profiles there are and which of them are ready. Until this is called
+  // the server counts as ready without any.
+  void SetProfiles(Profiles profiles) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What health says of the whole.
   bool serving() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends every Watch, and those to come, after telling it the last status.
   void EndWatches() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -42,8 +55,11 @@ class HealthState {
   void Add(HealthWatch* watch) ABSL_LOCKS_EXCLUDED(mutex_);
   void Remove(HealthWatch* watch) ABSL_LOCKS_EXCLUDED(mutex_);
   void TellAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  grpc::health::v1::HealthCheckResponse::ServingStatus StatusFor(
+      const std::string& service) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
+  std::optional<Profiles> profiles_ ABSL_GUARDED_BY(mutex_);
   bool serving_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   absl::flat_hash_set<HealthWatch*> watches_ ABSL_GUARDED_BY(mutex_);

@@ -17,6 +17,7 @@
 #include "server/grpc_listener.h"
 #include "server/health.h"
 #include "server/operations.h"
+#include "server/readiness.h"
 #include "server/service.h"
 #include "server/snapshot_judge.h"
 
@@ -62,6 +63,7 @@ struct Server::Parts {
   std::unique_ptr<Batcher> batcher;
   std::unique_ptr<Gate> gate;
   HealthState health;
+  std::unique_ptr<Readiness> readiness;
   std::unique_ptr<HealthService> health_service;
   std::unique_ptr<HealthService> operations_health_service;
   std::unique_ptr<VerificationServiceImpl> verification;
@@ -94,6 +96,7 @@ void Server::Parts::MakeServices(const std::string& config_path) {
   gate = std::make_unique<Gate>(options.access, options.quotas);
   reloader = std::make_unique<Reloader>(
       config_path, [this](Config config) { return Apply(std::move(config)); });
+  readiness = std::make_unique<Readiness>(keeper.get(), &health);
   health_service = std::make_unique<HealthService>(&health);
   operations_health_service = std::make_unique<HealthService>(&health);
   verification = std::make_unique<VerificationServiceImpl>(

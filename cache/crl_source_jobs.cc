@@ -1,0 +1,328 @@
+#include "cache/crl_source_jobs.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/time/clock.h"
+
+namespace inkan {
+namespace {
+
+// How long a thread sleeps at most, so that clocks may be set meanwhile.
+constexpr absl::Duration kSleepMax = absl::Seconds(1);
+constexpr absl::Duration kSleepMin = absl::Milliseconds(5);
+// Until a place that somebody else is asking is tried again.
+constexpr absl::Duration kPostponement = absl::Milliseconds(200);
+
+}  // namespace
+
+RemoteJobs::RemoteJobs(CrlSourceOptions options)
+    : options_(std::move(options)), random_(std::random_device()()) {}
+
+double RemoteJobs::Random() {
+  return std::uniform_real_distribution<double>(0, 1)(random_);
+}
+
+size_t RemoteJobs::AddJob(const std::string& place, const std::string& id) {
+  MutexLock lock(&mutex_);
+  Job job;
+  job.place = place;
+  job.id = id;
+  jobs_.push_back(std::move(job));
+  return jobs_.size() - 1;
+}
+
+void RemoteJobs::AddItem(const std::string& id, const std::string& place,
+                         size_t job, std::optional<SpoolRecord> record) {
+  MutexLock lock(&mutex_);
+  RemoteItem& item = items_[id];
+  item.id = id;
+  item.place = place;
+  item.job = job;
+  item.record = std::move(record);
+  if (item.record.has_value()) OfferRecord(&item);
+}
+
+void RemoteJobs::OfferRecord(RemoteItem* item) {
+  RemoteCandidate candidate;
+  candidate.sha256 = item->record->sha256;
+  candidate.validators = item->record->validators;
+  candidate.fetched_at = item->record->fetched_at;
+  candidate.from_spool = true;
+  item->candidate = candidate;
+  untaken_.push_back(item->id);
+  Job& job = jobs_[item->job];
+  job.phase = Job::Phase::kJudging;
+  job.spool_only = true;
+  ++job.unjudged;
+}
+
+std::optional<RemoteJobs::Work> RemoteJobs::Next() {
+  MutexLock lock(&mutex_);
+  while (!ended_) {
+    const absl::Time now = absl::Now();
+    absl::Time earliest = now + kSleepMax;
+    Job* first = nullptr;
+    for (Job& job : jobs_) {
+      if (job.phase != Job::Phase::kWaiting) continue;
+      if (job.next_attempt < earliest) {
+        earliest = job.next_attempt;
+        first = &job;
+      }
+    }
+    if (first != nullptr && earliest <= now) {
+      first->phase = Job::Phase::kFetching;
+      first->last_attempt = now;
+      first->faulty = false;
+      return Work{static_cast<size_t>(first - jobs_.data()), first->id,
+                  first->place};
+    }
+    changed_.WaitFor(&mutex_, absl::ToChronoMilliseconds(
+                                  std::max(earliest - now, kSleepMin)));
+  }
+  return std::nullopt;
+}
+
+void RemoteJobs::End() {
+  MutexLock lock(&mutex_);
+  ended_ = true;
+  changed_.SignalAll();
+}
+
+bool RemoteJobs::ended() const {
+  MutexLock lock(&mutex_);
+  return ended_;
+}
+
+void RemoteJobs::Postpone(size_t job) {
+  MutexLock lock(&mutex_);
+  jobs_[job].phase = Job::Phase::kWaiting;
+  jobs_[job].next_attempt = absl::Now() + kPostponement;
+}
+
+std::optional<RemoteItem> RemoteJobs::Find(const std::string& id) const {
+  MutexLock lock(&mutex_);
+  const auto found = items_.find(id);
+  if (found == items_.end()) return std::nullopt;
+  return found->second;
+}
+
+void RemoteJobs::SetPartial(const std::string& id,
+                            const HttpValidators& partial) {
+  MutexLock lock(&mutex_);
+  items_[id].partial = partial;
+}
+
+void RemoteJobs::Unchanged(const std::string& id,
+                           std::optional<SpoolRecord> record) {
+  MutexLock lock(&mutex_);
+  RemoteItem& item = items_[id];
+  item.error.clear();
+  item.last_success = absl::Now();
+  if (record.has_value()) item.record = std::move(record);
+}
+
+void RemoteJobs::Deliver(const std::string& id, const std::string& place,
+                         size_t job, RemoteCandidate candidate) {
+  MutexLock lock(&mutex_);
+  RemoteItem& item = items_[id];
+  item.id = id;
+  item.place = place;
+  item.job = job;
+  item.candidate = std::move(candidate);
+  ++jobs_[job].unjudged;
+  untaken_.push_back(id);
+}
+
+void RemoteJobs::MarkGone(size_t job, const std::vector<std::string>& found) {
+  MutexLock lock(&mutex_);
+  const absl::flat_hash_set<std::string> there(found.begin(), found.end());
+  for (auto it = items_.begin(); it != items_.end();) {
+    RemoteItem& item = it->second;
+    if (item.job != job || there.contains(item.id) || item.candidate) {
+      ++it;
+      continue;
+    }
+    // What never was good is not missed.
+    if (!item.good && !item.record.has_value()) {
+      it = items_.erase(it);
+      continue;
+    }
+    item.error = "the directory has it no longer; check with its operator";
+    ++it;
+  }
+}
+
+bool RemoteJobs::EndFetch(size_t index, const std::string& error,
+                          std::optional<absl::Duration> retry_after,
+                          uint64_t bytes) {
+  MutexLock lock(&mutex_);
+  Job& job = jobs_[index];
+  ++job.attempts_total;
+  job.bytes_total += bytes;
+  job.error = error;
+  job.retry_after = retry_after;
+  job.faulty |= !error.empty();
+  job.spool_only = false;
+  job.phase = Job::Phase::kJudging;
+  if (job.unjudged == 0) Conclude(index);
+  return job.unjudged > 0;
+}
+
+void RemoteJobs::Conclude(size_t index) {
+  Job& job = jobs_[index];
+  const absl::Time now = absl::Now();
+  job.phase = Job::Phase::kWaiting;
+  if (job.spool_only) {
+    // The place itself comes next.
+    job.next_attempt = now;
+  } else if (job.faulty) {
+    ++job.failures;
+    ++job.failures_total;
+    job.next_attempt = NextAfterFailure(now, options_.schedule, job.failures,
+                                        job.retry_after, Random());
+  } else {
+    job.failures = 0;
+    job.last_success = now;
+    const double random = Random();
+    job.next_attempt =
+        NextAfterSuccess(now, options_.schedule, CrlDates(), random);
+    for (const auto& [id, item] : items_) {
+      if (item.job != index) continue;
+      job.next_attempt = std::min(
+          job.next_attempt,
+          NextAfterSuccess(now, options_.schedule, item.dates, random));
+    }
+  }
+  changed_.SignalAll();
+}
+
+std::vector<RemoteItem> RemoteJobs::TakeCandidates() {
+  MutexLock lock(&mutex_);
+  std::vector<RemoteItem> taken;
+  for (const std::string& id : untaken_) taken.push_back(items_[id]);
+  untaken_.clear();
+  return taken;
+}
+
+bool RemoteJobs::Judge(const std::string& id, const Judgement& judgement) {
+  MutexLock lock(&mutex_);
+  const auto found = items_.find(id);
+  if (found == items_.end() || !found->second.candidate) return false;
+  RemoteItem& item = found->second;
+  const RemoteCandidate candidate = *item.candidate;
+  const bool from_spool = candidate.from_spool;
+  const std::string& error = judgement.error;
+  item.candidate.reset();
+  item.error = error;
+  Job& job = jobs_[item.job];
+  if (judgement.used) {
+    if (judgement.kept.has_value()) item.record = judgement.kept;
+    item.dates = judgement.dates;
+    item.good = true;
+    item.last_success = candidate.fetched_at;
+  } else if (from_spool) {
+    item.good = false;
+  }
+  if (!error.empty() && !from_spool) job.faulty = true;
+  if (job.unjudged > 0) --job.unjudged;
+  if (job.unjudged > 0 || job.phase != Job::Phase::kJudging) return false;
+  Conclude(item.job);
+  return true;
+}
+
+void RemoteJobs::Release(const std::string& id) {
+  MutexLock lock(&mutex_);
+  const auto found = items_.find(id);
+  if (found != items_.end()) found->second.good = false;
+}
+
+void RemoteJobs::AskNow() {
+  MutexLock lock(&mutex_);
+  for (auto& [id, item] : items_) {
+    if (jobs_[item.job].phase == Job::Phase::kFetching || item.candidate ||
+        item.good || !item.record.has_value()) {
+      continue;
+    }
+    OfferRecord(&item);
+  }
+  for (Job& job : jobs_) job.next_attempt = absl::InfinitePast();
+  changed_.SignalAll();
+}
+
+std::vector<std::string> RemoteJobs::JudgingIds() const {
+  MutexLock lock(&mutex_);
+  std::vector<std::string> ids;
+  for (const Job& job : jobs_) {
+    if (job.phase == Job::Phase::kJudging) ids.push_back(job.id);
+  }
+  return ids;
+}
+
+std::string RemoteJobs::ErrorOf(const RemoteItem& item) const {
+  const std::string& of_job = jobs_[item.job].error;
+  // A URL's last word is that of the last attempt; an entry may be wrong in a
+  // search that went well.
+  if (IsLdap()) return item.error.empty() ? of_job : item.error;
+  return of_job.empty() ? item.error : of_job;
+}
+
+void RemoteJobs::AppendStatuses(std::vector<CrlSourceStatus>* out) const {
+  MutexLock lock(&mutex_);
+  const auto of_job = [this](const Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
+                          mutex_) {
+    CrlSourceStatus status;
+    status.source = job.place;
+    status.kind = KindName();
+    status.last_attempt = job.last_attempt;
+    status.last_success = job.last_success;
+    status.next_attempt = job.phase == Job::Phase::kWaiting
+                              ? std::max(job.next_attempt, absl::UnixEpoch())
+                              : absl::InfiniteFuture();
+    status.last_error = job.error;
+    status.attempts_total = job.attempts_total;
+    status.failures_total = job.failures_total;
+    status.bytes_total = job.bytes_total;
+    return status;
+  };
+  if (IsLdap()) {
+    for (const Job& job : jobs_) out->push_back(of_job(job));
+  }
+  for (const auto& [id, item] : items_) {
+    CrlSourceStatus status = of_job(jobs_[item.job]);
+    status.source = item.place;
+    status.last_success = item.last_success;
+    status.last_error = ErrorOf(item);
+    status.in_use = item.good;
+    if (IsLdap()) {
+      // Counted once, at the search.
+      status.attempts_total = status.failures_total = status.bytes_total = 0;
+    }
+    out->push_back(std::move(status));
+  }
+}
+
+void RemoteJobs::AppendErrors(std::vector<CrlSourceError>* out) const {
+  MutexLock lock(&mutex_);
+  const auto any_in_use = [this](size_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
+                              mutex_) {
+    return std::any_of(items_.begin(), items_.end(), [index](const auto& one) {
+      return one.second.job == index && one.second.good;
+    });
+  };
+  for (size_t i = 0; i < jobs_.size(); ++i) {
+    const Job& job = jobs_[i];
+    if (job.error.empty() || !IsLdap()) continue;
+    out->push_back({job.place, job.error, job.last_attempt, any_in_use(i)});
+  }
+  for (const auto& [id, item] : items_) {
+    const Job& job = jobs_[item.job];
+    // That a search failed is said once, above.
+    const std::string error = IsLdap() ? item.error : ErrorOf(item);
+    if (error.empty()) continue;
+    out->push_back({item.place, error, job.last_attempt, item.good});
+  }
+}
+
+}  // namespace inkan

@@ -1,0 +1,145 @@
+// The books of one source on the network: what is to be asked when, what came
+// of it, and what is said about it. No I/O; cache/crl_source_remote.h does
+// that.
+//
+// Thread safety: every method from any thread; none blocks but Next.
+#ifndef INKAN_CACHE_CRL_SOURCE_JOBS_H_
+#define INKAN_CACHE_CRL_SOURCE_JOBS_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cache/crl_source_remote.h"
+#include "cache/mutex.h"
+
+namespace inkan {
+
+// A CRL that came and has not been judged.
+struct RemoteCandidate {
+  FileDigest sha256{};  // of the file
+  HttpValidators validators;
+  absl::Time fetched_at;
+  bool from_spool = false;
+};
+
+// One partition.
+struct RemoteItem {
+  std::string id;
+  std::string place;
+  size_t job = 0;
+  // What the spool holds of it.
+  std::optional<SpoolRecord> record;
+  // Whether that, or what came after it, is in use.
+  bool good = false;
+  CrlDates dates;
+  std::string error;
+  absl::Time last_success = absl::InfinitePast();
+  HttpValidators partial;  // of what the part file holds
+  std::optional<RemoteCandidate> candidate;
+};
+
+class RemoteJobs {
+ public:
+  explicit RemoteJobs(CrlSourceOptions options);
+
+  // Before any thread uses it.
+  size_t AddJob(const std::string& place, const std::string& id);
+  void AddItem(const std::string& id, const std::string& place, size_t job,
+               std::optional<SpoolRecord> record);
+
+  struct Work {
+    size_t job;
+    std::string id;
+    std::string place;
+  };
+  // Waits for a job whose time has come and marks it as fetching. Nothing once
+  // ended.
+  std::optional<Work> Next();
+  void End();
+  bool ended() const;
+
+  // The fetching thread's reports. Postpone: the place is being asked already.
+  void Postpone(size_t job);
+  std::optional<RemoteItem> Find(const std::string& id) const;
+  void SetPartial(const std::string& id, const HttpValidators& partial);
+  // The place has nothing newer; `record`, if given, is what the spool holds.
+  void Unchanged(const std::string& id, std::optional<SpoolRecord> record);
+  void Deliver(const std::string& id, const std::string& place, size_t job,
+               RemoteCandidate candidate);
+  // What an LDAP search that succeeded no longer found.
+  void MarkGone(size_t job, const std::vector<std::string>& found);
+  // The fetch is over; `error` empty if it went well. What it delivered is
+  // judged before the job is asked again. Returns whether there is something to
+  // judge.
+  bool EndFetch(size_t job, const std::string& error,
+                std::optional<absl::Duration> retry_after, uint64_t bytes);
+
+  // The keeper's reports.
+  std::vector<RemoteItem> TakeCandidates();
+  struct Judgement {
+    bool used = false;
+    std::string error;
+    std::optional<SpoolRecord>
+        kept;        // what the spool holds now, if that is new
+    CrlDates dates;  // of what is used
+  };
+  // What became of an item's candidate. Returns whether its job has nothing
+  // more to be judged.
+  bool Judge(const std::string& id, const Judgement& judgement);
+  void Release(const std::string& id);
+  void AskNow();
+
+  // Ids of jobs that have been fetched for and not been judged.
+  std::vector<std::string> JudgingIds() const;
+  void AppendStatuses(std::vector<CrlSourceStatus>* out) const;
+  void AppendErrors(std::vector<CrlSourceError>* out) const;
+
+ private:
+  struct Job {
+    enum class Phase { kWaiting, kFetching, kJudging };
+    std::string place;
+    std::string id;
+    Phase phase = Phase::kWaiting;
+    absl::Time next_attempt = absl::InfinitePast();
+    absl::Time last_attempt = absl::InfinitePast();
+    absl::Time last_success = absl::InfinitePast();
+    std::string error;
+    std::optional<absl::Duration> retry_after;
+    bool faulty = false;      // this time, in whatever part
+    bool spool_only = false;  // what is judged came from there
+    uint32_t failures = 0;    // in a row
+    size_t unjudged = 0;      // items delivered
+    uint64_t attempts_total = 0;
+    uint64_t failures_total = 0;
+    uint64_t bytes_total = 0;
+  };
+
+  // Offers an item's last good CRL for use.
+  void OfferRecord(RemoteItem* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Once all is judged: when to ask again.
+  void Conclude(size_t job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What was wrong with it at the last attempt.
+  std::string ErrorOf(const RemoteItem& item) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  double Random() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsLdap() const { return options_.kind == CrlSourceOptions::Kind::kLdap; }
+  const char* KindName() const { return IsLdap() ? "ldap" : "http"; }
+
+  const CrlSourceOptions options_;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, RemoteItem> items_ ABSL_GUARDED_BY(mutex_);
+  // Ids of items with a candidate nobody has taken.
+  std::vector<std::string> untaken_ ABSL_GUARDED_BY(mutex_);
+  std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_CRL_SOURCE_JOBS_H_

@@ -1,0 +1,360 @@
+#include "cache/crl_source_remote.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "cache/background_thread.h"
+#include "cache/crl_fetch_http.h"
+#include "cache/crl_source_jobs.h"
+#include "crypto/digest.h"
+
+namespace inkan {
+namespace {
+
+// How long Stop waits for fetches to notice.
+constexpr absl::Duration kStopTime = absl::Seconds(3);
+
+absl::Status WriteWholeFile(const std::string& path, Bytes bytes) {
+  const int fd =
+      open(path.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
+  bool good = fd >= 0;
+  while (good && !bytes.empty()) {
+    const ssize_t put = write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    good = put > 0;
+    if (good) bytes = bytes.subspan(static_cast<size_t>(put));
+  }
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (good) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("cannot write ", path, ": ", std::strerror(error),
+                   "; check the state directory's disk"));
+}
+
+std::string LdapPlace(const LdapRequest& ldap) {
+  return absl::StrCat(ldap.url, ldap.url.ends_with('/') ? "" : "/",
+                      ldap.base_dn, "?", absl::StrJoin(ldap.attributes, ","),
+                      "?", static_cast<int>(ldap.scope), "?", ldap.filter);
+}
+
+}  // namespace
+
+// What the threads work on; they keep it alive.
+class CrlRemote::State {
+ public:
+  State(const CrlSourceOptions& source, std::shared_ptr<CrlSpool> crl_spool,
+        std::function<void()> wake_keeper)
+      : options_(source),
+        source_name_(source.kind == CrlSourceOptions::Kind::kHttp
+                         ? "http"
+                         : LdapPlace(source.ldap)),
+        spool_(std::move(crl_spool)),
+        jobs_(source),
+        wake_(std::move(wake_keeper)) {
+    if (options_.kind == CrlSourceOptions::Kind::kHttp) {
+      for (const std::string& url : options_.urls) {
+        const std::string id = CrlSpool::IdOf(url);
+        const size_t job = jobs_.AddJob(url, id);
+        const auto held = spool_->Load(id);
+        jobs_.AddItem(
+            id, url, job,
+            held.has_value() ? std::optional(held->record) : std::nullopt);
+      }
+      return;
+    }
+    const size_t job = jobs_.AddJob(source_name_, CrlSpool::IdOf(source_name_));
+    for (const CrlSpool::Held& held : spool_->LoadAll(source_name_)) {
+      jobs_.AddItem(held.id, held.record.place, job, held.record);
+    }
+  }
+
+  RemoteJobs& jobs() { return jobs_; }
+  const CrlSourceOptions& options() const { return options_; }
+
+  void Run() {
+    BecomeBackgroundThread();
+    HttpFetcher fetcher;
+    while (const auto work = jobs_.Next()) {
+      if (!spool_->TryClaim(work->id)) {
+        jobs_.Postpone(work->job);
+        continue;
+      }
+      const bool judging = options_.kind == CrlSourceOptions::Kind::kHttp
+                               ? FetchUrl(*work, &fetcher)
+                               : FetchDirectory(*work);
+      // While it is judged the claim stays.
+      if (!judging || stopping_.load()) spool_->Release(work->id);
+      if (judging) Wake();
+    }
+    MutexLock lock(&mutex_);
+    --running_;
+    ended_.SignalAll();
+  }
+
+  void AddThread() {
+    MutexLock lock(&mutex_);
+    ++running_;
+  }
+
+  // True if every thread has come to its end.
+  bool End() {
+    stopping_ = true;
+    jobs_.End();
+    const absl::Time deadline = absl::Now() + kStopTime;
+    MutexLock lock(&mutex_);
+    wake_ = nullptr;
+    while (running_ > 0 && absl::Now() < deadline) {
+      ended_.WaitFor(&mutex_, std::chrono::milliseconds(50));
+    }
+    for (const std::string& id : jobs_.JudgingIds()) spool_->Release(id);
+    return running_ == 0;
+  }
+
+  std::vector<CrlDelivery> Take() {
+    std::vector<CrlDelivery> deliveries;
+    for (const RemoteItem& item : jobs_.TakeCandidates()) {
+      CrlDelivery delivery;
+      delivery.id = item.id;
+      delivery.place = item.place;
+      delivery.path = spool_->CrlPath(item.id, item.candidate->sha256);
+      if (item.candidate->from_spool) {
+        delivery.expected = item.record->crl_sha256;
+      }
+      deliveries.push_back(std::move(delivery));
+    }
+    return deliveries;
+  }
+
+  void Accept(const std::string& id, const CrlData& crl) {
+    const auto item = jobs_.Find(id);
+    if (!item.has_value() || !item->candidate.has_value()) return;
+    RemoteJobs::Judgement judgement;
+    judgement.used = true;
+    judgement.dates.this_update = absl::FromUnixSeconds(crl.this_update);
+    if (crl.has_next_update) {
+      judgement.dates.next_update = absl::FromUnixSeconds(crl.next_update);
+    }
+    SpoolRecord record;
+    record.place = item->place;
+    record.source = source_name_;
+    record.validators = item->candidate->validators;
+    record.sha256 = item->candidate->sha256;
+    record.crl_sha256 = crl.sha256;
+    record.fetched_at = item->candidate->fetched_at;
+    absl::Status kept;
+    if (!item->candidate->from_spool) {
+      kept = spool_->Keep(
+          id, record,
+          item->record.has_value() ? item->record->sha256 : record.sha256);
+    }
+    // In use it is all the same; it will be fetched, and kept, again.
+    judgement.error = std::string(kept.message());
+    if (kept.ok()) judgement.kept = record;
+    Judge(*item, judgement);
+  }
+
+  void Refuse(const std::string& id, const std::string& reason) {
+    const auto item = jobs_.Find(id);
+    if (!item.has_value() || !item->candidate.has_value()) return;
+    const bool is_kept = item->record.has_value() &&
+                         item->record->sha256 == item->candidate->sha256;
+    if (!is_kept) spool_->Drop(id, item->candidate->sha256);
+    RemoteJobs::Judgement judgement;
+    judgement.error = reason;
+    Judge(*item, judgement);
+  }
+
+ private:
+  void Wake() {
+    MutexLock lock(&mutex_);
+    if (wake_) wake_();
+  }
+
+  void Judge(const RemoteItem& item, const RemoteJobs::Judgement& judgement) {
+    const bool claimed = !item.candidate->from_spool;
+    const std::string claim = options_.kind == CrlSourceOptions::Kind::kHttp
+                                  ? item.id
+                                  : CrlSpool::IdOf(source_name_);
+    if (jobs_.Judge(item.id, judgement) && claimed) {
+      spool_->Release(claim);
+    }
+  }
+
+  // Whether the last good CRL is there as it was kept, so that "not modified"
+  // and "the same again" are good news.
+  bool HoldsGood(const RemoteItem& item) const {
+    return item.good && item.record.has_value() &&
+           spool_->IsIntact(item.id, item.record->sha256);
+  }
+
+  // Both return whether there is something for the keeper to judge.
+  bool FetchUrl(const RemoteJobs::Work& work, HttpFetcher* fetcher) {
+    const RemoteItem item = *jobs_.Find(work.id);
+    HttpRequest request;
+    request.url = work.place;
+    request.ca_file = options_.ca_file;
+    request.part_file = spool_->PartPath(work.id);
+    request.limits = options_.limits;
+    if (HoldsGood(item)) request.known = item.record->validators;
+    request.partial = item.partial;
+    HttpReply reply = fetcher->Get(request, stopping_);
+    HttpValidators partial;
+    if (reply.outcome == HttpOutcome::kFailed) partial = reply.validators;
+    if (reply.outcome == HttpOutcome::kNotModified) {
+      jobs_.Unchanged(work.id, std::nullopt);
+    } else if (reply.outcome == HttpOutcome::kFetched) {
+      reply.error = TakeFetched(item, reply.validators, work.job);
+    }
+    if (partial.empty()) spool_->DropPart(work.id);
+    jobs_.SetPartial(work.id, partial);
+    return jobs_.EndFetch(work.job, reply.error, reply.retry_after,
+                          reply.bytes_received);
+  }
+
+  // A whole part file. Returns what is wrong, or nothing.
+  std::string TakeFetched(const RemoteItem& item,
+                          const HttpValidators& validators, size_t job) {
+    const auto digest = spool_->Finish(item.id);
+    if (!digest.ok()) return std::string(digest.status().message());
+    const bool same = item.record.has_value() && item.record->sha256 == *digest;
+    if (same && item.good) {
+      // In use already; the file has been written anew, in case it was damaged.
+      SpoolRecord record = *item.record;
+      record.validators = validators;
+      record.fetched_at = absl::Now();
+      const absl::Status kept = spool_->Keep(item.id, record, record.sha256);
+      jobs_.Unchanged(item.id, record);
+      return kept.ok() ? "" : std::string(kept.message());
+    }
+    RemoteCandidate candidate;
+    candidate.sha256 = *digest;
+    candidate.validators = validators;
+    candidate.fetched_at = absl::Now();
+    jobs_.Deliver(item.id, item.place, job, candidate);
+    return "";
+  }
+
+  bool FetchDirectory(const RemoteJobs::Work& work) {
+    LdapRequest request = options_.ldap;
+    request.limits = options_.limits;
+    std::vector<std::string> found;
+    std::string disk_error;
+    const LdapReply reply = SearchLdap(
+        request, stopping_, [&](const std::string& place, Bytes value) {
+          const std::string id =
+              CrlSpool::IdOf(absl::StrCat(source_name_, "\n", place));
+          found.push_back(id);
+          disk_error = TakeValue(id, place, value, work.job);
+          return disk_error.empty();
+        });
+    if (reply.ok) jobs_.MarkGone(work.job, found);
+    return jobs_.EndFetch(work.job,
+                          disk_error.empty() ? reply.error : disk_error,
+                          std::nullopt, reply.bytes_received);
+  }
+
+  std::string TakeValue(const std::string& id, const std::string& place,
+                        Bytes value, size_t job) {
+    RemoteItem item = jobs_.Find(id).value_or(RemoteItem());
+    item.id = id;
+    item.place = place;
+    const bool same = item.good && item.record.has_value() &&
+                      item.record->sha256 == Sha256(value);
+    if (same && HoldsGood(item)) {
+      jobs_.Unchanged(id, std::nullopt);
+      return "";
+    }
+    const absl::Status written = WriteWholeFile(spool_->PartPath(id), value);
+    if (!written.ok()) return std::string(written.message());
+    return TakeFetched(item, HttpValidators(), job);
+  }
+
+  const CrlSourceOptions options_;
+  const std::string source_name_;
+  const std::shared_ptr<CrlSpool> spool_;
+  RemoteJobs jobs_;
+  StopFlag stopping_{false};
+
+  Mutex mutex_;
+  CondVar ended_;
+  int running_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::function<void()> wake_ ABSL_GUARDED_BY(mutex_);
+};
+
+CrlRemote::CrlRemote(const CrlSourceOptions& options,
+                     std::shared_ptr<CrlSpool> spool,
+                     std::function<void()> wake)
+    : state_(std::make_shared<State>(options, std::move(spool),
+                                     std::move(wake))) {}
+
+CrlRemote::~CrlRemote() { Stop(); }
+
+std::string CrlRemote::IdentityOf(const CrlSourceOptions& options) {
+  const LdapRequest& ldap = options.ldap;
+  const auto text = [](absl::Duration d) { return absl::FormatDuration(d); };
+  return absl::StrCat(
+      static_cast<int>(options.kind), "\n", absl::StrJoin(options.urls, "\n"),
+      "\n", options.ca_file, "\n", LdapPlace(ldap), "\n", ldap.start_tls, "\n",
+      ldap.ca_file, "\n", ldap.bind_dn, "\n", ldap.password, "\n",
+      ldap.entries_max, " ", ldap.values_max, " ", options.parallel, " ",
+      options.limits.bytes_max, " ", text(options.limits.connect_timeout), " ",
+      text(options.limits.stall_timeout), " ",
+      text(options.limits.total_timeout), " ",
+      text(options.schedule.poll_interval), " ",
+      text(options.schedule.retry_first), " ",
+      text(options.schedule.retry_max));
+}
+
+void CrlRemote::Start() {
+  const unsigned count =
+      state_->options().kind == CrlSourceOptions::Kind::kLdap
+          ? 1
+          : std::clamp(state_->options().parallel, 1U,
+                       static_cast<unsigned>(
+                           std::max<size_t>(1, state_->options().urls.size())));
+  for (unsigned i = 0; i < count; ++i) {
+    state_->AddThread();
+    threads_.emplace_back([state = state_] { state->Run(); });
+  }
+}
+
+void CrlRemote::Stop() {
+  const bool all_ended = state_->End();
+  for (std::thread& thread : threads_) {
+    if (all_ended) {
+      thread.join();
+    } else {
+      thread.detach();
+    }
+  }
+  threads_.clear();
+}
+
+std::vector<CrlDelivery> CrlRemote::Take() { return state_->Take(); }
+void CrlRemote::Accept(const std::string& id, const CrlData& crl) {
+  state_->Accept(id, crl);
+}
+void CrlRemote::Refuse(const std::string& id, const std::string& reason) {
+  state_->Refuse(id, reason);
+}
+void CrlRemote::Release(const std::string& id) { state_->jobs().Release(id); }
+void CrlRemote::AskNow() { state_->jobs().AskNow(); }
+void CrlRemote::AppendStatuses(std::vector<CrlSourceStatus>* out) const {
+  state_->jobs().AppendStatuses(out);
+}
+void CrlRemote::AppendErrors(std::vector<CrlSourceError>* out) const {
+  state_->jobs().AppendErrors(out);
+}
+
+}  // namespace inkan

@@ -1,0 +1,88 @@
+// CRLs that come over HTTP or LDAP: asked by schedule on threads of their own,
+// kept in the spool, handed to the keeper to be judged.
+//
+//   CrlRemote remote(options, spool, [] { wake the keeper; });
+//   for (CrlDelivery& d : remote.Take()) ...       // first what the spool
+//   holds remote.Start();                                // from now on, the
+//   network
+//   ... read the CRL at d.path, link it ...
+//   remote.Accept(d.id, *crl)  or  remote.Refuse(d.id, "why")
+//
+// A job is what is asked at once: one URL, or one LDAP search. An item is a
+// partition: the URL, or one value of one entry. A job is in one phase: waiting
+// for its time; fetching; or judging, until the keeper has judged all it
+// delivered. Only then is it asked again: there is never more than one fetch of
+// a place, over reloads too, which the spool's claims see to.
+//
+// What is refused leaves no trace but its error: the record of the last good
+// CRL, with the validators of conditional requests, changes only in Accept.
+// Only what the configuration names is asked; nothing here ever sees a
+// certificate.
+//
+// Thread safety: every method from any thread. None waits for a fetch, but Stop
+// (and the destructor), which ends them: 3 seconds at most, after which a
+// thread that hangs in a name server is left to end by itself.
+#ifndef INKAN_CACHE_CRL_SOURCE_REMOTE_H_
+#define INKAN_CACHE_CRL_SOURCE_REMOTE_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cache/crl_source.h"
+#include "cache/crl_spool.h"
+
+namespace inkan {
+
+// A CRL to be judged.
+struct CrlDelivery {
+  std::string id;
+  std::string place;  // how it is called in reports: the URI
+  std::string path;
+  // What it must be, if it comes from the spool: CrlData::sha256.
+  std::optional<std::array<uint8_t, 32>> expected;
+};
+
+class CrlRemote {
+ public:
+  // REQUIRES: options.kind is kHttp or kLdap. `wake` is called on any thread
+  // when there is something to Take, never after Stop.
+  CrlRemote(const CrlSourceOptions& options, std::shared_ptr<CrlSpool> spool,
+            std::function<void()> wake);
+  ~CrlRemote();
+  CrlRemote(const CrlRemote&) = delete;
+  CrlRemote& operator=(const CrlRemote&) = delete;
+
+  // Two sources with one identity are one: same places, same rules.
+  static std::string IdentityOf(const CrlSourceOptions& options);
+
+  void Start();
+  void Stop();
+
+  std::vector<CrlDelivery> Take();
+  // What was delivered is in use now: it becomes the last good one on disk.
+  void Accept(const std::string& id, const CrlData& crl);
+  void Refuse(const std::string& id, const std::string& reason);
+  // What was accepted is not in use any more (a newer one came from elsewhere,
+  // or no profile wants it): the next fetch is without condition.
+  void Release(const std::string& id);
+  // Every place as soon as may be, and what the spool holds that is not in use
+  // once more.
+  void AskNow();
+
+  void AppendStatuses(std::vector<CrlSourceStatus>* out) const;
+  void AppendErrors(std::vector<CrlSourceError>* out) const;
+
+ private:
+  class State;
+
+  std::shared_ptr<State> state_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_CRL_SOURCE_REMOTE_H_

@@ -1,0 +1,115 @@
+// CRLs that came over the network, on disk: what was last good from each place
+// survives a restart.
+//
+//   auto spool = CrlSpool::Open(state_directory);            // StatusOr
+//   if (!spool->TryClaim(id)) return;                        // single flight
+//   ... write spool->PartPath(id) ...
+//   absl::StatusOr<FileDigest> digest = spool->Finish(id);   // part -> crl
+//   ... read spool->CrlPath(id, *digest), verify it ...
+//   spool->Keep(id, record) or spool->Drop(id, *digest);
+//
+// For each id (hexadecimal, of the place's name) there are, in
+// state_directory/spool:
+//   ID.DIGEST.crl  a CRL as it came, under half of its SHA-256
+//   ID.meta        which of them was last good, and what is known of it, as
+//                  text: "field: value" lines, see SpoolRecord
+//   ID.part        the beginning of a transfer
+// The record is replaced by one rename and only ever names a CRL that was taken
+// into use; a CRL's file never changes its name, so that a compiled index of it
+// stays good. A file whose bytes are not those of its digest is damaged: it is
+// not believed, and a fetch of the same CRL replaces it.
+//
+// Thread safety: every method from any thread; one thread at a time for each
+// id, which TryClaim sees to.
+#ifndef INKAN_CACHE_CRL_SPOOL_H_
+#define INKAN_CACHE_CRL_SPOOL_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cache/crl_fetch_http.h"
+#include "cache/mutex.h"
+
+namespace inkan {
+
+using FileDigest = std::array<uint8_t, 32>;
+
+// SHA-256 of a file's bytes, in constant memory.
+absl::StatusOr<FileDigest> DigestOfFile(const std::string& path);
+
+struct SpoolRecord {
+  std::string place;   // the URI, for people
+  std::string source;  // which configured source it belongs to
+  HttpValidators validators;
+  FileDigest sha256{};      // of the file
+  FileDigest crl_sha256{};  // CrlData::sha256; another if the file is PEM
+  absl::Time fetched_at = absl::InfinitePast();
+};
+
+class CrlSpool {
+ public:
+  // Makes the folders and locks them against other processes. Errors name the
+  // folder: kFailedPrecondition if another process has it.
+  static absl::StatusOr<std::shared_ptr<CrlSpool>> Open(
+      const std::string& state_directory);
+  // For looking only: takes no lock, makes nothing.
+  static std::shared_ptr<CrlSpool> OpenToRead(
+      const std::string& state_directory);
+  ~CrlSpool();
+  CrlSpool(const CrlSpool&) = delete;
+  CrlSpool& operator=(const CrlSpool&) = delete;
+
+  static std::string IdOf(const std::string& place);
+
+  // Single flight for each id, over all sources and reloads. False if somebody
+  // has it; else Release it.
+  bool TryClaim(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Release(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  std::string CrlPath(const std::string& id, const FileDigest& digest) const;
+  std::string PartPath(const std::string& id) const;
+
+  // Makes a whole part (synced to disk) a CRL, and says its digest.
+  absl::StatusOr<FileDigest> Finish(const std::string& id);
+  // Makes the CRL of record.sha256 the last good one, and removes the one
+  // before.
+  absl::Status Keep(const std::string& id, const SpoolRecord& record,
+                    const FileDigest& before);
+  // Removes a CRL that was not kept.
+  void Drop(const std::string& id, const FileDigest& digest);
+  void DropPart(const std::string& id);
+
+  struct Held {
+    std::string id;
+    SpoolRecord record;
+  };
+  // What was kept under an id, if its record can be read. Whether the file is
+  // still what it was is not looked at; see IsIntact.
+  std::optional<Held> Load(const std::string& id) const;
+  // Everything that belongs to a source.
+  std::vector<Held> LoadAll(const std::string& source) const;
+  // Whether the CRL's file is what its digest says. Reads it all.
+  bool IsIntact(const std::string& id, const FileDigest& digest) const;
+
+ private:
+  absl::Status WriteRecord(const std::string& id, const SpoolRecord& record);
+  void CleanUp();
+
+  explicit CrlSpool(std::string folder) : folder_(std::move(folder)) {}
+
+  const std::string folder_;
+  int lock_fd_ = -1;
+  Mutex mutex_;
+  absl::flat_hash_set<std::string> claimed_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_CACHE_CRL_SPOOL_H_

@@ -1,0 +1,45 @@
+// Keeps health in step with the freshness of each profile's CRLs, which changes
+// by time alone as well as when a CRL arrives.
+//
+//   Readiness readiness(&keeper, &health);     // looks once before it returns
+//
+// A profile's freshness policy (cache/profile.h) says when it is ready; health
+// names it "inkan.v1.VerificationService/NAME". Looked at every half second, so
+// a margin of some seconds is kept.
+//
+// Thread safety: a thread of its own, joined by the destructor. Ownership:
+// keeper and health must outlive it.
+#ifndef INKAN_SERVER_READINESS_H_
+#define INKAN_SERVER_READINESS_H_
+
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "cache/mutex.h"
+#include "cache/snapshot_keeper.h"
+#include "server/health.h"
+
+namespace inkan {
+
+class Readiness {
+ public:
+  Readiness(const SnapshotKeeper* keeper, HealthState* health);
+  ~Readiness();
+  Readiness(const Readiness&) = delete;
+  Readiness& operator=(const Readiness&) = delete;
+
+ private:
+  void Look();
+  void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const SnapshotKeeper* const keeper_;
+  HealthState* const health_;
+  Mutex mutex_;
+  CondVar wake_;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_READINESS_H_
