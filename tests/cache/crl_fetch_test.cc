@@ -1,0 +1,392 @@
+// One fetch over HTTP or LDAP, from servers that do not mean well.
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "absl/time/clock.h"
+#include "cache/crl_fetch_http.h"
+#include "cache/crl_fetch_ldap.h"
+#include "gmock/gmock.h"
+#include "tests/support/raw_server.h"
+#include "tests/support/temp_folder.h"
+
+namespace inkan {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing_world::HttpReplyText;
+using testing_world::RawConnection;
+using testing_world::RawServer;
+using testing_world::TempFolder;
+
+// Generous: what is measured is that there is an end at all.
+constexpr absl::Duration kSoon = absl::Seconds(30);
+
+class HttpFetch : public testing::Test {
+ protected:
+  HttpReply Get(const RawServer& server, const std::string& path = "/a.crl") {
+    request_.url = server.url(path);
+    return GetUrl();
+  }
+  HttpReply GetUrl() {
+    request_.part_file = folder_.path() + "/part";
+    const absl::Time start = absl::Now();
+    HttpReply reply = fetcher_.Get(request_, stopping_);
+    EXPECT_LT(absl::Now() - start, kSoon);
+    return reply;
+  }
+  std::string Part() const {
+    std::ifstream file(folder_.path() + "/part", std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+
+  TempFolder folder_;
+  StopFlag stopping_{false};
+  HttpFetcher fetcher_;
+  HttpRequest request_;
+};
+
+TEST_F(HttpFetch, StreamsTheBodyIntoTheFileAndKnowsItsVersion) {
+  std::string seen;
+  RawServer server([&](RawConnection& c) {
+    seen = c.ReadHead();
+    c.Send(HttpReplyText("200 OK", "body",
+                         "ETag: \"v1\"\r\nLast-Modified: then\r\n"));
+  });
+  const HttpReply reply = Get(server);
+  EXPECT_EQ(reply.outcome, HttpOutcome::kFetched) << reply.error;
+  EXPECT_EQ(Part(), "body");
+  EXPECT_EQ(reply.validators.etag, "\"v1\"");
+  EXPECT_EQ(reply.validators.last_modified, "then");
+  EXPECT_EQ(reply.bytes_received, 4U);
+  EXPECT_THAT(seen, Not(HasSubstr("If-")));
+  EXPECT_THAT(seen, Not(HasSubstr("Accept-Encoding")));
+}
+
+TEST_F(HttpFetch, NotModifiedIsAnAnswerOnlyToAConditionalRequest) {
+  std::string seen;
+  RawServer server([&](RawConnection& c) {
+    seen = c.ReadHead();
+    c.Send("HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n");
+  });
+  HttpReply reply = Get(server);
+  EXPECT_EQ(reply.outcome, HttpOutcome::kFailed);
+  EXPECT_THAT(reply.error, HasSubstr("304"));
+  request_.known = {"\"v1\"", "Wed, 25 Nov 2026 00:00:00 GMT"};
+  reply = Get(server);
+  EXPECT_EQ(reply.outcome, HttpOutcome::kNotModified) << reply.error;
+  EXPECT_THAT(seen, HasSubstr("If-None-Match: \"v1\"\r\n"));
+  EXPECT_THAT(seen, HasSubstr("If-Modified-Since: Wed, 25 Nov 2026"));
+}
+
+const std::string kLong(1000, 'x');
+
+// 400 of 1,000 octets, then the end.
+void Break(RawConnection& c, const std::string& fields) {
+  c.ReadHead();
+  c.Send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n" + fields + "\r\n" +
+         kLong.substr(0, 400));
+}
+
+TEST_F(HttpFetch, ABrokenTransferIsContinuedWhereItBroke) {
+  RawServer server([&](RawConnection& c) { Break(c, "ETag: \"v1\"\r\n"); });
+  HttpReply reply = Get(server);
+  EXPECT_EQ(reply.outcome, HttpOutcome::kFailed);
+  EXPECT_THAT(reply.error, HasSubstr("400 octets"));
+  EXPECT_EQ(reply.validators.etag, "\"v1\"");
+  std::string seen;
+  server.Handle([&](RawConnection& c) {
+    seen = c.ReadHead();
+    c.Send(HttpReplyText("206 Partial Content", std::string(600, 'y'),
+                         "ETag: \"v1\"\r\n"
+                         "Content-Range: bytes 400-999/1000\r\n"));
+  });
+  request_.partial = reply.validators;
+  reply = Get(server);
+  EXPECT_EQ(reply.outcome, HttpOutcome::kFetched) << reply.error;
+  EXPECT_THAT(seen, HasSubstr("Range: bytes=400-\r\n"));
+  EXPECT_THAT(seen, HasSubstr("If-Range: \"v1\"\r\n"));
+  EXPECT_EQ(Part(), kLong.substr(0, 400) + std::string(600, 'y'));
+}
+
+TEST_F(HttpFetch, AnotherVersionIsBegunAgain) {
+  RawServer server([&](RawConnection& c) { Break(c, "ETag: \"v1\"\r\n"); });
+  request_.partial = Get(server).validators;
+  server.Handle([](RawConnection& c) {
+    c.ReadHead();
+    c.Send(HttpReplyText("200 OK", "new", "ETag: \"v2\"\r\n"));
+  });
+  const HttpReply reply = Get(server);
+  EXPECT_EQ(reply.outcome, HttpOutcome::kFetched) << reply.error;
+  EXPECT_EQ(Part(), "new");
+  EXPECT_EQ(reply.validators.etag, "\"v2\"");
+}
+
+TEST_F(HttpFetch, WhatDoesNotContinueThePartIsRefusedAndNotBuiltUpon) {
+  const std::string kWrong[] = {
+      "Content-Range: bytes 300-999/1000\r\n", "",
+      "Content-Range: bytes 400-999/*\r\n",
+      "Content-Range: bytes 400-998/1000\r\n",
+      "ETag: \"v2\"\r\nContent-Range: bytes 400-999/1000\r\n"};
+  for (const std::string& fields : kWrong) {
+    RawServer server([&](RawConnection& c) { Break(c, "ETag: \"v1\"\r\n"); });
+    request_.partial = {};
+    request_.partial = Get(server).validators;
+    ASSERT_FALSE(request_.partial.empty());
+    server.Handle([&](RawConnection& c) {
+      c.ReadHead();
+      c.Send(HttpReplyText("206 Partial Content", kLong.substr(400), fields));
+    });
+    const HttpReply reply = Get(server);
+    EXPECT_EQ(reply.outcome, HttpOutcome::kFailed) << fields;
+    EXPECT_THAT(reply.error, HasSubstr("206"));
+    EXPECT_TRUE(reply.validators.empty());
+  }
+}
+
+TEST_F(HttpFetch, AWeakValidatorOrNoneIsNoGroundToContinue) {
+  for (const std::string fields : {"ETag: W/\"v1\"\r\n", ""}) {
+    RawServer server([&](RawConnection& c) { Break(c, fields); });
+    request_.partial = {};
+    EXPECT_TRUE(Get(server).validators.empty()) << fields;
+  }
+}
+
+TEST_F(HttpFetch, TheSizeLimitHoldsWhileStreaming) {
+  request_.limits.bytes_max = 1000;
+  RawServer server([](RawConnection& c) {
+    c.ReadHead();
+    c.Send(HttpReplyText("200 OK", std::string(1000, 'x')));
+  });
+  EXPECT_EQ(Get(server).outcome, HttpOutcome::kFetched);
+  // Without end, and without a word on its length.
+  server.Handle([](RawConnection& c) {
+    c.ReadHead();
+    c.Send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+    while (c.Send(std::string(65536, 'x'))) {
+    }
+  });
+  const HttpReply reply = Get(server);
+  EXPECT_EQ(reply.outcome, HttpOutcome::kFailed);
+  EXPECT_THAT(reply.error, HasSubstr("crl_bytes_max"));
+  EXPECT_LE(std::filesystem::file_size(request_.part_file), 1000U);
+  EXPECT_TRUE(reply.validators.empty());
+}
+
+TEST_F(HttpFetch, SilenceAndDrippingComeToAnEnd) {
+  RawServer server([](RawConnection& c) {
+    c.ReadHead();
+    c.Hold();
+  });
+  request_.limits.stall_timeout = absl::Seconds(1);
+  EXPECT_THAT(Get(server).error, HasSubstr("too slow"));
+  request_.limits.stall_timeout = absl::Seconds(600);
+  request_.limits.total_timeout = absl::Seconds(1);
+  server.Handle([](RawConnection& c) {
+    c.ReadHead();
+    c.Send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    c.Drip(std::string(100000, 'x'));
+  });
+  EXPECT_THAT(Get(server).error, HasSubstr("too slow"));
+  server.Handle([](RawConnection& c) {
+    c.ReadHead();
+    c.Drip("HTTP/1.1 200 OK\r\n" + std::string(100000, 'x'));
+  });
+  EXPECT_THAT(Get(server).error, HasSubstr("too slow"));
+}
+
+TEST_F(HttpFetch, TheStopFlagEndsATransfer) {
+  RawServer server([](RawConnection& c) {
+    c.ReadHead();
+    c.Hold();
+  });
+  std::thread stopper([&] {
+    absl::SleepFor(absl::Milliseconds(100));
+    stopping_ = true;
+  });
+  EXPECT_THAT(Get(server).error, HasSubstr("shutting down"));
+  stopper.join();
+}
+
+TEST_F(HttpFetch, RedirectsStayWithinTheSchemeAndAreBounded) {
+  std::string target;
+  RawServer server([&](RawConnection& c) {
+    const std::string head = c.ReadHead();
+    if (head.find("GET /final") == 0) {
+      c.Send(HttpReplyText("200 OK", "here", "ETag: \"final\"\r\n"));
+    } else {
+      c.Send(
+          HttpReplyText("302 Found", "an explanation",
+                        "ETag: \"redirect\"\r\nLocation: " + target + "\r\n"));
+    }
+  });
+  target = server.url("/final");
+  const HttpReply reply = Get(server);
+  EXPECT_EQ(reply.outcome, HttpOutcome::kFetched) << reply.error;
+  EXPECT_EQ(Part(), "here");
+  EXPECT_EQ(reply.validators.etag, "\"final\"");
+  target = server.url("/again");
+  const int before = server.connections();
+  EXPECT_THAT(Get(server).error, HasSubstr("redirects"));
+  EXPECT_EQ(server.connections() - before, kHttpRedirectsMax + 1);
+  std::ofstream(folder_.path() + "/secret") << "secret";
+  for (const std::string& elsewhere :
+       {"file://" + folder_.path() + "/secret",
+        "https://127.0.0.1:" + std::to_string(server.port()) + "/",
+        std::string("ftp://127.0.0.1/x"), std::string("gopher://127.0.0.1/")}) {
+    target = elsewhere;
+    EXPECT_EQ(Get(server).outcome, HttpOutcome::kFailed) << elsewhere;
+    EXPECT_THAT(Part(), Not(HasSubstr("secret")));
+  }
+}
+
+TEST_F(HttpFetch, RepliesThatAreNoCrlAreNamed) {
+  const auto error = [&](const std::string& status, const std::string& fields) {
+    RawServer server([&](RawConnection& c) {
+      c.ReadHead();
+      c.Send(HttpReplyText(status, std::string(200'000, 'x'), fields));
+    });
+    const HttpReply reply = Get(server);
+    EXPECT_EQ(reply.outcome, HttpOutcome::kFailed) << status;
+    return reply.error;
+  };
+  EXPECT_THAT(error("404 Not Found", ""), HasSubstr("404"));
+  EXPECT_THAT(error("403 Forbidden", ""), HasSubstr("403"));
+  EXPECT_THAT(error("500 Oops", ""), HasSubstr("500"));
+  EXPECT_THAT(error("200 OK", "Content-Encoding: gzip\r\n"),
+              HasSubstr("Content-Encoding: gzip"));
+  std::string flood;
+  for (int i = 0; i < 1000; ++i)
+    flood += "X-" + std::string(100, 'x') + ": y\r\n";
+  EXPECT_THAT(error("200 OK", flood), HasSubstr("header"));
+  RawServer empty([](RawConnection& c) {
+    c.ReadHead();
+    c.Send(HttpReplyText("200 OK", ""));
+  });
+  EXPECT_THAT(Get(empty).error, HasSubstr("empty"));
+}
+
+TEST_F(HttpFetch, RetryAfterIsPassedOn) {
+  RawServer server([](RawConnection& c) {
+    c.ReadHead();
+    c.Send(HttpReplyText("503 Busy", "", "Retry-After: 17\r\n"));
+  });
+  const HttpReply reply = Get(server);
+  ASSERT_TRUE(reply.retry_after.has_value());
+  EXPECT_EQ(*reply.retry_after, absl::Seconds(17));
+}
+
+TEST_F(HttpFetch, WhatIsNotThereIsNamed) {
+  int port = 0;
+  {
+    RawServer gone([](RawConnection&) {});
+    port = gone.port();
+  }
+  request_.url = "http://127.0.0.1:" + std::to_string(port) + "/";
+  EXPECT_THAT(GetUrl().error, HasSubstr("cannot connect"));
+}
+
+// An SSL client hello, answered with something else.
+TEST_F(HttpFetch, HttpsNeedsACertificate) {
+  RawServer server(
+      [](RawConnection& c) { c.Send(HttpReplyText("200 OK", "body")); });
+  request_.url = "https://127.0.0.1:" + std::to_string(server.port()) + "/";
+  EXPECT_EQ(GetUrl().outcome, HttpOutcome::kFailed);
+}
+
+LdapRequest RequestFor(const RawServer& server) {
+  LdapRequest request;
+  request.url = "ldap://127.0.0.1:" + std::to_string(server.port());
+  request.base_dn = "o=lab";
+  request.limits.stall_timeout = absl::Seconds(60);
+  request.limits.total_timeout = absl::Seconds(2);
+  return request;
+}
+
+std::string SearchError(const LdapRequest& request) {
+  const StopFlag stopping{false};
+  const absl::Time start = absl::Now();
+  const LdapReply reply = SearchLdap(
+      request, stopping, [](const std::string&, Bytes) { return true; });
+  EXPECT_FALSE(reply.ok);
+  EXPECT_LT(absl::Now() - start, kSoon);
+  return reply.error;
+}
+
+TEST(LdapSearch, AServerThatSaysNothingOrHalfAMessageIsLeft) {
+  RawServer server([](RawConnection& c) { c.Hold(); });
+  EXPECT_THAT(SearchError(RequestFor(server)), HasSubstr("too slow"));
+  // The beginning of a message of 1,000 octets.
+  server.Handle([](RawConnection& c) {
+    c.Send("\x30\x82\x03\xe8\x02\x01\x01");
+    c.Hold();
+  });
+  EXPECT_THAT(SearchError(RequestFor(server)), HasSubstr("too slow"));
+  server.Handle([](RawConnection& c) {
+    c.Send("\x30\x82\x03\xe8\x02\x01\x01");
+    c.Drip(std::string(1000, '\x04'));
+  });
+  EXPECT_THAT(SearchError(RequestFor(server)), HasSubstr("too slow"));
+}
+
+TEST(LdapSearch, StallTimeoutEndsBeforeTheTotal) {
+  RawServer server([](RawConnection& c) { c.Hold(); });
+  LdapRequest request = RequestFor(server);
+  request.limits.stall_timeout = absl::Seconds(1);
+  request.limits.total_timeout = absl::Seconds(600);
+  EXPECT_THAT(SearchError(request), HasSubstr("stall_timeout"));
+}
+
+TEST(LdapSearch, TlsThatNeverComesIsLeft) {
+  RawServer server([](RawConnection& c) { c.Hold(); });
+  LdapRequest request = RequestFor(server);
+  request.url = "ldaps://127.0.0.1:" + std::to_string(server.port());
+  SearchError(request);
+  request = RequestFor(server);
+  request.start_tls = true;
+  SearchError(request);
+}
+
+TEST(LdapSearch, AMessageLargerThanTheLimitIsNotWaitedFor) {
+  RawServer server([](RawConnection& c) {
+    c.Send(std::string("\x30\x84\x7f\xff\xff\xff\x02\x01\x01", 9));
+    while (c.Send(std::string(65536, 'x'))) {
+    }
+  });
+  LdapRequest request = RequestFor(server);
+  request.limits.bytes_max = 1000;
+  request.limits.total_timeout = absl::Seconds(600);
+  EXPECT_NE(SearchError(request), "");
+}
+
+TEST(LdapSearch, GarbageAndSilenceOfTheGraveAreErrors) {
+  RawServer server(
+      [](RawConnection& c) { c.Send("HTTP/1.1 400 Bad\r\n\r\n"); });
+  EXPECT_NE(SearchError(RequestFor(server)), "");
+  server.Handle([](RawConnection&) {});
+  EXPECT_NE(SearchError(RequestFor(server)), "");
+}
+
+TEST(LdapSearch, TheStopFlagEndsASearch) {
+  RawServer server([](RawConnection& c) { c.Hold(); });
+  LdapRequest request = RequestFor(server);
+  request.limits.total_timeout = absl::Seconds(600);
+  StopFlag stopping{false};
+  std::thread stopper([&] {
+    absl::SleepFor(absl::Milliseconds(100));
+    stopping = true;
+  });
+  const LdapReply reply = SearchLdap(
+      request, stopping, [](const std::string&, Bytes) { return true; });
+  stopper.join();
+  EXPECT_FALSE(reply.ok);
+  EXPECT_THAT(reply.error, HasSubstr("shutting down"));
+}
+
+}  // namespace
+}  // namespace inkan

@@ -1,0 +1,453 @@
+// CRLs from a web server that publishes, fails in every way, and recovers, as
+// the keeper and the spool see it; and the schedule by which it is asked.
+#include "cache/crl_source_remote.h"
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "cache/crl_freshness.h"
+#include "cache/snapshot_keeper.h"
+#include "gmock/gmock.h"
+#include "tests/support/lab_world.h"
+#include "tests/support/raw_server.h"
+#include "tests/support/temp_folder.h"
+
+namespace inkan {
+namespace {
+
+namespace fs = std::filesystem;
+using lab::UtcSeconds;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing_world::CaDer;
+using testing_world::CrlFor;
+using testing_world::HttpReplyText;
+using testing_world::KeyOf;
+using testing_world::LeafBuilder;
+using testing_world::OwnedLeaf;
+using testing_world::RawConnection;
+using testing_world::RawServer;
+using testing_world::Revoked;
+using testing_world::TempFolder;
+
+// A CRL that lists serial 7 or does not.
+std::string CrlDer(uint64_t number, bool lists_7,
+                   const std::string& key = "ca") {
+  lab::CrlBuilder builder = CrlFor("Kyoto", number);
+  builder.this_update(UtcSeconds(2024, 1, 1))
+      .next_update(UtcSeconds(2040, 1, 1));
+  if (lists_7) builder.revoke(Revoked(7, UtcSeconds(2023, 1, 1)));
+  return builder.Sign(KeyOf(key));
+}
+
+RevocationStatus StatusOf7(const Snapshot& snapshot) {
+  static const auto* const kLeaf =
+      new OwnedLeaf(LeafBuilder(7, "ca", "Kyoto").Sign(KeyOf("ca")));
+  const ProfileSnapshot* profile = snapshot.Find("lab");
+  return profile->crls
+      ->Check(kLeaf->view, *profile->issuer_paths->Find(kLeaf->view.issuer)[0],
+              UtcSeconds(2026, 3, 16))
+      .status;
+}
+
+bool Eventually(const std::function<bool()>& holds) {
+  for (int i = 0; i < 6000; ++i) {
+    if (holds()) return true;
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  return false;
+}
+
+// What a well-behaved server answers: the body by its version, 304 where that
+// is known.
+std::string Serve(const std::string& head, const std::string& body,
+                  const std::string& etag) {
+  if (head.find("If-None-Match: " + etag) != std::string::npos) {
+    return "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n";
+  }
+  return HttpReplyText("200 OK", body, "ETag: " + etag + "\r\n");
+}
+
+class RemoteSource : public testing::Test {
+ protected:
+  SnapshotOptions Options() {
+    SnapshotOptions options;
+    Profile profile;
+    profile.name = "lab";
+    profile.anchors.push_back({"ca.cer", CaDer("ca")});
+    options.profiles.push_back(std::move(profile));
+    options.state_directory = state_.path();
+    CrlSourceOptions source;
+    source.kind = CrlSourceOptions::Kind::kHttp;
+    source.urls = {server_.url()};
+    source.limits.bytes_max = options.crl_bytes_max = 1 << 20;
+    source.limits.stall_timeout = absl::Seconds(2);
+    source.limits.total_timeout = absl::Seconds(2);
+    source.poll_interval = source.schedule.poll_interval =
+        absl::Milliseconds(100);
+    source.schedule.retry_first = source.schedule.retry_max =
+        absl::Milliseconds(100);
+    options.crl_sources.push_back(std::move(source));
+    return options;
+  }
+  void Start() {
+    auto keeper = SnapshotKeeper::Start(Options());
+    ASSERT_TRUE(keeper.ok()) << keeper.status();
+    keeper_ = *std::move(keeper);
+  }
+  RevocationStatus Status() { return StatusOf7(*keeper_->Current()); }
+  std::string Error() {
+    const auto errors = keeper_->source_errors();
+    return errors.empty() ? "" : errors.front().error;
+  }
+  CrlSourceStatus SourceStatus() { return keeper_->source_statuses().at(0); }
+  void Publish(const std::string& body, const std::string& etag) {
+    server_.Handle([body, etag](RawConnection& c) {
+      c.Send(Serve(c.ReadHead(), body, etag));
+    });
+  }
+  // The files in the spool with this extension.
+  std::vector<fs::path> Spooled(const std::string& extension) {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(state_.path() + "/spool")) {
+      if (entry.path().extension() == extension) found.push_back(entry.path());
+    }
+    return found;
+  }
+
+  TempFolder state_;
+  RawServer server_{[](RawConnection& c) {
+    c.ReadHead();
+    c.Send(HttpReplyText("404 Not Found", ""));
+  }};
+  std::unique_ptr<SnapshotKeeper> keeper_;
+};
+
+TEST_F(RemoteSource, EveryFaultIsNamedAndTheLastGoodCrlStays) {
+  Publish(CrlDer(1, true), "\"1\"");
+  Start();
+  ASSERT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  EXPECT_EQ(Error(), "");
+  const auto before = keeper_->Current();
+  // Each of these bodies would say "good" if it were believed.
+  const std::string good = CrlDer(5, false);
+  struct Fault {
+    const char* error;
+    RawServer::Handler handler;
+  };
+  const auto whole = [](std::string status, std::string body) {
+    return [status, body](RawConnection& c) {
+      c.ReadHead();
+      c.Send(HttpReplyText(status, body));
+    };
+  };
+  const Fault kFaults[] = {
+      {"404", whole("404 Not Found", good)},
+      {"500", whole("500 Oops", good)},
+      {"304",
+       [](RawConnection& c) {
+         // To whatever was asked, which the spool's damage makes unconditional
+         // below; here it only shows that nothing changes.
+         c.ReadHead();
+         c.Send("HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n");
+       }},
+      {"signatureValue", whole("200 OK", CrlDer(5, false, "someone"))},
+      {"certificateList", whole("200 OK", "<html>Please log in</html>")},
+      {"cRLNumber", whole("200 OK", CrlDer(0, false))},
+      {"truncated", whole("200 OK", good.substr(0, good.size() / 2))},
+      {"octets",
+       [good](RawConnection& c) {
+         c.ReadHead();
+         c.Send(HttpReplyText("200 OK", good).substr(0, 300));
+       }},
+      {"crl_bytes_max", whole("200 OK", std::string((1 << 20) + 1, '\x30'))},
+      {"gzip",
+       [good](RawConnection& c) {
+         c.ReadHead();
+         c.Send(HttpReplyText("200 OK", good, "Content-Encoding: gzip\r\n"));
+       }},
+      {"too slow",
+       [good](RawConnection& c) {
+         c.ReadHead();
+         c.Drip(HttpReplyText("200 OK", good));
+       }},
+  };
+  for (const Fault& fault : kFaults) {
+    SCOPED_TRACE(fault.error);
+    server_.Handle(fault.handler);
+    if (std::string(fault.error) != "304") {
+      EXPECT_TRUE(Eventually([&] {
+        return Error().find(fault.error) != std::string::npos;
+      })) << Error();
+      EXPECT_TRUE(keeper_->source_errors().front().last_good_in_use);
+      EXPECT_EQ(SourceStatus().last_error, Error());
+    }
+    EXPECT_EQ(keeper_->Current(), before);
+    EXPECT_EQ(Spooled(".crl").size() <= 2, true);
+    // And recovers.
+    Publish(CrlDer(1, true), "\"1\"");
+    EXPECT_TRUE(Eventually([&] { return Error().empty(); })) << Error();
+    EXPECT_EQ(keeper_->Current(), before);
+  }
+  Publish(good, "\"5\"");
+  EXPECT_TRUE(Eventually([&] { return Status() == RevocationStatus::kGood; }));
+}
+
+TEST_F(RemoteSource, ARestartServesTheLastGoodCrlWithoutTheNetwork) {
+  Publish(CrlDer(3, true), "\"3\"");
+  Start();
+  ASSERT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  // A refused one in between must not take its place on disk.
+  Publish(CrlDer(9, false, "someone"), "\"9\"");
+  ASSERT_TRUE(Eventually([&] { return !Error().empty(); }));
+  keeper_ = nullptr;
+  server_.Handle([](RawConnection& c) { c.Hold(); });
+  Start();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);  // at once
+  EXPECT_EQ(Error(), "");
+  // For looking only, too, beside the running server.
+  auto looker = SnapshotKeeper::Start(Options(), /*watch=*/false);
+  ASSERT_TRUE(looker.ok()) << looker.status();
+  EXPECT_EQ(StatusOf7(*(*looker)->Current()), RevocationStatus::kRevoked);
+  // But not to serve from.
+  const auto second = SnapshotKeeper::Start(Options());
+  EXPECT_THAT(std::string(second.status().message()),
+              HasSubstr("in use by another server"));
+}
+
+TEST_F(RemoteSource, ADamagedCopyIsNotBelievedAndIsMendedByTheSameCrl) {
+  Publish(CrlDer(3, true), "\"3\"");
+  Start();
+  ASSERT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  keeper_ = nullptr;
+  ASSERT_EQ(Spooled(".crl").size(), 1U);
+  const fs::path copy = Spooled(".crl")[0];
+  // What somebody with a valid, other CRL in hand would do.
+  std::ofstream(copy, std::ios::binary) << CrlDer(2, false);
+  server_.Handle([](RawConnection& c) { c.Hold(); });
+  Start();
+  EXPECT_EQ(Status(), RevocationStatus::kUnknown);
+  EXPECT_THAT(Error(), HasSubstr("damaged"));
+  // The server, knowing nothing of this, would say "not modified" if asked so.
+  Publish(CrlDer(3, true), "\"3\"");
+  EXPECT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  // And while running: whoever looks at the disk next finds it whole.
+  std::ofstream(copy, std::ios::binary) << "junk";
+  EXPECT_TRUE(Eventually([&] {
+    std::ifstream file(copy, std::ios::binary);
+    const std::string now{std::istreambuf_iterator<char>(file), {}};
+    return now == CrlDer(3, true);
+  }));
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+}
+
+TEST_F(RemoteSource, OneFetchAtATimeOverQuickReloads) {
+  std::atomic<int> at_once{0};
+  std::atomic<int> most{0};
+  server_.Handle([&](RawConnection& c) {
+    c.ReadHead();
+    most = std::max(most.load(), ++at_once);
+    absl::SleepFor(absl::Milliseconds(300));
+    --at_once;
+    c.Send(HttpReplyText("200 OK", CrlDer(1, true)));
+  });
+  Start();
+  for (int i = 0; i < 30; ++i) {
+    ASSERT_TRUE(keeper_->Reload(Options()).ok());
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  EXPECT_EQ(most, 1);
+  // As another source with the same URL: the fetch under way is given up, and
+  // the place asked again when it has ended.
+  for (int i = 0; i < 10; ++i) {
+    SnapshotOptions options = Options();
+    options.crl_sources[0].limits.connect_timeout = absl::Seconds(5 + i % 2);
+    ASSERT_TRUE(keeper_->Reload(options).ok());
+    absl::SleepFor(absl::Milliseconds(20));
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  }
+  const uint64_t asked = SourceStatus().attempts_total;
+  EXPECT_TRUE(
+      Eventually([&] { return SourceStatus().attempts_total > asked; }));
+}
+
+TEST_F(RemoteSource, AnEndIsQuickWhateverAServerDoes) {
+  server_.Handle([](RawConnection& c) {
+    c.ReadHead();
+    c.Hold();
+  });
+  SnapshotOptions options = Options();
+  options.crl_sources[0].limits.stall_timeout = absl::Seconds(600);
+  options.crl_sources[0].limits.total_timeout = absl::Seconds(600);
+  auto keeper = SnapshotKeeper::Start(options);
+  ASSERT_TRUE(keeper.ok());
+  ASSERT_TRUE(Eventually([&] { return server_.connections() > 0; }));
+  // Neither status nor a reload waits for it.
+  EXPECT_EQ((*keeper)->source_statuses().size(), 1U);
+  EXPECT_TRUE((*keeper)->Reload(options).ok());
+  keeper->reset();
+}
+
+TEST_F(RemoteSource, CertificatesNeverMakeTheServerCallAnybody) {
+  RawServer trap([](RawConnection& c) { c.Hold(); });
+  Publish(CrlDer(1, true), "\"1\"");
+  Start();
+  ASSERT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  lab::DistributionPoint where;
+  where.full_name = {lab::UriName(trap.url("/crl"))};
+  const OwnedLeaf leaf(LeafBuilder(8, "ca", "")
+                           .add(lab::extension::CrlDistributionPoints({where}))
+                           .Sign(KeyOf("ca")));
+  const auto snapshot = keeper_->Current();
+  const ProfileSnapshot* profile = snapshot->Find("lab");
+  EXPECT_EQ(
+      profile->crls
+          ->Check(leaf.view, *profile->issuer_paths->Find(leaf.view.issuer)[0],
+                  UtcSeconds(2026, 3, 16))
+          .status,
+      RevocationStatus::kUnknown);
+  ASSERT_TRUE(keeper_->Reload(Options()).ok());
+  const int asked = server_.connections();
+  ASSERT_TRUE(Eventually([&] { return server_.connections() > asked + 1; }));
+  EXPECT_EQ(trap.connections(), 0);
+}
+
+TEST_F(RemoteSource, ReadinessFollowsThePolicyAndTheClock) {
+  Publish(CrlDer(1, true), "\"1\"");
+  SnapshotOptions options = Options();
+  options.profiles[0].freshness = FreshnessPolicy{/*margin=*/3600};
+  auto keeper = SnapshotKeeper::Start(options);
+  ASSERT_TRUE(keeper.ok());
+  keeper_ = *std::move(keeper);
+  ASSERT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  const auto snapshot = keeper_->Current();
+  const ProfileSnapshot& profile = *snapshot->Find("lab");
+  const absl::Time end = absl::FromUnixSeconds(UtcSeconds(2040, 1, 1));
+  EXPECT_TRUE(ReadinessOf(profile, end - absl::Hours(1)).ready);
+  const ProfileReadiness late =
+      ReadinessOf(profile, end - absl::Hours(1) + absl::Seconds(1));
+  EXPECT_FALSE(late.ready);
+  EXPECT_THAT(late.reason, HasSubstr("Kyoto"));
+  EXPECT_EQ(late.stale_partitions, 0U);
+  EXPECT_EQ(ReadinessOf(profile, end + absl::Seconds(1)).stale_partitions, 1U);
+  Profile lenient = *profile.profile;
+  lenient.freshness->stale_partitions_max = 1;
+  lenient.freshness->fresh_partitions_min = 0;
+  ProfileSnapshot other = profile;
+  other.profile = std::make_shared<const Profile>(lenient);
+  EXPECT_TRUE(ReadinessOf(other, end + absl::Hours(1)).ready);
+  lenient.freshness->fresh_partitions_min = 1;
+  other.profile = std::make_shared<const Profile>(lenient);
+  EXPECT_FALSE(ReadinessOf(other, end + absl::Hours(1)).ready);
+  lenient.freshness.reset();
+  other.profile = std::make_shared<const Profile>(lenient);
+  EXPECT_TRUE(ReadinessOf(other, end + absl::Hours(1)).ready);
+}
+
+TEST(CrlSpool, KeepsRecordsAndCleansUpWhatWasLeftHalfDone) {
+  const TempFolder folder;
+  const std::string id = CrlSpool::IdOf("http://host/a.crl");
+  SpoolRecord record;
+  record.place = "http://host/a.crl\nwith a line";
+  record.source = "http";
+  record.validators = {"\"v\"", "then"};
+  record.fetched_at = absl::FromUnixSeconds(1234567890);
+  {
+    auto spool = CrlSpool::Open(folder.path());
+    ASSERT_TRUE(spool.ok()) << spool.status();
+    EXPECT_FALSE(CrlSpool::Open(folder.path()).ok());
+    EXPECT_TRUE((*spool)->TryClaim(id));
+    EXPECT_FALSE((*spool)->TryClaim(id));
+    (*spool)->Release(id);
+    EXPECT_TRUE((*spool)->TryClaim(id));
+    std::ofstream((*spool)->PartPath(id)) << "contents";
+    const auto digest = (*spool)->Finish(id);
+    ASSERT_TRUE(digest.ok());
+    record.sha256 = record.crl_sha256 = *digest;
+    ASSERT_TRUE((*spool)->Keep(id, record, *digest).ok());
+    // Fetched, and never judged.
+    std::ofstream((*spool)->PartPath(id)) << "other contents";
+    ASSERT_TRUE((*spool)->Finish(id).ok());
+    std::ofstream((*spool)->PartPath(id)) << "half";
+  }
+  auto spool = CrlSpool::Open(folder.path());
+  ASSERT_TRUE(spool.ok());
+  const auto held = (*spool)->Load(id);
+  ASSERT_TRUE(held.has_value());
+  EXPECT_EQ(held->record.place, record.place);
+  EXPECT_EQ(held->record.validators.etag, "\"v\"");
+  EXPECT_EQ(held->record.fetched_at, record.fetched_at);
+  EXPECT_TRUE((*spool)->IsIntact(id, record.sha256));
+  EXPECT_EQ((*spool)->LoadAll("http").size(), 1U);
+  EXPECT_EQ((*spool)->LoadAll("other").size(), 0U);
+  size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(folder.path() + "/spool")) {
+    ++files;
+    // Torn at every length, a record is no record.
+    if (entry.path().extension() != ".meta") continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    for (size_t length = 0; length < text.size(); ++length) {
+      std::ofstream(entry.path(), std::ios::binary) << text.substr(0, length);
+      EXPECT_FALSE((*spool)->Load(id).has_value()) << length;
+    }
+  }
+  EXPECT_EQ(files, 2U);
+}
+
+TEST(CrlSchedule, AsksInTimeAndNotTooOften) {
+  const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
+  CrlSchedule schedule;
+  schedule.poll_interval = absl::Hours(6);
+  for (const double random : {0.0, 0.5, 0.999}) {
+    // Far from nextUpdate: the interval, a tenth more or less.
+    CrlDates dates = {now, now + absl::Hours(48)};
+    absl::Time next = NextAfterSuccess(now, schedule, dates, random);
+    EXPECT_GE(next, now + absl::Hours(5));
+    EXPECT_LE(next, now + absl::Hours(7));
+    // A newer one is due an hour before nextUpdate.
+    dates = {now - absl::Hours(45), now + absl::Hours(3)};
+    next = NextAfterSuccess(now, schedule, dates, random);
+    EXPECT_GE(next, now + absl::Hours(2));
+    EXPECT_LE(next, now + absl::Hours(2) + absl::Minutes(1));
+    // Due, or overdue: every minute.
+    for (const absl::Duration left : {absl::Minutes(30), -absl::Hours(30)}) {
+      dates = {now - absl::Hours(48), now + left};
+      next = NextAfterSuccess(now, schedule, dates, random);
+      EXPECT_GE(next, now + absl::Seconds(54));
+      EXPECT_LE(next, now + absl::Seconds(66));
+    }
+    EXPECT_GE(NextAfterSuccess(now, schedule, CrlDates(), random),
+              now + absl::Hours(5));
+    // 10, 20, 40 .. 600 s, less up to half.
+    for (uint32_t failures = 1; failures < 100; ++failures) {
+      const absl::Duration full = std::min(
+          absl::Seconds(10) * (failures < 8 ? 1 << (failures - 1) : 99),
+          absl::Minutes(10));
+      next = NextAfterFailure(now, schedule, failures, std::nullopt, random);
+      EXPECT_GE(next, now + full / 2) << failures;
+      EXPECT_LE(next, now + full) << failures;
+    }
+    // What the server asks for, as far as the interval goes.
+    EXPECT_EQ(NextAfterFailure(now, schedule, 1, absl::Hours(1), random),
+              now + absl::Hours(1));
+    EXPECT_EQ(NextAfterFailure(now, schedule, 1, absl::Hours(1000), random),
+              now + absl::Hours(6));
+  }
+}
+
+}  // namespace
+}  // namespace inkan
