@@ -107,10 +107,14 @@ class CrlRemote::State {
     ++running_;
   }
 
-  // True if every thread has come to its end.
-  bool End() {
+  void Interrupt() {
     stopping_ = true;
     jobs_.End();
+  }
+
+  // True if every thread has come to its end.
+  bool End() {
+    Interrupt();
     const absl::Time deadline = absl::Now() + kStopTime;
     MutexLock lock(&mutex_);
     wake_ = nullptr;
@@ -328,6 +332,8 @@ void CrlRemote::Start() {
     threads_.emplace_back([state = state_] { state->Run(); });
   }
 }
+
+void CrlRemote::Interrupt() { state_->Interrupt(); }
 
 void CrlRemote::Stop() {
   const bool all_ended = state_->End();

@@ -60,6 +60,8 @@ class CrlRemote {
   static std::string IdentityOf(const CrlSourceOptions& options);
 
   void Start();
+  // Makes fetches end, and waits for none; for where several are to Stop.
+  void Interrupt();
   void Stop();
 
   std::vector<CrlDelivery> Take();

@@ -156,6 +156,7 @@ absl::StatusOr<std::shared_ptr<CrlSpool>> CrlSpool::Open(
   const std::string folder = state_directory + "/spool";
   std::error_code error;
   fs::create_directories(folder, error);
+  if (!error) fs::create_directories(state_directory + "/compiled", error);
   if (error) {
     return absl::FailedPreconditionError(
         absl::StrCat("state_directory: cannot make ", folder, ": ",

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -23,6 +24,8 @@ namespace {
 
 // A burst of changes (a day's CRLs copied in) is taken in one go.
 constexpr absl::Duration kSettleTime = absl::Milliseconds(100);
+// Between two looks for compiled indexes of CRLs that have been replaced.
+constexpr absl::Duration kSweepInterval = absl::Hours(1);
 // A CRL from further in the future than clocks differ is not in force yet.
 constexpr absl::Duration kClockSkewMax = absl::Minutes(5);
 
@@ -193,6 +196,9 @@ void SnapshotKeeper::FurnishRemotes(std::vector<RemoteSource> old,
     workshop->remotes.push_back(std::move(source));
   }
   for (RemoteSource& source : old) {
+    if (source.remote != nullptr) source.remote->Interrupt();
+  }
+  for (RemoteSource& source : old) {
     if (source.remote != nullptr) source.remote->Stop();
     // What was good from a place that is now part of another source stays so.
     for (RemoteSource& heir : workshop->remotes) {
@@ -238,6 +244,7 @@ SnapshotKeeper::~SnapshotKeeper() {
   {
     MutexLock lock(&build_mutex_);
     // Each stops its threads; from then on nobody wakes us.
+    for (RemoteSource& source : workshop_.remotes) source.remote->Interrupt();
     for (RemoteSource& source : workshop_.remotes) source.remote->Stop();
   }
   if (wake_fd_ >= 0) close(wake_fd_);
@@ -339,6 +346,7 @@ void SnapshotKeeper::Rebuild(bool force) {
   if (changed) LinkAll();
   Report report = SettleFiles();
   Publish(std::move(report), changed ? NewSnapshot(force) : nullptr);
+  SweepCompiled();
 }
 
 bool SnapshotKeeper::TakeDeliveries(RemoteSource* source) {
@@ -362,6 +370,7 @@ bool SnapshotKeeper::TakeDeliveries(RemoteSource* source) {
       source->remote->Refuse(delivery.id, error);
       continue;
     }
+    source->paths[delivery.id] = delivery.path;
     CrlFile& file = source->files[delivery.id];
     const bool same =
         file.last_good != nullptr && file.last_good->sha256 == (*crl)->sha256;
@@ -392,6 +401,31 @@ void SnapshotKeeper::SettleRemotes(
       }
     }
   }
+}
+
+void SnapshotKeeper::SweepCompiled() {
+  const CrlLoader& loader = *workshop_.loader;
+  const std::string& folder = loader.options().cache_folder;
+  const absl::Time now = absl::Now();
+  if (folder.empty() || now - workshop_.swept < kSweepInterval) return;
+  workshop_.swept = now;
+  absl::flat_hash_set<std::string> kept;
+  for (CrlSource& source : workshop_.sources) {
+    for (const auto& [path, file] : source.files()) {
+      kept.insert(loader.CompiledPath(path));
+    }
+  }
+  for (const RemoteSource& source : workshop_.remotes) {
+    for (const auto& [id, path] : source.paths) {
+      kept.insert(loader.CompiledPath(path));
+    }
+  }
+  std::error_code error;
+  std::vector<std::filesystem::path> gone;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (!kept.contains(entry.path().string())) gone.push_back(entry.path());
+  }
+  for (const auto& path : gone) std::filesystem::remove(path, error);
 }
 
 bool SnapshotKeeper::IsUsed(const CrlData& crl) const {

@@ -92,6 +92,7 @@ class SnapshotKeeper {
     std::string identity;
     std::shared_ptr<CrlRemote> remote;
     std::map<std::string, CrlFile> files;
+    std::map<std::string, std::string> paths;  // of what came last
   };
   // What building works on; the keeper's thread and Reload take turns.
   struct Workshop {
@@ -103,6 +104,7 @@ class SnapshotKeeper {
     std::shared_ptr<const CrlLoader> loader;
     std::shared_ptr<CrlSpool> spool;  // null without a state directory
     uint64_t generation = 0;
+    absl::Time swept = absl::InfinitePast();
   };
 
   SnapshotKeeper() = default;
@@ -123,6 +125,8 @@ class SnapshotKeeper {
   // Judges it, once linked.
   void SettleRemotes(const absl::btree_map<std::string, std::string>& refusals)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Now and then: removes compiled indexes of CRLs that are there no more.
+  void SweepCompiled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   bool IsUsed(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void LinkAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);

@@ -49,6 +49,9 @@ crl_sources {
   directory: "crls"
   poll_interval { seconds: 60 }
 }
+# Or fetched (see OPERATIONS.md); then the server needs a folder of its own:
+# state_directory: "/var/lib/inkan/state"
+# crl_sources { http { urls: "https://crl.example/ca.crl" } }
 
 # Who may call what, and how much, by the certificate a client presents.
 # access_rules {
