@@ -98,15 +98,25 @@ bool Await(const std::function<bool()>& condition, absl::Duration patience) {
 
 FaultServer::FaultServer(const std::string& work_dir,
                          const std::string& config_tail,
-                         std::vector<std::string> environment)
+                         std::vector<std::string> environment,
+                         const std::string& tls_dir)
     : work_dir_(work_dir),
       environment_(std::move(environment)),
+      tls_dir_(tls_dir),
       port_(PickPort()),
       target_(absl::StrCat("127.0.0.1:", port_)) {
   fs::create_directories(work_dir_);
   fs::copy(SharedLab(), lab(), fs::copy_options::recursive);
-  const std::string text = absl::StrReplaceAll(
+  std::string text = absl::StrReplaceAll(
       ReadFile(config()), {{"\"127.0.0.1:0\"", "\"" + target_ + "\""}});
+  if (!tls_dir_.empty()) {
+    text = absl::StrReplaceAll(
+        text, {{"plaintext: \"I understand that filings travel unencrypted\"",
+                absl::StrCat("tls { certificate_chain_file: \"", tls_dir_,
+                             "/server.pem\" private_key_file: \"", tls_dir_,
+                             "/server.key\" client_ca_file: \"", tls_dir_,
+                             "/ca.pem\" }")}});
+  }
   std::ofstream(config()) << text << "\n" << config_tail << "\n";
   Start();
 }
@@ -143,7 +153,15 @@ uint64_t FaultServer::resident_bytes() const {
 std::shared_ptr<grpc::Channel> FaultServer::channel() const {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(target_, grpc::InsecureChannelCredentials(),
+  if (tls_dir_.empty()) {
+    return grpc::CreateCustomChannel(
+        target_, grpc::InsecureChannelCredentials(), arguments);
+  }
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = ReadFile(tls_dir_ + "/ca.pem");
+  tls.pem_cert_chain = ReadFile(tls_dir_ + "/client.pem");
+  tls.pem_private_key = ReadFile(tls_dir_ + "/client.key");
+  return grpc::CreateCustomChannel(target_, grpc::SslCredentials(tls),
                                    arguments);
 }
 
@@ -160,6 +178,11 @@ BackgroundLoad::BackgroundLoad(const FaultServer& server,
                                const LoadShape& shape)
     : corpus_(LoadCorpus(shape.without_kinds)) {
   options_.target = server.target();
+  if (!server.tls_dir().empty()) {
+    options_.tls_ca = server.tls_dir() + "/ca.pem";
+    options_.tls_certificate = server.tls_dir() + "/client.pem";
+    options_.tls_key = server.tls_dir() + "/client.key";
+  }
   options_.mix = shape.mix;
   options_.batch_size = shape.batch_size;
   options_.connections = shape.connections;
@@ -170,7 +193,10 @@ BackgroundLoad::BackgroundLoad(const FaultServer& server,
   thread_ = std::thread([this] {
     const absl::StatusOr<load::Report> report = load::RunLoad(
         options_, corpus_,
-        [this](const load::ProgressReport& now) { answered_ = now.answered; },
+        [this](const load::ProgressReport& now) {
+          answered_ = now.answered;
+          refused_ = now.refused;
+        },
         &stop_);
     EXPECT_TRUE(report.ok()) << report.status();
     if (report.ok()) report_ = *report;

@@ -44,9 +44,12 @@ class FaultServer {
   // A copy of the shared lab in `work_dir` with `config_tail` added to its
   // configuration, and inkand running on it. `environment` is "NAME=VALUE"s for
   // the server alone.
+  // With `tls_dir` its listener asks for mutual TLS with the files there:
+  // ca.pem, server.pem, server.key, and client.pem and client.key for clients.
   explicit FaultServer(const std::string& work_dir,
                        const std::string& config_tail = "",
-                       std::vector<std::string> environment = {});
+                       std::vector<std::string> environment = {},
+                       const std::string& tls_dir = "");
 
   // Starts it, at the port it had; waits until it listens.
   void Start();
@@ -57,7 +60,7 @@ class FaultServer {
   int port() const { return port_; }
   std::string lab() const { return work_dir_ + "/lab"; }
   std::string config() const { return lab() + "/inkand.textproto"; }
-  std::string work_dir() const { return work_dir_; }
+  const std::string& tls_dir() const { return tls_dir_; }
   uint64_t resident_bytes() const;
 
   std::shared_ptr<grpc::Channel> channel() const;
@@ -65,6 +68,7 @@ class FaultServer {
  private:
   std::string work_dir_;
   std::vector<std::string> environment_;
+  std::string tls_dir_;
   int port_ = 0;
   std::string target_;
   std::unique_ptr<Process> process_;
@@ -90,6 +94,7 @@ class BackgroundLoad {
   ~BackgroundLoad();
 
   uint64_t answered() const { return answered_.load(); }
+  uint64_t refused() const { return refused_.load(); }
   // Until so many more filings have been answered.
   void AwaitAnswers(uint64_t more);
   load::Report Stop();
@@ -100,6 +105,7 @@ class BackgroundLoad {
   std::atomic<bool> stop_ = false;
   std::atomic<bool> ended_ = false;
   std::atomic<uint64_t> answered_ = 0;
+  std::atomic<uint64_t> refused_ = 0;
   load::Report report_;
   std::thread thread_;
 };
