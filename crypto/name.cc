@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "crypto/der.h"
 #include "crypto/oid.h"
+#include "crypto/string_prep.h"
 
 namespace inkan {
 namespace {
@@ -27,128 +28,48 @@ bool ReadAttribute(DerReader* set, Attribute* attribute) {
          reader.ReadAny(&attribute->tag, &attribute->value) && reader.empty();
 }
 
-void AppendUtf8(uint32_t code_point, std::string* out) {
-  const auto put = [out](uint32_t octet) {
-    out->push_back(static_cast<char>(octet));
-  };
-  if (code_point < 0x80) {
-    put(code_point);
-  } else if (code_point < 0x800) {
-    put(0xc0 | code_point >> 6);
-    put(0x80 | (code_point & 0x3f));
-  } else if (code_point < 0x10000) {
-    put(0xe0 | code_point >> 12);
-    put(0x80 | (code_point >> 6 & 0x3f));
-    put(0x80 | (code_point & 0x3f));
-  } else {
-    put(0xf0 | code_point >> 18);
-    put(0x80 | (code_point >> 12 & 0x3f));
-    put(0x80 | (code_point >> 6 & 0x3f));
-    put(0x80 | (code_point & 0x3f));
-  }
-}
-
-// Fixed-width big-endian characters; false if a unit is no code point.
-bool WideToUtf8(Bytes value, size_t width, std::string* out) {
-  if (value.size() % width != 0) return false;
-  for (size_t i = 0; i < value.size(); i += width) {
-    uint32_t unit = 0;
-    for (size_t j = 0; j < width; ++j) unit = unit << 8 | value[i + j];
-    if (unit > 0x10ffff || (unit >= 0xd800 && unit < 0xe000)) return false;
-    AppendUtf8(unit, out);
-  }
-  return true;
-}
-
-// Length of the well-formed UTF-8 sequence at the front of `text`; 0 if none.
-size_t Utf8SequenceLength(std::string_view text) {
-  const auto lead = static_cast<uint8_t>(text[0]);
-  const size_t length = lead < 0x80                   ? 1
-                        : lead >= 0xc2 && lead < 0xe0 ? 2
-                        : lead >= 0xe0 && lead < 0xf0 ? 3
-                        : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                      : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((static_cast<uint8_t>(text[i]) & 0xc0) != 0x80) return 0;
-  }
-  if (length < 3) return length;
-  const auto second = static_cast<uint8_t>(text[1]);
-  const bool overlong =
-      (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-  const bool outside =
-      (lead == 0xed && second >= 0xa0) || (lead == 0xf4 && second >= 0x90);
-  return overlong || outside ? 0 : length;
-}
-
-// The characters of a string value as UTF-8 (as they are for UTF8String); false
-// for values that are not strings. TeletexString is read as Latin-1, which is
-// what CAs have meant by it.
-bool ValueToUtf8(const Attribute& attribute, std::string* out) {
-  switch (attribute.tag) {
-    case der::kUtf8String:
-    case der::kPrintableString:
-    case der::kIa5String:
-    case der::kNumericString:
-    case der::kVisibleString:
-      out->append(AsText(attribute.value));
-      return true;
-    case der::kTeletexString:
-      for (const uint8_t octet : attribute.value) AppendUtf8(octet, out);
-      return true;
-    case der::kBmpString:
-      return WideToUtf8(attribute.value, 2, out);
-    case der::kUniversalString:
-      return WideToUtf8(attribute.value, 4, out);
-    default:
-      return false;
-  }
-}
-
-// How many octets at the front of `text` are ASCII, as far as that is found
-// eight at a time.
-size_t AsciiPrefix(std::string_view text) {
-  size_t size = 0;
-  for (; size + 8 <= text.size(); size += 8) {
-    uint64_t octets;
-    std::memcpy(&octets, text.data() + size, 8);
-    if ((octets & 0x8080808080808080) != 0) break;
-  }
-  return size;
-}
-
-bool IsUtf8(std::string_view text) {
-  text.remove_prefix(AsciiPrefix(text));
-  while (!text.empty()) {
-    const size_t length =
-        static_cast<uint8_t>(text[0]) < 0x80 ? 1 : Utf8SequenceLength(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 // Whether the octets of the value are characters of its string type. The
 // alphabets of PrintableString and its like are not held against anyone: CAs
 // have put "*", "@" and "&" into them for as long as there are certificates.
-bool IsWellFormedValue(const Attribute& attribute) {
-  switch (attribute.tag) {
+bool IsWellFormedValue(uint8_t tag, Bytes value) {
+  switch (tag) {
     case der::kUtf8String:
-      return IsUtf8(AsText(attribute.value));
+      return IsUtf8(AsText(value));
     case der::kBmpString:
     case der::kUniversalString: {
       std::string ignored;
-      return ValueToUtf8(attribute, &ignored);
+      return StringToUtf8(tag, value, &ignored);
     }
     default:
       return true;
   }
 }
 
+// The size of the RelativeDistinguishedName at the front of `rdns` if it is of
+// the form nearly all are: one attribute of an id-at type (2.5.4.n), short, a
+// UTF8String, PrintableString or IA5String. Else 0, which says nothing.
+size_t UsualRdnSize(Bytes rdns) {
+  // SET, SEQUENCE, an OID of three octets, the value: headers and OID.
+  constexpr size_t kBeforeValue = 11;
+  if (rdns.size() < kBeforeValue) return 0;
+  const uint8_t* p = rdns.data();
+  const size_t size = p[1] + size_t{2};
+  if (p[0] != der::kSet || p[1] >= 0x80 || size < kBeforeValue ||
+      size > rdns.size() || p[2] != der::kSequence || p[3] != size - 4 ||
+      p[4] != der::kOid || p[5] != 3 || p[6] != 0x55 || p[7] != 0x04 ||
+      p[8] >= 0x80 || p[10] != size - kBeforeValue) {
+    return 0;
+  }
+  if (p[9] == der::kPrintableString || p[9] == der::kIa5String) return size;
+  const Bytes value(p + kBeforeValue, size - kBeforeValue);
+  return p[9] == der::kUtf8String && IsUtf8(AsText(value)) ? size : 0;
+}
+
 bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 // Hands out the characters of a text that count in comparison: without outer
-// spaces, with inner runs of them as one, in lower case (ASCII only).
+// spaces, with inner runs of them as one, in lower case. What RFC 4518 comes to
+// for simple text (IsSimpleText).
 class FoldedText {
  public:
   static constexpr int kEnd = -1;
@@ -216,20 +137,31 @@ void AppendElement(uint8_t tag, std::string_view contents, std::string* out) {
   out->append(contents);
 }
 
-// Stands for every string type; no tag, since tag numbers of 31 are refused.
+// Stands for every string type; no tag, since tag numbers of 31 are refused. A
+// string that cannot be prepared keeps its type and octets, and is the same as
+// none but itself.
 constexpr char kTextMark = 0x1f;
 
 // Attributes in one RelativeDistinguishedName. Two are rare, more are not seen;
 // the bound keeps putting them in order cheap.
 constexpr int kAttributesPerRdnMax = 16;
 
+// The value as it is compared; false if it has no such form.
+bool PrepareValue(const Attribute& attribute, std::string* prepared) {
+  std::string text;
+  if (!StringToUtf8(attribute.tag, attribute.value, &text)) return false;
+  if (!IsSimpleText(text)) return PrepareText(text, prepared);
+  *prepared = FoldText(text);
+  return true;
+}
+
 std::string CanonicalAttribute(const Attribute& attribute) {
   std::string canonical;
   AppendSized(AsText(attribute.type), &canonical);
-  std::string text;
-  if (ValueToUtf8(attribute, &text)) {
+  std::string prepared;
+  if (PrepareValue(attribute, &prepared)) {
     canonical.push_back(kTextMark);
-    AppendSized(FoldText(text), &canonical);
+    AppendSized(prepared, &canonical);
   } else {
     canonical.push_back(static_cast<char>(attribute.tag));
     AppendSized(AsText(attribute.value), &canonical);
@@ -251,13 +183,6 @@ std::string CanonicalRdn(Bytes rdn) {
   return joined;
 }
 
-// Whether the octets of the value are its characters.
-bool IsPlainText(uint8_t tag) {
-  return tag == der::kUtf8String || tag == der::kPrintableString ||
-         tag == der::kIa5String || tag == der::kNumericString ||
-         tag == der::kVisibleString;
-}
-
 // CanonicalRdn(a) == CanonicalRdn(b), without writing either where that can be
 // avoided: every certificate's subject is compared with its issuer.
 bool SameRdn(Bytes a, Bytes b) {
@@ -269,7 +194,8 @@ bool SameRdn(Bytes a, Bytes b) {
   if (ReadAttribute(&set_a, &one) && ReadAttribute(&set_b, &other) &&
       set_a.empty() && set_b.empty()) {
     if (!SameBytes(one.type, other.type)) return false;
-    if (IsPlainText(one.tag) && IsPlainText(other.tag)) {
+    if (IsPlainStringType(one.tag) && IsPlainStringType(other.tag) &&
+        IsSimpleText(AsText(one.value)) && IsSimpleText(AsText(other.value))) {
       return SameFolded(AsText(one.value), AsText(other.value));
     }
   }
@@ -389,8 +315,9 @@ void AppendEscaped(std::string_view text, std::string* out) {
 void AppendAttributeText(const Attribute& attribute, std::string* out) {
   const std::string_view short_name = ShortNameOf(attribute.type);
   std::string converted;
-  const bool plain = IsPlainText(attribute.tag);
-  if (!short_name.empty() && (plain || ValueToUtf8(attribute, &converted))) {
+  const bool plain = IsPlainStringType(attribute.tag);
+  if (!short_name.empty() &&
+      (plain || StringToUtf8(attribute.tag, attribute.value, &converted))) {
     out->append(short_name);
     out->push_back('=');
     AppendEscaped(plain ? AsText(attribute.value) : converted, out);
@@ -416,13 +343,18 @@ bool IsWellFormedName(Bytes name) {
   if (!outer.Read(der::kSequence, &rdns) || !outer.empty()) return false;
   DerReader sequence(rdns);
   while (!sequence.empty()) {
+    if (const size_t usual = UsualRdnSize(sequence.rest()); usual != 0) {
+      sequence = DerReader(sequence.rest().subspan(usual));
+      continue;
+    }
     Bytes rdn;
     if (!sequence.Read(der::kSet, &rdn) || rdn.empty()) return false;
     DerReader set(rdn);
     int count = 0;
     while (!set.empty()) {
       Attribute attribute;
-      if (!ReadAttribute(&set, &attribute) || !IsWellFormedValue(attribute) ||
+      if (!ReadAttribute(&set, &attribute) ||
+          !IsWellFormedValue(attribute.tag, attribute.value) ||
           ++count > kAttributesPerRdnMax) {
         return false;
       }

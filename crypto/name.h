@@ -1,9 +1,10 @@
 // X.501 names: comparison by RFC 5280 section 7.1, and text by RFC 4514.
 //
 // Two names are the same if their attributes match one by one: same type, and
-// values that agree after case folding, and after leading, trailing and
-// repeated inner spaces are dropped, whatever the string type. Equal bytes are
-// the usual case and decided without any of that.
+// values that agree after the string preparation of RFC 4518 (string_prep.h:
+// case folded, normalised, spaces compressed), whatever the string type. Values
+// it prohibits are the same only octet by octet. Equal bytes are the usual case
+// and decided without any of that.
 #ifndef INKAN_CRYPTO_NAME_H_
 #define INKAN_CRYPTO_NAME_H_
 
