@@ -68,29 +68,48 @@ BIGNUM* ToBn(Bytes number) {
   return BN_bin2bn(number.data(), static_cast<int>(number.size()), nullptr);
 }
 
-// The key, its point proven to lie on the curve; null if it does not. Both
-// curves have cofactor 1, so a point on the curve is in the group.
-EcPtr<EC_KEY> MakeKey(const PublicKey& key, BN_CTX* context) {
+// The key's point; null if it does not lie on the curve. Both curves have
+// cofactor 1, so a point on the curve is in the group.
+EcPtr<EC_POINT> MakePoint(const PublicKey& key, BN_CTX* context) {
   const EC_GROUP* group = Group(key.kind);
-  EcPtr<EC_KEY> ec_key(EC_KEY_new());
   EcPtr<EC_POINT> point(group == nullptr ? nullptr : EC_POINT_new(group));
-  if (ec_key == nullptr || point == nullptr || context == nullptr) std::abort();
+  if (point == nullptr || context == nullptr) std::abort();
   if (EC_POINT_oct2point(group, point.get(), key.key_bits.data(),
                          key.key_bits.size(), context) != 1 ||
       EC_POINT_is_at_infinity(group, point.get()) == 1 ||
-      EC_POINT_is_on_curve(group, point.get(), context) != 1 ||
-      EC_KEY_set_group(ec_key.get(), group) != 1 ||
+      EC_POINT_is_on_curve(group, point.get(), context) != 1) {
+    return nullptr;
+  }
+  return point;
+}
+
+// The key, its point proven to lie on the curve; null if it does not.
+EcPtr<EC_KEY> MakeKey(const PublicKey& key, BN_CTX* context) {
+  const EcPtr<EC_POINT> point = MakePoint(key, context);
+  if (point == nullptr) return nullptr;
+  EcPtr<EC_KEY> ec_key(EC_KEY_new());
+  if (ec_key == nullptr) std::abort();
+  if (EC_KEY_set_group(ec_key.get(), Group(key.kind)) != 1 ||
       EC_KEY_set_public_key(ec_key.get(), point.get()) != 1) {
     return nullptr;
   }
   return ec_key;
 }
 
+BN_CTX* ThreadContext() {
+  thread_local const EcPtr<BN_CTX> kContext(BN_CTX_new());
+  return kContext.get();
+}
+
 }  // namespace
+
+bool IsPointOnCurve(const PublicKey& key) {
+  const ErrorMark mark;
+  return MakePoint(key, ThreadContext()) != nullptr;
+}
 
 bool VerifyEcdsa(const PublicKey& key, Bytes digest, Bytes signature,
                  Fault* fault) {
-  thread_local const EcPtr<BN_CTX> kContext(BN_CTX_new());
   // What OpenSSL has to say about bad input must not stay behind in the
   // thread's error queue, where TLS on the same thread would find it.
   const ErrorMark mark;
@@ -101,7 +120,7 @@ bool VerifyEcdsa(const PublicKey& key, Bytes digest, Bytes signature,
     *fault = {"signature", "not a DER Ecdsa-Sig-Value of the curve"};
     return false;
   }
-  const EcPtr<EC_KEY> ec_key = MakeKey(key, kContext.get());
+  const EcPtr<EC_KEY> ec_key = MakeKey(key, ThreadContext());
   if (ec_key == nullptr) {
     *fault = {"subjectPublicKeyInfo", "EC point is not on the curve"};
     return false;

@@ -16,6 +16,11 @@ namespace inkan {
 bool VerifyEcdsa(const PublicKey& key, Bytes digest, Bytes signature,
                  Fault* fault);
 
+// Whether the key's point lies on its curve, and so is a public key at all (SEC
+// 1 section 3.2.2.1). A few microseconds.
+// REQUIRES: an EC key as ParsePublicKey reads it.
+bool IsPointOnCurve(const PublicKey& key);
+
 }  // namespace inkan
 
 #endif  // INKAN_CRYPTO_ECDSA_H_

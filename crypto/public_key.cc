@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "crypto/der.h"
+#include "crypto/ecdsa.h"
 
 namespace inkan {
 namespace {
@@ -132,6 +133,7 @@ Fault CheckKeyStrength(const PublicKey& key, size_t rsa_modulus_bits_min) {
       return {kField, "kind of key is not supported"};
     case KeyKind::kEcP256:
     case KeyKind::kEcP384:
+      if (!IsPointOnCurve(key)) return {kField, "EC point is not on its curve"};
       return {};
     case KeyKind::kRsa:
       break;

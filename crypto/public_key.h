@@ -47,7 +47,7 @@ Fault ParsePublicKey(Bytes spki, PublicKey* key);
 
 // Refuses what policy refuses: unsupported kinds, modulus shorter than
 // `rsa_modulus_bits_min` or longer than kRsaModulusBitsMax, even modulus,
-// exponent 1 or even or beyond 64 bits.
+// exponent 1 or even or beyond 64 bits, an EC point that is not on its curve.
 Fault CheckKeyStrength(const PublicKey& key,
                        size_t rsa_modulus_bits_min = kRsaModulusBitsMin);
 

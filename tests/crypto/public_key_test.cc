@@ -1,8 +1,11 @@
 #include "crypto/public_key.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
 
 namespace inkan {
@@ -173,7 +176,6 @@ TEST(PublicKey, EcPointsHaveTheCurvesSizeAndAreUncompressed) {
   const std::string p384 = Spki(kEcOid + kP384, point(96));
   ASSERT_TRUE(Parse(p384, &key).ok());
   EXPECT_EQ(key.kind, KeyKind::kEcP384);
-  EXPECT_TRUE(CheckKeyStrength(key).ok());
   for (const size_t size : {63U, 65U, 96U, 0U}) {
     EXPECT_EQ(Refusal(Spki(kEcOid + kP256, point(size))),
               "EC point is not of the curve's size");
@@ -181,6 +183,35 @@ TEST(PublicKey, EcPointsHaveTheCurvesSizeAndAreUncompressed) {
   EXPECT_EQ(Refusal(Spki(kEcOid + kP256, "\x02" + std::string(32, '\x11'))),
             "EC point is not uncompressed");
   EXPECT_EQ(Refusal(Spki(kEcOid + kP256, "")), "EC point is not uncompressed");
+}
+
+TEST(PublicKey, AnEcPointLiesOnItsCurve) {
+  // The base points (SEC 2 sections 2.4.2 and 2.5.1).
+  const std::string g256 = absl::HexStringToBytes(
+      "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+      "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5");
+  const std::string g384 = absl::HexStringToBytes(
+      "04aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a38"
+      "5502f25dbf55296c3a545e3872760ab73617de4a96262c6f5d9e98bf9292dc29f8"
+      "f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f");
+  for (const auto& [curve, point] :
+       {std::pair(kP256, g256), std::pair(kP384, g384)}) {
+    EXPECT_EQ(Weakness(Spki(kEcOid + curve, point)), "");
+    for (const size_t at : {size_t{1}, point.size() - 1}) {
+      std::string off = point;
+      off[at] = static_cast<char>(off[at] ^ 1);
+      EXPECT_EQ(Weakness(Spki(kEcOid + curve, off)),
+                "EC point is not on its curve");
+    }
+    // A coordinate beyond the field's prime, and no point at all.
+    std::string beyond = point;
+    std::fill(beyond.begin() + 1, beyond.end(), '\xff');
+    EXPECT_EQ(Weakness(Spki(kEcOid + curve, beyond)),
+              "EC point is not on its curve");
+    EXPECT_EQ(Weakness(Spki(kEcOid + curve,
+                            "\x04" + std::string(point.size() - 1, '\0'))),
+              "EC point is not on its curve");
+  }
 }
 
 TEST(PublicKey, AKeyOfAnUnknownKindIsNoFaultButRefusedByPolicy) {
