@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
+#include "absl/container/node_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "cache/crl_build.h"
 #include "cache/crl_entries.h"
@@ -23,16 +25,23 @@ absl::Status Refuse(const char* field, const char* problem) {
   return Refuse(Fault{field, problem});
 }
 
-// The directoryName among GeneralNames, as a canonical Name; empty if none.
-std::string CanonicalDirectoryName(Bytes general_names) {
+// Names of one certificate issuer in one entry: its issuer field and, as
+// directoryNames, its alternative names (RFC 5280 section 5.3.3). No CA is
+// known to write more than one; the bound keeps a hostile CRL from multiplying
+// its entries.
+constexpr size_t kEntryIssuersMax = 4;
+
+// The directoryNames among GeneralNames, as canonical Names.
+std::vector<std::string> CanonicalDirectoryNames(Bytes general_names) {
+  std::vector<std::string> names;
   DerReader reader(general_names);
   GeneralName name;
   while (!reader.empty() && ReadGeneralName(&reader, &name)) {
     if (name.kind == GeneralNameKind::kDirectoryName) {
-      return CanonicalName(name.value);
+      names.push_back(CanonicalName(name.value));
     }
   }
-  return "";
+  return names;
 }
 
 void AppendFlag(bool flag, const char* text, std::string* out) {
@@ -150,28 +159,39 @@ class ParsedEntries : public CrlEntries {
 // The entries of an indirect CRL, by the issuer of the certificates.
 absl::Status ReadIndirectEntries(const Crl& crl, CrlData* data) {
   CrlIndexBuilder own;
-  absl::flat_hash_map<std::string, CrlIndexBuilder> others;
-  CrlIndexBuilder* current = &own;
+  absl::node_hash_map<std::string, CrlIndexBuilder> others;
+  // An entry is listed under every name its issuer goes by.
+  absl::InlinedVector<CrlIndexBuilder*, 1> current = {&own};
   CrlEntryReader entries(crl);
   CrlEntry entry;
   size_t count = 0;
   while (entries.Next(&entry)) {
-    if (++count > kIndirectEntriesMax) {
-      return Refuse("revokedCertificates",
-                    "more than 1,000,000 entries in an indirect CRL");
-    }
     if (!entry.certificate_issuer.empty()) {
-      const std::string issuer =
-          CanonicalDirectoryName(entry.certificate_issuer);
-      if (issuer.empty()) {
+      const std::vector<std::string> issuers =
+          CanonicalDirectoryNames(entry.certificate_issuer);
+      if (issuers.empty()) {
         return Refuse("certificateIssuer", "has no directoryName");
       }
-      current = issuer == data->canonical_issuer ? &own : &others[issuer];
+      if (issuers.size() > kEntryIssuersMax) {
+        return Refuse("certificateIssuer", "has more than 4 directoryNames");
+      }
+      current.clear();
+      for (const std::string& issuer : issuers) {
+        current.push_back(issuer == data->canonical_issuer ? &own
+                                                           : &others[issuer]);
+      }
+    }
+    count += current.size();
+    if (count > kIndirectEntriesMax) {
+      return Refuse("revokedCertificates",
+                    "more than 1,000,000 entries in an indirect CRL");
     }
     if (absl::Status status = CheckEntry(entry, *data); !status.ok()) {
       return status;
     }
-    current->Add(entry.serial, RevocationOf(entry));
+    for (CrlIndexBuilder* index : current) {
+      index->Add(entry.serial, RevocationOf(entry));
+    }
   }
   if (!entries.fault().ok()) return Refuse(entries.fault());
   absl::StatusOr<CrlIndex> index = std::move(own).Build();

@@ -41,9 +41,8 @@ class CrlStore::Query {
     AskDistributionPoints();
     // RFC 5280 section 6.3.3, last paragraph: then any CRL of the issuer
     // itself.
-    if (!done_) AskImpliedPoint();
-    if (!done_) Conclude();
-    return best_;
+    if (!Determined()) AskImpliedPoint();
+    return Conclude();
   }
 
   // RFC 5280 section 6.3.3 (i)-(k), with the dates of the entries.
@@ -190,7 +189,7 @@ class CrlStore::Query {
   void AskDistributionPoints() {
     DerReader points(certificate_.crl_distribution_points);
     DistributionPoint point;
-    while (!done_ && !points.empty() &&
+    while (!revoked_ && !points.empty() &&
            ReadDistributionPoint(&points, &point)) {
       AskPoint(point);
     }
@@ -277,20 +276,16 @@ class CrlStore::Query {
                      issuer.state.key().spki);
   }
 
-  // Asks CRLs until all reasons are covered. A CRL signed with the key that
-  // signed the certificate is asked alone where there is one: another
-  // generation of the CA may have the same name, and numbers its certificates
-  // anew.
+  // Asks every CRL that speaks about the certificate. RFC 5280 would stop where
+  // all reasons are covered; but what covers them may be older than a CRL that
+  // was not asked yet and says more. A CRL signed with the key that signed the
+  // certificate is asked alone where there is one: another generation of the CA
+  // may have the same name, and numbers its certificates anew.
   void AskCandidates(Candidates candidates, uint16_t point_reasons,
                      bool want_indirect) {
     std::erase_if(candidates, [&](const CrlPartition* p) {
       return !FlagsFit(*p, want_indirect);
     });
-    // Of two CRLs that cover the same, the newer one is to be heard.
-    std::stable_sort(candidates.begin(), candidates.end(),
-                     [](const CrlPartition* a, const CrlPartition* b) {
-                       return a->crl->this_update > b->crl->this_update;
-                     });
     const bool has_own = std::any_of(
         candidates.begin(), candidates.end(),
         [&](const CrlPartition* p) { return SignedByOwnKey(*p, issuer_); });
@@ -300,43 +295,78 @@ class CrlStore::Query {
       }
       const auto reasons = static_cast<uint16_t>(
           point_reasons & partition->crl->scope.some_reasons & kAllReasons);
-      if ((reasons & ~covered_) == 0) continue;
-      Weigh(Judge(*partition), reasons);
-      if (done_) return;
+      if (reasons == 0) continue;
+      Weigh(Judge(*partition), MadeAt(*partition), reasons);
+      if (revoked_) return;
     }
   }
 
-  void Weigh(const RevocationEvidence& evidence, uint16_t reasons) {
-    if (evidence.status == RevocationStatus::kUnknown) {
-      if (best_.crl == nullptr) best_ = evidence;
-      return;
-    }
-    if (!IsGood(evidence.status)) {
-      best_ = evidence;
-      done_ = true;
-      return;
+  // When the newest word of the partition was said.
+  static int64_t MadeAt(const CrlPartition& partition) {
+    const CrlData* delta = partition.delta.get();
+    return delta == nullptr
+               ? partition.crl->this_update
+               : std::max(partition.crl->this_update, delta->this_update);
+  }
+
+  void Weigh(const RevocationEvidence& evidence, int64_t made,
+             uint16_t reasons) {
+    switch (evidence.status) {
+      case RevocationStatus::kUnknown:
+        if (unknown_.crl == nullptr) unknown_ = evidence;
+        return;
+      case RevocationStatus::kRevoked:
+        revoked_ = true;
+        worst_ = evidence;
+        return;
+      case RevocationStatus::kOnHold:
+        if (made >= hold_made_) {
+          hold_made_ = made;
+          worst_ = evidence;
+        }
+        covered_ = static_cast<uint16_t>(covered_ | reasons);
+        return;
+      default:
+        break;
     }
     covered_ = static_cast<uint16_t>(covered_ | reasons);
-    if (good_.crl == nullptr ||
-        evidence.status == RevocationStatus::kRevokedLater) {
-      good_ = evidence;
+    if ((reasons & kHoldReason) != 0) {
+      hold_denied_made_ = std::max(hold_denied_made_, made);
     }
-    if (covered_ == kAllReasons) {
-      best_ = good_;
-      done_ = true;
+    const bool later = evidence.status == RevocationStatus::kRevokedLater;
+    // What is told is the newest CRL that says good, or one that knows more.
+    if (good_.crl == nullptr ||
+        later > (good_.status == RevocationStatus::kRevokedLater) ||
+        (later == (good_.status == RevocationStatus::kRevokedLater) &&
+         evidence.crl->this_update > good_.crl->this_update)) {
+      good_ = evidence;
     }
   }
 
-  void Conclude() {
-    if (best_.crl != nullptr) return;  // stale: its own reason is the best one
-    if (good_.crl != nullptr) {
-      best_ = good_;
-      best_.status = RevocationStatus::kUnknown;
-      best_.reason = "the CRLs at hand do not cover all reasons";
-      return;
-    }
-    best_.reason = "no CRL at hand covers the certificate";
+  // A hold stands until a CRL that is newer, and would list it, does not.
+  bool OnHold() const {
+    return worst_.crl != nullptr && hold_made_ >= hold_denied_made_;
   }
+
+  bool Determined() const {
+    return revoked_ || OnHold() || covered_ == kAllReasons;
+  }
+
+  RevocationEvidence Conclude() const {
+    if (revoked_ || OnHold()) return worst_;
+    if (covered_ == kAllReasons && good_.crl != nullptr) return good_;
+    // Stale: its own reason is the best one.
+    if (unknown_.crl != nullptr) return unknown_;
+    RevocationEvidence evidence = good_;
+    evidence.status = RevocationStatus::kUnknown;
+    evidence.reason = good_.crl != nullptr
+                          ? "the CRLs at hand do not cover all reasons"
+                          : "no CRL at hand covers the certificate";
+    return evidence;
+  }
+
+  // The bit of certificateHold in ReasonFlags (RFC 5280 section 4.2.1.13).
+  static constexpr uint16_t kHoldReason = 1U << 6;
 
   const CrlStore& store_;
   const Certificate& certificate_;
@@ -346,10 +376,13 @@ class CrlStore::Query {
   // The partition whose signer is asked about, if this is such a question.
   const CrlPartition* signer_of_;
 
-  RevocationEvidence best_;
-  RevocationEvidence good_;
-  uint16_t covered_ = 0;
-  bool done_ = false;
+  RevocationEvidence worst_;    // revoked, else on hold; of the newest CRL
+  RevocationEvidence good_;     // good or revoked later
+  RevocationEvidence unknown_;  // the first that is stale
+  bool revoked_ = false;
+  int64_t hold_made_ = INT64_MIN;
+  int64_t hold_denied_made_ = INT64_MIN;
+  uint16_t covered_ = 0;  // reasons that some CRL speaks for
 };
 
 const CrlPartition* CrlStore::FindByEncoding(const Certificate& certificate,

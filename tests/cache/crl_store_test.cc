@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/name.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
 
@@ -703,6 +704,93 @@ TEST(CrlStore, TheShortCutAgreesWithTheWholeAlgorithm) {
       }
     }
   }
+}
+
+// --- Every CRL that speaks is heard ------------------------------------------
+
+// A certificate with two distribution points, Kyoto's CRL older than Osaka's.
+lab::CertificateBuilder LeafOfTwoPoints() {
+  lab::CertificateBuilder leaf = Leaf(7, "");
+  std::vector<lab::DistributionPoint> points(2);
+  points[0].full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+  points[1].full_name = {lab::DirectoryName({{"CN", "Osaka"}})};
+  leaf.add(extension::CrlDistributionPoints(points));
+  return leaf;
+}
+
+TEST(CrlStore, ARevocationAtAnyPointIsHeardThoughAnotherCoversAllReasons) {
+  const auto old_and_new = [](Reason reason, bool newer_lists) {
+    CrlBuilder kyoto = CrlFor("Kyoto");
+    CrlBuilder osaka = CrlFor("Osaka");
+    kyoto.this_update(kIssued - kDay).next_update(kNext);
+    osaka.this_update(kIssued).next_update(kNext);
+    (newer_lists ? osaka : kyoto).revoke(Revoked(7, kIssued - kDay, reason));
+    World world;
+    world.Add(kyoto).Add(osaka);
+    return world.StatusOf(LeafOfTwoPoints());
+  };
+  EXPECT_EQ(old_and_new(Reason::kSuperseded, true), kRevoked);
+  EXPECT_EQ(old_and_new(Reason::kSuperseded, false), kRevoked);
+  EXPECT_EQ(old_and_new(Reason::kCertificateHold, true), kOnHold);
+  // A newer CRL that would list a hold, and does not, says it was lifted.
+  EXPECT_EQ(old_and_new(Reason::kCertificateHold, false), kGood);
+}
+
+TEST(CrlStore, AHoldStandsUntilANewerCrlForHoldsSaysOtherwise) {
+  constexpr uint16_t kHoldBit = 1U << 6;
+  const auto status = [](int64_t hold_made, uint16_t newer_reasons) {
+    CrlBuilder all = CrlFor("Kyoto");
+    all.this_update(hold_made).next_update(kNext);
+    all.revoke(Revoked(7, kIssued - 2 * kDay, Reason::kCertificateHold));
+    lab::IssuingDistributionPointFields where;
+    where.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+    where.only_some_reasons = newer_reasons;
+    CrlBuilder some;
+    some.issuer(CaName())
+        .add(extension::CrlNumber(2))
+        .add(extension::IssuingDistributionPoint(where))
+        .this_update(kIssued)
+        .next_update(kNext);
+    World world;
+    world.Add(all).Add(some);
+    return world.StatusOf(Leaf());
+  };
+  EXPECT_EQ(status(kIssued - kDay, kHoldBit), kGood);
+  EXPECT_EQ(status(kIssued, kHoldBit), kOnHold) << "the stricter of two";
+  EXPECT_EQ(status(kIssued - kDay, 1U << 1), kOnHold) << "not for holds";
+}
+
+TEST(CrlStore, AnIndirectEntryCountsUnderEveryNameOfItsIssuer) {
+  const auto read = [](int names, int own) {
+    std::vector<std::string> issuers;
+    for (int i = 0; i < names; ++i) {
+      issuers.push_back(i == own
+                            ? lab::DirectoryName(CaName())
+                            : lab::DirectoryName({{"CN", std::to_string(i)}}));
+    }
+    lab::IssuingDistributionPointFields indirect;
+    indirect.indirect = true;
+    lab::CrlEntry entry = Revoked(7, kIssued);
+    entry.certificate_issuer = issuers;
+    CrlBuilder crl;
+    crl.issuer({{"CN", "CRL issuer"}})
+        .add(extension::CrlNumber(1))
+        .add(extension::IssuingDistributionPoint(indirect))
+        .revoke(entry);
+    return ReadCrl(AsBytes(crl.Sign(KeyOf("ca"))), "crl");
+  };
+  for (const int own : {0, 1, 3}) {
+    const auto crl = read(4, own);
+    ASSERT_TRUE(crl.ok()) << crl.status();
+    Revocation entry;
+    const auto index =
+        (*crl)->indirect.find(CanonicalName(AsBytes(CaName().Encode())));
+    ASSERT_NE(index, (*crl)->indirect.end()) << own;
+    EXPECT_TRUE(index->second.Find(AsBytes("\x07"), &entry));
+    EXPECT_EQ((*crl)->indirect.size(), 4U);
+  }
+  EXPECT_THAT(std::string(read(5, 0).status().message()),
+              testing::HasSubstr("more than 4 directoryNames"));
 }
 
 }  // namespace
