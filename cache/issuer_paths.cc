@@ -22,19 +22,22 @@ PathRules RulesOf(const Profile& profile,
   return rules;
 }
 
+Fault Load(const CertificateFile& file, OwnedCertificate* owned) {
+  owned->file = file;
+  owned->fingerprint = Sha256(AsBytes(owned->file.der));
+  return ParseCertificate(AsBytes(owned->file.der), &owned->view);
+}
+
 absl::Status LoadCertificates(const std::vector<CertificateFile>& files,
                               const char* role,
                               std::deque<OwnedCertificate>* certificates) {
   for (const CertificateFile& file : files) {
     OwnedCertificate& owned = certificates->emplace_back();
-    owned.file = file;
     // The deque never moves its elements, so the view stays good.
-    if (Fault fault = ParseCertificate(AsBytes(owned.file.der), &owned.view);
-        !fault.ok()) {
+    if (Fault fault = Load(file, &owned); !fault.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(
           role, " ", file.source, ": ", fault.field, ": ", fault.problem));
     }
-    owned.fingerprint = Sha256(AsBytes(owned.file.der));
   }
   return absl::OkStatus();
 }
@@ -59,13 +62,19 @@ bool KeyIdentifiersDiffer(const Certificate& child, const Certificate& parent) {
 }  // namespace
 
 struct IssuerPaths::Builder {
+  using CasByIssuer =
+      absl::flat_hash_map<std::string, std::vector<const OwnedCertificate*>>;
+
   explicit Builder(IssuerPaths* target) : paths(target) {
     for (const OwnedCertificate& ca : paths->intermediates_) {
-      by_issuer[CanonicalName(ca.view.issuer)].push_back(&ca);
+      configured[CanonicalName(ca.view.issuer)].push_back(&ca);
     }
+    paths_left = paths->limits_.paths_max;
+    signatures_left = paths->limits_.signatures_max;
   }
 
   void Keep(PathState state, size_t anchor, const IssuerPath* parent) {
+    if (paths_left > 0) --paths_left;
     IssuerPath& path = paths->paths_.emplace_back(std::move(state));
     path.parent = parent;
     path.anchor = anchor;
@@ -73,35 +82,67 @@ struct IssuerPaths::Builder {
     const Bytes name = path.state.last().subject;
     path.issuer_text = NameToText(name);
     path.canonical_issuer = CanonicalName(name);
-    paths->by_spelling_[std::string(AsText(name))].push_back(&path);
     paths->by_canonical_[path.canonical_issuer].push_back(&path);
   }
 
   // Goes down from every path kept so far; those it finds are visited in turn,
   // so that shorter paths come first.
-  void ExtendAll() {
+  void ExtendByConfigured() {
     for (size_t i = 0; i < paths->paths_.size(); ++i) {
       const IssuerPath& path = paths->paths_[i];
       if (path.state.broken().outcome ==
           Outcome::kCertificateChainGeneralFailure) {
         continue;
       }
-      const auto below = by_issuer.find(path.canonical_issuer);
-      if (below == by_issuer.end()) continue;
-      for (const OwnedCertificate* ca : below->second) ExtendBy(path, *ca);
+      ExtendByAll(path, configured, /*whole_only=*/false);
     }
   }
 
-  void ExtendBy(const IssuerPath& path, const OwnedCertificate& ca) {
-    const IssuerPathLimits& limits = paths->limits_;
+  // The same with what callers sent, when all that is configured is there.
+  void ExtendByVouched(absl::Span<const CertificateFile> files) {
+    if (files.empty()) return;
+    std::vector<std::unique_ptr<const OwnedCertificate>> loaded;
+    CasByIssuer vouched;
+    for (const CertificateFile& file : files) {
+      auto owned = std::make_unique<OwnedCertificate>();
+      if (!Load(file, owned.get()).ok()) continue;
+      vouched[CanonicalName(owned->view.issuer)].push_back(owned.get());
+      loaded.push_back(std::move(owned));
+    }
+    paths_left = paths->limits_.vouched_paths_max;
+    signatures_left = paths->limits_.vouched_signatures_max;
+    const size_t known = paths->paths_.size();
+    for (size_t i = 0; i < paths->paths_.size(); ++i) {
+      const IssuerPath& path = paths->paths_[i];
+      if (!path.state.broken().ok()) continue;
+      ExtendByAll(path, vouched, /*whole_only=*/true);
+      if (i >= known) ExtendByAll(path, configured, /*whole_only=*/true);
+    }
+    for (auto& owned : loaded) {
+      if (IsOnSomePath(*owned)) paths->vouched_.push_back(std::move(owned));
+    }
+  }
+
+  void ExtendByAll(const IssuerPath& path, const CasByIssuer& cas,
+                   bool whole_only) {
+    const auto below = cas.find(path.canonical_issuer);
+    if (below == cas.end()) return;
+    for (const OwnedCertificate* ca : below->second) {
+      ExtendBy(path, *ca, whole_only);
+    }
+  }
+
+  void ExtendBy(const IssuerPath& path, const OwnedCertificate& ca,
+                bool whole_only) {
     if (path.state.chain().size() > kPathDepthMax ||
-        InChain(path.state, ca.view) ||
-        paths->paths_.size() >= limits.paths_max ||
-        signatures++ >= limits.signatures_max) {
+        InChain(path.state, ca.view) || paths_left == 0 ||
+        signatures_left == 0) {
       return;
     }
+    --signatures_left;
     PathState state = path.state;
     state.Extend(ca.view);
+    if (whole_only && !state.broken().ok()) return;
     // A key identifier that points elsewhere and a signature that fails:
     // another generation of the CA issued this one.
     if (state.broken().outcome == Outcome::kCertificateChainGeneralFailure &&
@@ -111,12 +152,23 @@ struct IssuerPaths::Builder {
     Keep(std::move(state), path.anchor, &path);
   }
 
+  bool IsOnSomePath(const OwnedCertificate& ca) const {
+    return std::any_of(
+        paths->paths_.begin(), paths->paths_.end(),
+        [&](const IssuerPath& p) { return &p.state.last() == &ca.view; });
+  }
+
+  // Every spelling of a name finds all paths to CAs of that name.
+  void IndexSpellings() {
+    for (const IssuerPath& path : paths->paths_) {
+      paths->by_spelling_[std::string(AsText(path.state.last().subject))] =
+          paths->by_canonical_[path.canonical_issuer];
+    }
+  }
+
   void ListUnused() {
     for (const OwnedCertificate& ca : paths->intermediates_) {
-      const bool used = std::any_of(
-          paths->paths_.begin(), paths->paths_.end(),
-          [&](const IssuerPath& p) { return &p.state.last() == &ca.view; });
-      if (!used) {
+      if (!IsOnSomePath(ca)) {
         paths->unused_.push_back(absl::StrCat(
             ca.file.source, ": leads to no anchor of the profile"));
       }
@@ -124,13 +176,14 @@ struct IssuerPaths::Builder {
   }
 
   IssuerPaths* paths;
-  absl::flat_hash_map<std::string, std::vector<const OwnedCertificate*>>
-      by_issuer;
-  size_t signatures = 0;
+  CasByIssuer configured;
+  size_t paths_left = 0;
+  size_t signatures_left = 0;
 };
 
 absl::StatusOr<std::shared_ptr<const IssuerPaths>> IssuerPaths::Build(
-    const Profile& profile, const IssuerPathLimits& limits) {
+    const Profile& profile, const IssuerPathLimits& limits,
+    absl::Span<const CertificateFile> vouched) {
   auto paths = std::make_shared<IssuerPaths>();
   paths->limits_ = limits;
   for (absl::Status status :
@@ -161,7 +214,9 @@ absl::StatusOr<std::shared_ptr<const IssuerPaths>> IssuerPaths::Build(
     }
     builder.Keep(std::move(state), i, nullptr);
   }
-  builder.ExtendAll();
+  builder.ExtendByConfigured();
+  builder.ExtendByVouched(vouched);
+  builder.IndexSpellings();
   builder.ListUnused();
   return std::shared_ptr<const IssuerPaths>(std::move(paths));
 }
@@ -169,12 +224,7 @@ absl::StatusOr<std::shared_ptr<const IssuerPaths>> IssuerPaths::Build(
 absl::Span<const IssuerPath* const> IssuerPaths::Find(Bytes issuer_name) const {
   const auto spelled = by_spelling_.find(absl::string_view(
       reinterpret_cast<const char*>(issuer_name.data()), issuer_name.size()));
-  // Another CA may spell the same name differently, so one spelling's list is
-  // whole only if it is as long as the name's.
-  if (spelled != by_spelling_.end() &&
-      by_canonical_.size() == by_spelling_.size()) {
-    return spelled->second;
-  }
+  if (spelled != by_spelling_.end()) return spelled->second;
   return FindCanonical(CanonicalName(issuer_name));
 }
 

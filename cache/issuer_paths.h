@@ -4,6 +4,9 @@
 //   for (const IssuerPath* path : paths.Find(leaf.issuer))
 //   path->state.Accept(...)
 //
+// CA certificates that callers sent (`vouched`) come after all that is
+// configured, under bounds of their own, and only where the path is whole.
+//
 // Immutable after Build; read by all threads. It owns the certificates it was
 // built from.
 #ifndef INKAN_CACHE_ISSUER_PATHS_H_
@@ -33,6 +36,10 @@ struct IssuerPathLimits {
   size_t signatures_max = 16384;
   // webpki allows 100 signatures a path; a filing's own bundle deserves fewer.
   size_t filing_signatures_max = 16;
+  // The same two for CAs that callers sent, beside what is configured: a few
+  // ways to each of the 64 that are remembered (vouched_cas.h).
+  size_t vouched_paths_max = 256;
+  size_t vouched_signatures_max = 1024;
 };
 
 // A certificate with its owner: `view` points into `file.der`.
@@ -64,7 +71,8 @@ class IssuerPaths {
   // leads to no anchor is no error; see unused(). Nothing of the profile is
   // needed afterwards.
   static absl::StatusOr<std::shared_ptr<const IssuerPaths>> Build(
-      const Profile& profile, const IssuerPathLimits& limits);
+      const Profile& profile, const IssuerPathLimits& limits,
+      absl::Span<const CertificateFile> vouched = {});
 
   // Paths whose CA has this name, shortest first; empty if there is none.
   absl::Span<const IssuerPath* const> Find(Bytes issuer_name) const;
@@ -82,6 +90,10 @@ class IssuerPaths {
     return intermediates_;
   }
   const std::deque<OwnedCertificate>& trusted() const { return trusted_; }
+  // Those of `vouched` that are on some path; no other is kept.
+  const std::vector<std::unique_ptr<const OwnedCertificate>>& vouched() const {
+    return vouched_;
+  }
   // Configured intermediates on no path, as "file: why".
   const std::vector<std::string>& unused() const { return unused_; }
   const IssuerPathLimits& limits() const { return limits_; }
@@ -95,10 +107,11 @@ class IssuerPaths {
   std::deque<OwnedCertificate> anchors_;
   std::deque<OwnedCertificate> intermediates_;
   std::deque<OwnedCertificate> trusted_;
+  std::vector<std::unique_ptr<const OwnedCertificate>> vouched_;
   std::deque<IssuerPath> paths_;
   std::vector<std::string> unused_;
-  // By the bytes of the name as some certificate spells it, and by canonical
-  // name for every other spelling.
+  // By the bytes of the name as some CA's certificate spells it, and by
+  // canonical name for every other spelling.
   absl::flat_hash_map<std::string, std::vector<const IssuerPath*>> by_spelling_;
   absl::flat_hash_map<std::string, std::vector<const IssuerPath*>>
       by_canonical_;

@@ -20,6 +20,7 @@
 #include "cache/crl_store.h"
 #include "cache/issuer_paths.h"
 #include "cache/profile.h"
+#include "cache/vouched_cas.h"
 
 namespace inkan {
 
@@ -28,6 +29,9 @@ struct ProfileSnapshot {
   std::shared_ptr<const Profile> profile;
   std::shared_ptr<const IssuerPaths> issuer_paths;
   std::shared_ptr<const CrlStore> crls;
+  // Where CA certificates that callers sent are offered for the next snapshot;
+  // no part of what this one says. Null: nothing is remembered.
+  std::shared_ptr<VouchedCas> vouched;
 };
 
 struct Snapshot {

@@ -71,6 +71,9 @@ std::array<uint8_t, 32> DigestOf(const Snapshot& snapshot) {
       }
       text += '\n';
     }
+    for (const auto& owned : one.issuer_paths->vouched()) {
+      add(owned->fingerprint);
+    }
     std::set<std::array<uint8_t, 32>> crls;
     for (const CrlPartition& partition : one.crls->partitions()) {
       crls.insert(partition.crl->sha256);
@@ -236,6 +239,13 @@ absl::StatusOr<std::unique_ptr<SnapshotKeeper>> SnapshotKeeper::Start(
 }
 
 SnapshotKeeper::~SnapshotKeeper() {
+  {
+    // Snapshots outlive the keeper, and with them offers.
+    MutexLock lock(&build_mutex_);
+    for (auto& [name, profile] : workshop_.profiles) {
+      if (profile.vouched != nullptr) profile.vouched->Close();
+    }
+  }
   stopping_ = true;
   if (thread_.joinable()) {
     eventfd_write(wake_fd_, 1);
@@ -291,6 +301,15 @@ absl::Status SnapshotKeeper::Reload(SnapshotOptions options) {
       std::move(options), workshop_.options.state_directory, workshop_.spool);
   if (!workshop.ok()) return workshop.status();
   workshop->generation = workshop_.generation;
+  // What callers sent is validated anew under the new anchors.
+  for (auto& [name, profile] : workshop_.profiles) {
+    const auto successor = workshop->profiles.find(name);
+    if (successor != workshop->profiles.end()) {
+      successor->second.vouched = profile.vouched;
+    } else {
+      profile.vouched->Close();
+    }
+  }
   // A source that stays keeps what was good.
   for (CrlSource& source : workshop->sources) {
     for (CrlSource& old : workshop_.sources) {
@@ -322,8 +341,35 @@ absl::Status SnapshotKeeper::Refresh() {
   return absl::OkStatus();
 }
 
+// Takes in the CA certificates that callers sent and an anchor vouches for.
+bool SnapshotKeeper::TakeInVouched(bool force) {
+  bool changed = false;
+  for (auto& [name, profile] : workshop_.profiles) {
+    if (profile.vouched == nullptr) {
+      profile.vouched = std::make_shared<VouchedCas>([this] {
+        if (wake_fd_ >= 0) eventfd_write(wake_fd_, 1);
+      });
+      continue;
+    }
+    if (!profile.vouched->TakeIn() && !force) continue;
+    const std::vector<CertificateFile> members = profile.vouched->members();
+    if (members.empty()) continue;
+    auto paths = IssuerPaths::Build(*profile.profile,
+                                    workshop_.options.path_limits, members);
+    if (!paths.ok()) continue;  // not reached: it was built without them
+    std::vector<CertificateFile> confirmed;
+    for (const auto& owned : (*paths)->vouched()) {
+      confirmed.push_back(owned->file);
+    }
+    profile.vouched->SetMembers(std::move(confirmed));
+    profile.issuer_paths = *std::move(paths);
+    changed = true;
+  }
+  return changed;
+}
+
 void SnapshotKeeper::Rebuild(bool force) {
-  bool changed = force;
+  bool changed = TakeInVouched(force) || force;
   for (CrlSource& source : workshop_.sources) {
     changed |= source.Rescan();
     for (auto& [path, file] : source.files()) {

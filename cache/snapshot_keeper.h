@@ -129,6 +129,7 @@ class SnapshotKeeper {
   void SweepCompiled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   bool IsUsed(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  bool TakeInVouched(bool force) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void LinkAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // What there is to say about sources after a look at them.
   struct Report {
