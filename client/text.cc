@@ -94,6 +94,21 @@ std::string RevocationSentence(const v1::RevocationEvidence& evidence) {
   }
 }
 
+void QualifierLines(const v1::PolicyQualifier& one, std::string* out) {
+  if (!one.cps_uri().empty())
+    Line(out, "  statement", Printable(one.cps_uri()));
+  if (!one.notice_text().empty()) {
+    Line(out, "  notice", Printable(one.notice_text()));
+  }
+  if (one.notice_organization().empty()) return;
+  std::string numbers;
+  for (const uint64_t number : one.notice_numbers()) {
+    absl::StrAppend(&numbers, numbers.empty() ? ", number " : ", ", number);
+  }
+  Line(out, "  notice of",
+       absl::StrCat(Printable(one.notice_organization()), numbers));
+}
+
 void CertificateLines(const v1::CertificateFacts& facts, std::string* out) {
   Line(out, "Subject", Printable(facts.subject()));
   Line(out, "Issuer", Printable(facts.issuer()));
@@ -103,6 +118,9 @@ void CertificateLines(const v1::CertificateFacts& facts, std::string* out) {
                     TimeText(facts.not_after())));
   for (const std::string& policy : facts.valid_policies()) {
     Line(out, "Policy", PolicyText(policy));
+  }
+  for (const v1::PolicyQualifier& one : facts.policy_qualifiers()) {
+    QualifierLines(one, out);
   }
   Line(out, "SHA-256", absl::BytesToHexString(facts.sha256_fingerprint()));
 }

@@ -6,6 +6,7 @@
 #include "crypto/der.h"
 #include "crypto/general_name.h"
 #include "crypto/name.h"
+#include "crypto/policy_qualifier.h"
 
 namespace inkan {
 namespace {
@@ -101,7 +102,21 @@ bool ReadNonEmptySequenceOf(Bytes value, uint8_t element_tag, Bytes* contents) {
   return true;
 }
 
-Fault ParsePolicies(Bytes value, Certificate* c) {
+// The first qualifier RFC 5280 does not define; empty if there is none. False
+// if one is malformed.
+bool FindUnknownQualifier(Bytes qualifiers, Bytes* unknown) {
+  DerReader list(qualifiers);
+  Bytes info;
+  while (list.Read(der::kSequence, &info)) {
+    DerReader reader(info);
+    Bytes oid;
+    if (!reader.ReadOid(&oid)) return false;
+    if (unknown->empty() && !IsKnownPolicyQualifier(oid)) *unknown = oid;
+  }
+  return true;
+}
+
+Fault ParsePolicies(Bytes value, bool critical, Certificate* c) {
   constexpr const char* kField = "certificatePolicies";
   if (!ReadNonEmptySequenceOf(value, der::kSequence, &c->policies)) {
     return {kField, "not a non-empty SEQUENCE of PolicyInformation"};
@@ -117,6 +132,15 @@ Fault ParsePolicies(Bytes value, Certificate* c) {
     if (!reader.ReadElement(der::kSequence, &qualifiers) || !reader.empty() ||
         !ReadNonEmptySequenceOf(qualifiers, der::kSequence, &qualifiers)) {
       return {kField, "policyQualifiers are malformed"};
+    }
+    // Section 4.2.1.4: who cannot interpret a qualifier in a critical extension
+    // must refuse the certificate.
+    Bytes unknown;
+    if (!FindUnknownQualifier(qualifiers, &unknown)) {
+      return {kField, "a policyQualifierId is not an OID"};
+    }
+    if (critical && c->unknown_critical_extension.empty()) {
+      c->unknown_critical_extension = unknown;
     }
   }
   return kNoFault;
@@ -248,7 +272,7 @@ Fault ParseExtensionValue(int id_ce, Bytes value, bool critical, Certificate* c,
       return ParseDistributionPoints(value, "cRLDistributionPoints",
                                      &c->crl_distribution_points);
     case 32:
-      return ParsePolicies(value, c);
+      return ParsePolicies(value, critical, c);
     case 33:
       return ParsePolicyMappings(value, c);
     case 35:

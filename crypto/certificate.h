@@ -73,7 +73,8 @@ struct Certificate {
   bool extended_key_usage_critical = false;
   Bytes crl_distribution_points;  // SEQUENCE OF DistributionPoint contents
   Bytes freshest_crl;             // the same
-  // The first critical extension this code does not process; empty if none.
+  // The first critical extension this code does not process, or policy
+  // qualifier in a critical certificatePolicies; an OID, empty if none.
   Bytes unknown_critical_extension;
 
   bool self_issued = false;  // subject and issuer are the same name

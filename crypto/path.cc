@@ -99,7 +99,8 @@ Fault CheckExtendedKeyUsage(const Certificate& leaf, const LeafRules& rules) {
 
 Fault CheckCriticalExtensions(const Certificate& certificate) {
   if (certificate.unknown_critical_extension.empty()) return kNoFault;
-  return {"extensions", "an unknown extension is critical"};
+  return {"extensions",
+          "an unknown extension, or policy qualifier, is critical"};
 }
 
 void CheckAlone(const Certificate& leaf, const LeafRules& rules,
@@ -254,13 +255,13 @@ void PathState::Extend(const Certificate& ca) {
 
 PathFault PathState::Accept(const Certificate& leaf, const LeafRules& rules,
                             PolicySet* policies, Observer observe,
-                            void* context) const {
+                            void* context, QualifierSet* qualifiers) const {
   Checklist checks(static_cast<int>(chain_.size()), observe, context);
   CheckAlone(leaf, rules, rsa_modulus_bits_min_, &checks);
   checks.Report(CheckId::kNameConstraints, Outcome::kChainConstraintsFailure,
                 name_constraints_.Check(leaf));
   checks.Report(CheckId::kPolicies, Outcome::kChainConstraintsFailure,
-                policies_.Accept(leaf, policies));
+                policies_.Accept(leaf, policies, qualifiers));
   return broken_.outcome <= checks.worst().outcome && !broken_.ok()
              ? broken_
              : checks.worst();

@@ -88,12 +88,14 @@ class PathState {
   // Judges the last certificate: section 6.1.3 without (a)(1) to (a)(3), 6.1.5
   // and the purpose's rules. All rules are looked at; the worst fault is
   // returned. `policies` (may be null) receives the user-constrained set.
-  // `observe` is called for each check looked at, if not null.
+  // `observe` is called for each check looked at, if not null; `qualifiers`
+  // (may be null) receives those of the valid policies.
   using Observer = void (*)(void* context, CheckId check,
                             const PathFault& fault);
   PathFault Accept(const Certificate& leaf, const LeafRules& rules,
                    PolicySet* policies, Observer observe = nullptr,
-                   void* context = nullptr) const;
+                   void* context = nullptr,
+                   QualifierSet* qualifiers = nullptr) const;
 
   // Whether every CA certificate, the anchor's included, is valid at `time`.
   PathFault CheckValidity(int64_t time) const;

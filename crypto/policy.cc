@@ -12,12 +12,21 @@ constexpr uint8_t kAnyPolicy[] = {0x55, 0x1d, 0x20, 0x00};  // 2.5.29.32.0
 
 bool IsAnyPolicy(Bytes oid) { return SameBytes(oid, kAnyPolicy); }
 
-// The next policy OID of certificatePolicies; false at the end.
-bool NextPolicy(DerReader* policies, Bytes* oid) {
+// The next policy of certificatePolicies with its qualifiers, if it has any;
+// false at the end.
+bool NextPolicy(DerReader* policies, Bytes* oid, Bytes* qualifiers) {
   Bytes information;
   if (!policies->Read(der::kSequence, &information)) return false;
   DerReader reader(information);
-  return reader.ReadOid(oid);
+  if (!reader.ReadOid(oid)) return false;
+  *qualifiers = Bytes();
+  reader.Read(der::kSequence, qualifiers);
+  return true;
+}
+
+bool NextPolicy(DerReader* policies, Bytes* oid) {
+  Bytes ignored;
+  return NextPolicy(policies, oid, &ignored);
 }
 
 bool NextMapping(DerReader* mappings, Bytes* issuer, Bytes* subject) {
@@ -207,10 +216,13 @@ bool PolicyState::IsInitial(Bytes policy) const {
       [&](const std::string& one) { return SameBytes(AsBytes(one), policy); });
 }
 
-void PolicyState::AddValid(Bytes root, PolicySet* valid,
-                           bool* any_valid) const {
+void PolicyState::AddValid(Bytes root, Bytes qualifiers, Output* output) const {
   if (!IsInitial(root)) return;
-  *any_valid = true;
+  output->any_valid = true;
+  if (output->qualifiers != nullptr && !qualifiers.empty()) {
+    output->qualifiers->push_back({root, qualifiers});
+  }
+  PolicySet* valid = output->valid;
   if (valid == nullptr) return;
   const bool known =
       std::any_of(valid->begin(), valid->end(),
@@ -218,30 +230,38 @@ void PolicyState::AddValid(Bytes root, PolicySet* valid,
   if (!known) valid->push_back(root);
 }
 
-Fault PolicyState::Accept(const Certificate& leaf, PolicySet* valid) const {
+Fault PolicyState::Accept(const Certificate& leaf, PolicySet* valid,
+                          QualifierSet* qualifiers) const {
   if (Fault fault = CheckPolicies(leaf.policies); !fault.ok()) return fault;
-  bool any_valid = false;
+  Output output = {valid, qualifiers};
   bool lists_any = false;
+  Bytes any_qualifiers;
   DerReader policies(leaf.policies);
   Bytes policy;
-  while (NextPolicy(&policies, &policy)) {
+  Bytes own;
+  while (NextPolicy(&policies, &policy, &own)) {
     if (IsAnyPolicy(policy)) {
       lists_any = true;
+      any_qualifiers = own;
     } else if (const Entry* entry = Find(policy)) {
-      for (const Bytes root : entry->roots) AddValid(root, valid, &any_valid);
+      for (const Bytes root : entry->roots) AddValid(root, own, &output);
     } else if (any_) {
-      AddValid(policy, valid, &any_valid);
+      AddValid(policy, own, &output);
     }
   }
   if (lists_any && inhibit_any_ > 0) {
     for (const Entry& entry : entries_) {
       if (Lists(leaf.policies, entry.expected)) continue;
-      for (const Bytes root : entry.roots) AddValid(root, valid, &any_valid);
+      for (const Bytes root : entry.roots) {
+        AddValid(root, any_qualifiers, &output);
+      }
     }
-    if (any_ && initial_.empty()) AddValid(kAnyPolicy, valid, &any_valid);
+    if (any_ && initial_.empty()) AddValid(kAnyPolicy, any_qualifiers, &output);
     if (any_) {
       for (const std::string& one : initial_) {
-        AddValid(AsBytes(one), valid, &any_valid);
+        // One that the certificate lists has qualifiers of its own.
+        const bool listed = Lists(leaf.policies, AsBytes(one));
+        AddValid(AsBytes(one), listed ? Bytes() : any_qualifiers, &output);
       }
     }
   }
@@ -249,7 +269,7 @@ Fault PolicyState::Accept(const Certificate& leaf, PolicySet* valid) const {
   int explicit_policy = explicit_policy_;
   Decrement(&explicit_policy);
   if (leaf.require_explicit_policy == 0) explicit_policy = 0;
-  if (explicit_policy == 0 && !any_valid) {
+  if (explicit_policy == 0 && !output.any_valid) {
     return {"certificatePolicies", "none that is accepted here is valid"};
   }
   return kNoFault;

@@ -26,6 +26,16 @@ namespace inkan {
 // OIDs as DER contents; holds anyPolicy if all policies are valid.
 using PolicySet = absl::InlinedVector<Bytes, 2>;
 
+// The qualifiers that the last certificate of a path gives one valid policy
+// (RFC 5280 section 6.1.2 (a), qualifier_set).
+struct QualifiedPolicy {
+  Bytes policy;      // OID, DER contents
+  Bytes qualifiers;  // contents of SEQUENCE OF PolicyQualifierInfo
+};
+// Policies without qualifiers are not in it. One policy can be there more than
+// once, where several policies of the certificate are mapped to it.
+using QualifierSet = absl::InlinedVector<QualifiedPolicy, 1>;
+
 // Policies or mappings in one certificate, and entries in a state. PKITS needs
 // 10; Go and BoringSSL bound the tree at comparable sizes.
 inline constexpr size_t kPoliciesMax = 128;
@@ -40,9 +50,11 @@ class PolicyState {
   // Goes down by one CA certificate.
   Fault Extend(const Certificate& ca);
 
-  // Judges the last certificate and yields the user-constrained policy set
-  // (`valid` may be null). Allocates nothing for up to two policies.
-  Fault Accept(const Certificate& leaf, PolicySet* valid) const;
+  // Judges the last certificate and yields the user-constrained policy set and
+  // its qualifiers (both may be null). Allocates nothing for up to two
+  // policies, one of them qualified.
+  Fault Accept(const Certificate& leaf, PolicySet* valid,
+               QualifierSet* qualifiers = nullptr) const;
 
  private:
   // A node of the lowest level: what may follow, and where it comes from.
@@ -60,7 +72,13 @@ class PolicyState {
   void AddRoots(Bytes expected, absl::Span<const Bytes> roots);
   const Entry* Find(Bytes expected) const;
   bool IsInitial(Bytes policy) const;
-  void AddValid(Bytes root, PolicySet* valid, bool* any_valid) const;
+  // What Accept gathers.
+  struct Output {
+    PolicySet* valid;
+    QualifierSet* qualifiers;
+    bool any_valid = false;
+  };
+  void AddValid(Bytes root, Bytes qualifiers, Output* output) const;
 
   absl::Span<const std::string> initial_;
   bool any_ = true;  // an anyPolicy node stands at the lowest level

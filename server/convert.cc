@@ -3,6 +3,7 @@
 #include "cache/crl_data.h"
 #include "crypto/name.h"
 #include "crypto/oid.h"
+#include "crypto/policy_qualifier.h"
 
 namespace inkan {
 namespace {
@@ -51,6 +52,21 @@ v1::RevocationReason ReasonToProto(uint8_t reason) {
              : v1::REVOCATION_REASON_NOT_GIVEN;
 }
 
+void QualifiersToProto(const QualifiedPolicy& qualified,
+                       v1::CertificateFacts* out) {
+  for (const PolicyQualifier& one :
+       ReadPolicyQualifiers(qualified.qualifiers)) {
+    v1::PolicyQualifier* to = out->add_policy_qualifiers();
+    to->set_policy(OidToText(qualified.policy));
+    to->set_cps_uri(one.cps_uri);
+    to->set_notice_text(one.notice_text);
+    to->set_notice_organization(one.notice_organization);
+    for (const uint64_t number : one.notice_numbers) {
+      to->add_notice_numbers(number);
+    }
+  }
+}
+
 void FactsToProto(const FilingVerdict& verdict, v1::CertificateFacts* out) {
   const Certificate& certificate = verdict.certificate;
   // Written where they stay: these are most of what an answer costs.
@@ -67,6 +83,9 @@ void FactsToProto(const FilingVerdict& verdict, v1::CertificateFacts* out) {
                               verdict.fingerprint.size());
   for (const Bytes policy : verdict.valid_policies) {
     AppendOidText(policy, out->add_valid_policies());
+  }
+  for (const QualifiedPolicy& qualified : verdict.policy_qualifiers) {
+    QualifiersToProto(qualified, out);
   }
 }
 
