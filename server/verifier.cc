@@ -10,6 +10,7 @@
 #include "crypto/name.h"
 #include "server/verifier_examiner.h"
 #include "server/verifier_finding.h"
+#include "server/verifier_notes.h"
 #include "server/verifier_path.h"
 
 namespace inkan {
@@ -153,14 +154,17 @@ class Judge {
     const Fault fault =
         ParseCertificate(filing_->certificate, &verdict_->certificate);
     if (!fault.ok()) {
-      filing_finding_.FailCheck(CheckId::kCertificateFormat,
-                                Outcome::kFormatFailure, 0,
-                                "certificate: " + FaultText(fault));
+      filing_finding_.FailCheck(
+          CheckId::kCertificateFormat, Outcome::kFormatFailure, 0,
+          "certificate 0: " + FaultText(fault), fault.field);
       return false;
     }
     verdict_->has_certificate = true;
-    filing_finding_.Record(CheckId::kCertificateFormat, CheckResult::kPassed, 0,
-                           "");
+    if (!filing_->want_checks) return true;
+    filing_finding_.Record(
+        CheckId::kCertificateFormat, CheckResult::kPassed, 0,
+        absl::StrCat("version ", verdict_->certificate.version, ", ",
+                     filing_->certificate.size(), " octets of DER"));
     return true;
   }
 
@@ -180,8 +184,12 @@ class Judge {
                                 "signature_algorithm: not among the profile's "
                                 "filing_algorithms");
     } else {
-      filing_finding_.Record(CheckId::kFilingAlgorithm, CheckResult::kPassed,
-                             -1, "");
+      if (!filing_->want_checks) return;
+      filing_finding_.Record(
+          CheckId::kFilingAlgorithm, CheckResult::kPassed, -1,
+          absl::StrCat(AlgorithmText(filing_->algorithm),
+                       allowed.empty() ? "; the profile lists none"
+                                       : "; the profile lists it"));
     }
   }
 
@@ -262,16 +270,68 @@ class Judge {
       // Not reached: a certificate nothing is held against has its signature
       // checked. Should it be, it must not pass.
       if (OutcomeSoFar() == Outcome::kPassed) {
-        path_finding_.Fail(Outcome::kGeneric, 0,
+        path_finding_.Fail(CheckId::kCertificateSignature, Outcome::kGeneric, 0,
                            "certificate 0: its signature was not checked");
       }
       return;
     }
     if (job->result == SignatureResult::kValid) {
-      RecordChain();
+      TakeIssuer();
+    } else {
+      TryOtherIssuers();
+    }
+  }
+
+  // `path_` ends in the key that issued the certificate.
+  void TakeIssuer() {
+    SearchForBetterPath();
+    RecordChain();
+    RememberVouched();
+  }
+
+  // The profile's own paths to the issuer's key do not pass; those through the
+  // intermediates may. A flaw of the certificate or the filing itself, and a
+  // revocation of the certificate, is so on every path.
+  void SearchForBetterPath() {
+    if (path_finding_.outcome == Outcome::kPassed ||
+        filing_->intermediates.empty() || bundle_ != nullptr ||
+        path_finding_.signer_revoked ||
+        filing_finding_.outcome < path_finding_.outcome ||
+        examiner().JudgeAlone().outcome <= path_finding_.outcome) {
       return;
     }
-    TryOtherIssuers();
+    SearchBundle();
+    const Bytes key = path_->state.key().spki;
+    for (const IssuerPath* candidate : candidates_) {
+      if (!SameBytes(candidate->state.key().spki, key)) continue;
+      Finding finding = examiner().JudgePath(*candidate);
+      if (finding.outcome <= path_finding_.outcome) continue;
+      path_ = candidate;
+      path_finding_ = std::move(finding);
+      if (path_finding_.outcome == Outcome::kPassed ||
+          path_finding_.signer_revoked) {
+        return;
+      }
+    }
+    if (bundle_->exhausted()) {
+      path_finding_.diagnostic +=
+          "; the search for a better chain through the intermediates was ended "
+          "by its work budget (limits.path_signatures_max)";
+    }
+  }
+
+  // What a caller sent and an anchor vouches for spares the next filing the
+  // search.
+  void RememberVouched() const {
+    if (path_->id != IssuerPath::kNotKept || !path_->state.broken().ok() ||
+        path_finding_.outcome < Outcome::kTryLater ||
+        filing_->profile->vouched == nullptr) {
+      return;
+    }
+    for (const IssuerPath* ca = path_;
+         ca != nullptr && ca->id == IssuerPath::kNotKept; ca = ca->parent) {
+      filing_->profile->vouched->Offer(ca->state.last().der);
+    }
   }
 
   // The first choice did not issue the certificate: another generation of the
@@ -279,10 +339,14 @@ class Judge {
   void TryOtherIssuers() {
     const IssuerPath* first = path_;
     absl::InlinedVector<Bytes, 4> tried = {first->state.key().spki};
-    if (TryCandidates(&tried)) return;
-    if (bundle_ == nullptr) {
+    bool found = TryCandidates(&tried);
+    if (!found && bundle_ == nullptr) {
       SearchBundle();
-      if (TryCandidates(&tried)) return;
+      found = TryCandidates(&tried);
+    }
+    if (found) {
+      TakeIssuer();
+      return;
     }
     path_ = nullptr;
     JudgeWithoutPath(first);
@@ -299,7 +363,6 @@ class Judge {
       tried->push_back(key);
       if (!Issued(*candidate, verdict_->certificate)) continue;
       ChooseBest(*candidate);
-      RecordChain();
       return true;
     }
     return false;
@@ -348,8 +411,11 @@ class Judge {
     }
     path_finding_.Record(CheckId::kChain, CheckResult::kPassed, 0,
                          "issued by " + names);
-    path_finding_.Record(CheckId::kCertificateSignature, CheckResult::kPassed,
-                         0, "");
+    path_finding_.Record(
+        CheckId::kCertificateSignature, CheckResult::kPassed, 0,
+        absl::StrCat(AlgorithmText(verdict_->certificate.signature_algorithm),
+                     " by the key of ", path_->issuer_text, ", ",
+                     KeyText(path_->state.key())));
   }
 
   void SettleFilingSignature(const SignatureJob* job) {
@@ -373,7 +439,7 @@ class Judge {
     filing_digest_size_ = DigestSize(filing_->algorithm.hash);
     if (filing_digest_size_ == 0) {
       filing_finding_.Fail(
-          Outcome::kCryptoConstraintsFailure, -1,
+          CheckId::kFilingAlgorithm, Outcome::kCryptoConstraintsFailure, -1,
           "signature_algorithm: has no hash this server computes");
       return;
     }
@@ -392,8 +458,12 @@ class Judge {
   void TakeFilingSignature(const SignatureJob& job) {
     switch (job.result) {
       case SignatureResult::kValid:
-        filing_finding_.Record(CheckId::kFilingSignature, CheckResult::kPassed,
-                               -1, "");
+        if (!filing_->want_checks) return;
+        filing_finding_.Record(
+            CheckId::kFilingSignature, CheckResult::kPassed, -1,
+            absl::StrCat(AlgorithmText(filing_->algorithm),
+                         " by the key of certificate 0, ",
+                         KeyText(verdict_->certificate.key)));
         return;
       case SignatureResult::kHashMismatch:
         filing_finding_.FailCheck(
@@ -420,7 +490,6 @@ class Judge {
     verdict_->outcome = decisive.outcome;
     if (verdict_->outcome != Outcome::kPassed) {
       verdict_->diagnostic = std::move(decisive.diagnostic);
-      Shorten(&verdict_->diagnostic);
       verdict_->certificate_index = decisive.certificate_index;
     }
     // A kept path lives as long as the snapshot. Its CA may spell its own name
@@ -432,6 +501,7 @@ class Judge {
     verdict_->has_revocation = path_finding_.has_revocation;
     verdict_->revocation = path_finding_.revocation;
     verdict_->valid_policies = std::move(path_finding_.valid_policies);
+    verdict_->policy_qualifiers = std::move(path_finding_.policy_qualifiers);
     if (!filing_->want_checks) return;
     verdict_->checks = std::move(filing_finding_.checks);
     verdict_->checks.insert(

@@ -17,12 +17,12 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "cache/revocation.h"
 #include "cache/snapshot.h"
 #include "crypto/bytes.h"
 #include "crypto/certificate.h"
+#include "crypto/policy.h"
 #include "crypto/signature.h"
 #include "crypto/verdict.h"
 
@@ -77,7 +77,9 @@ struct FilingVerdict {
   std::string_view issuer_text;
   // user-constrained-policy-set (RFC 5280 section 6.1.6): OIDs as DER contents.
   // Contains anyPolicy (2.5.29.32.0) if every policy is valid.
-  absl::InlinedVector<Bytes, 2> valid_policies;
+  PolicySet valid_policies;
+  // What the certificate says about them (section 6.1.2 (a)).
+  QualifierSet policy_qualifiers;
 
   // Evidence about the certificate at fault, else the signer's.
   bool has_revocation = false;

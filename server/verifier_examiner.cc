@@ -3,7 +3,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "crypto/name.h"
 #include "crypto/policy.h"
+#include "server/verifier_notes.h"
 #include "server/verifier_path.h"
 
 namespace inkan {
@@ -22,22 +24,58 @@ LeafRules LeafRulesOf(const Profile& profile) {
 struct Observation {
   Finding* finding;
   int leaf_depth;
+  const FilingView& filing;
+  const Certificate& leaf;
+  const IssuerPath* path;  // null: none
 };
 
 void Observe(void* context, CheckId check, const PathFault& fault) {
-  const auto* observation = static_cast<Observation*>(context);
-  observation->finding->Record(
-      check, fault.ok() ? CheckResult::kPassed : CheckResult::kFailed,
-      observation->leaf_depth - fault.certificate,
-      fault.ok() ? "" : FaultText(fault.fault));
+  const auto* o = static_cast<Observation*>(context);
+  const bool is_signer = fault.certificate == o->leaf_depth;
+  const Certificate& about =
+      is_signer
+          ? o->leaf
+          : *o->path->state.chain()[static_cast<size_t>(fault.certificate)];
+  const std::string note =
+      CheckNote(check, about, is_signer, *o->filing.profile->profile, o->path,
+                o->finding->valid_policies);
+  o->finding->Record(check,
+                     fault.ok() ? CheckResult::kPassed : CheckResult::kFailed,
+                     o->leaf_depth - fault.certificate,
+                     fault.ok() ? note
+                                : absl::StrCat(FaultText(fault.fault),
+                                               note.empty() ? "" : "; ", note));
 }
 
 void TakeFault(const PathFault& fault, int leaf_depth, Finding* finding) {
   if (fault.ok()) return;
   const int index = leaf_depth - fault.certificate;
   finding->Fail(
-      fault.outcome, index,
-      absl::StrCat("certificate ", index, ": ", FaultText(fault.fault)));
+      fault.check, fault.outcome, index,
+      absl::StrCat("certificate ", index, ": ", FaultText(fault.fault)),
+      fault.fault.field);
+}
+
+// What stands in the CA certificates of the path by itself, whatever else is
+// wrong with it: from the signer's issuer up to the anchor.
+void RecordCas(const IssuerPath& path, int64_t time, Finding* finding) {
+  const auto chain = path.state.chain();
+  const int depth = static_cast<int>(chain.size());
+  for (int i = depth; i-- > 0;) {
+    const Certificate& ca = *chain[static_cast<size_t>(i)];
+    const bool may_issue = ca.is_ca || (i == 0 && ca.version < 3);
+    finding->Record(CheckId::kBasicConstraints,
+                    may_issue ? CheckResult::kPassed : CheckResult::kFailed,
+                    depth - i,
+                    absl::StrCat(NameToText(ca.subject), ": ",
+                                 CheckNote(CheckId::kBasicConstraints, ca,
+                                           false, Profile(), nullptr, {})));
+    const bool valid =
+        time >= ca.validity.not_before && time <= ca.validity.not_after;
+    finding->Record(CheckId::kValidity,
+                    valid ? CheckResult::kPassed : CheckResult::kFailed,
+                    depth - i, ValidityNote(ca.validity, time));
+  }
 }
 
 void TakeNotChecked(Finding* finding) {
@@ -70,22 +108,22 @@ std::string RevocationText(const RevocationEvidence& evidence, int index,
 Finding Examiner::JudgePath(const IssuerPath& path) const {
   Finding finding(filing_.want_checks);
   const int depth = static_cast<int>(path.state.chain().size());
-  Observation observation = {&finding, depth};
+  Observation observation = {&finding, depth, filing_, leaf_, &path};
   const PathFault broken = path.state.broken();
-  if (!broken.ok() && filing_.want_checks) {
-    Observe(&observation, broken.check, broken);
+  if (filing_.want_checks) {
+    RecordCas(path, filing_.time, &finding);
+    // That a CA is none has been recorded.
+    if (!broken.ok() && broken.check != CheckId::kBasicConstraints) {
+      Observe(&observation, broken.check, broken);
+    }
   }
   TakeFault(
       path.state.Accept(leaf_, LeafRulesOf(profile()), &finding.valid_policies,
-                        filing_.want_checks ? &Observe : nullptr, &observation),
+                        filing_.want_checks ? &Observe : nullptr, &observation,
+                        &finding.policy_qualifiers),
       depth, &finding);
   JudgeValidity(&finding);
-  const PathFault ca_validity = path.state.CheckValidity(filing_.time);
-  if (filing_.want_checks) {
-    Observe(&observation, CheckId::kValidity, ca_validity);
-    if (ca_validity.ok()) finding.checks.back().certificate_index = depth;
-  }
-  TakeFault(ca_validity, depth, &finding);
+  TakeFault(path.state.CheckValidity(filing_.time), depth, &finding);
   JudgeRevocation(path, &finding);
   return finding;
 }
@@ -96,10 +134,12 @@ Finding Examiner::JudgeTrusted() const {
   const PolicyState policies(
       profile().initial_policies, profile().require_explicit_policy,
       profile().inhibit_policy_mapping, profile().inhibit_any_policy);
-  const Fault policy_fault = policies.Accept(leaf_, &finding.valid_policies);
+  const Fault policy_fault = policies.Accept(
+      leaf_, &finding.valid_policies, &finding.policy_qualifiers);
   if (!policy_fault.ok()) {
     finding.FailCheck(CheckId::kPolicies, Outcome::kChainConstraintsFailure, 0,
-                      "certificate 0: " + FaultText(policy_fault));
+                      "certificate 0: " + FaultText(policy_fault),
+                      policy_fault.field);
   }
   JudgeValidity(&finding);
   if (profile().revocation == RevocationMode::kOff) {
@@ -114,7 +154,7 @@ Finding Examiner::JudgeTrusted() const {
     evidence = filing_.profile->crls->Check(leaf_, *issuer, filing_.time);
     break;
   }
-  TakeRevocation(evidence, 0, &finding);
+  TakeRevocation(evidence, leaf_, 0, &finding);
   return finding;
 }
 
@@ -126,7 +166,7 @@ Finding Examiner::JudgeAlone() const {
 }
 
 void Examiner::TakeLeafRules(Finding* finding) const {
-  Observation observation = {finding, 0};
+  Observation observation = {finding, 0, filing_, leaf_, nullptr};
   TakeFault(CheckLeafAlone(
                 leaf_, LeafRulesOf(profile()), profile().rsa_modulus_bits_min,
                 filing_.want_checks ? &Observe : nullptr, &observation),
@@ -136,21 +176,17 @@ void Examiner::TakeLeafRules(Finding* finding) const {
 void Examiner::JudgeValidity(Finding* finding) const {
   const Validity& validity = leaf_.validity;
   const int64_t time = filing_.time;
-  if (time < validity.not_before) {
-    finding->FailCheck(CheckId::kValidity, Outcome::kNotYetValid, 0,
-                       absl::StrCat("certificate 0: valid from ",
-                                    TimeText(validity.not_before),
-                                    ", verification time ", TimeText(time)));
-  } else if (time > validity.not_after) {
-    finding->FailCheck(
-        CheckId::kValidity, Outcome::kExpired, 0,
-        absl::StrCat("certificate 0: expired at ", TimeText(validity.not_after),
-                     ", verification time ", TimeText(time)));
-  } else if (filing_.want_checks) {
-    finding->Record(CheckId::kValidity, CheckResult::kPassed, 0,
-                    absl::StrCat(TimeText(validity.not_before), " to ",
-                                 TimeText(validity.not_after)));
+  if (time >= validity.not_before && time <= validity.not_after) {
+    if (filing_.want_checks) {
+      finding->Record(CheckId::kValidity, CheckResult::kPassed, 0,
+                      ValidityNote(validity, time));
+    }
+    return;
   }
+  finding->FailCheck(
+      CheckId::kValidity,
+      time < validity.not_before ? Outcome::kNotYetValid : Outcome::kExpired, 0,
+      "certificate 0: " + ValidityNote(validity, time));
 }
 
 // The leaf, then every CA certificate below the anchor.
@@ -160,36 +196,42 @@ void Examiner::JudgeRevocation(const IssuerPath& path, Finding* finding) const {
     return;
   }
   const CrlStore& crls = *filing_.profile->crls;
-  TakeRevocation(crls.Check(leaf_, path, filing_.time), 0, finding);
+  TakeRevocation(crls.Check(leaf_, path, filing_.time), leaf_, 0, finding);
   int index = 1;
   for (const IssuerPath* ca = &path; ca->parent != nullptr;
        ca = ca->parent, ++index) {
     TakeRevocation(crls.Check(ca->state.last(), *ca->parent, filing_.time),
-                   index, finding);
+                   ca->state.last(), index, finding);
   }
 }
 
-void Examiner::TakeRevocation(const RevocationEvidence& evidence, int index,
+void Examiner::TakeRevocation(const RevocationEvidence& evidence,
+                              const Certificate& certificate, int index,
                               Finding* finding) const {
   const bool first = !finding->has_revocation;
   finding->has_revocation = true;
-  if (IsGood(evidence.status)) {
+  const bool good = IsGood(evidence.status);
+  const bool unknown = evidence.status == RevocationStatus::kUnknown;
+  if (filing_.want_checks) {
+    const std::string note =
+        RevocationNote(evidence, certificate.serial, filing_.time);
+    finding->Record(CheckId::kRevocation,
+                    good      ? CheckResult::kPassed
+                    : unknown ? CheckResult::kIndeterminate
+                              : CheckResult::kFailed,
+                    index,
+                    unknown ? absl::StrCat(evidence.reason, "; ", note) : note);
+  }
+  if (good) {
     if (first) finding->revocation = evidence;
-    if (!filing_.want_checks) return;
-    finding->Record(CheckId::kRevocation, CheckResult::kPassed, index,
-                    evidence.has_entry
-                        ? absl::StrCat("revoked later, at ",
-                                       TimeText(evidence.entry.EffectiveAt()))
-                        : "on no CRL that covers it");
     return;
   }
-  const Outcome outcome = evidence.status == RevocationStatus::kUnknown
-                              ? Outcome::kTryLater
-                              : Outcome::kRevoked;
+  if (!unknown && index == 0) finding->signer_revoked = true;
+  const Outcome outcome = unknown ? Outcome::kTryLater : Outcome::kRevoked;
   // Evidence is about the certificate at fault.
   if (first || outcome < finding->outcome) finding->revocation = evidence;
-  finding->FailCheck(CheckId::kRevocation, outcome, index,
-                     RevocationText(evidence, index, filing_.time));
+  finding->Fail(CheckId::kRevocation, outcome, index,
+                RevocationText(evidence, index, filing_.time));
 }
 
 }  // namespace inkan

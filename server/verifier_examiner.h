@@ -34,7 +34,8 @@ class Examiner {
   void TakeLeafRules(Finding* finding) const;
   void JudgeValidity(Finding* finding) const;
   void JudgeRevocation(const IssuerPath& path, Finding* finding) const;
-  void TakeRevocation(const RevocationEvidence& evidence, int index,
+  void TakeRevocation(const RevocationEvidence& evidence,
+                      const Certificate& certificate, int index,
                       Finding* finding) const;
 
   const FilingView& filing_;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cache/revocation.h"
@@ -22,17 +23,24 @@ std::string TimeText(int64_t unix_seconds);
 // "field: problem".
 std::string FaultText(const Fault& fault);
 
+// Where the rule for a field of a certificate stands: "RFC 5280 4.1.2.5". The
+// check's own rule for fields without one; `field` may be null.
+std::string_view RuleOf(CheckId check, const char* field);
+
 struct Finding {
   Finding() = default;
   explicit Finding(bool want_checks) : keeps_checks(want_checks) {}
 
-  // Takes the outcome over if it outranks what was found before.
-  void Fail(Outcome worse, int index, std::string why);
+  // Takes the outcome over if it outranks what was found before. The rule that
+  // is broken is put after `why`: that of `field` if it has one, else the
+  // check's.
+  void Fail(CheckId check, Outcome worse, int index, const std::string& why,
+            const char* field = nullptr);
   // Lists a check, if the caller wants to see them.
   void Record(CheckId check, CheckResult result, int index, std::string detail);
   // Both.
   void FailCheck(CheckId check, Outcome worse, int index,
-                 const std::string& why);
+                 const std::string& why, const char* field = nullptr);
 
   bool keeps_checks = false;
   Outcome outcome = Outcome::kPassed;
@@ -40,7 +48,9 @@ struct Finding {
   int certificate_index = -1;
   bool has_revocation = false;
   RevocationEvidence revocation;
+  bool signer_revoked = false;  // the signer's certificate itself, or on hold
   PolicySet valid_policies;
+  QualifierSet policy_qualifiers;
   std::vector<CheckRecord> checks;
 };
 

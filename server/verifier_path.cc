@@ -73,6 +73,7 @@ BundlePaths::BundlePaths(const IssuerPaths& paths,
     exhausted_ = true;
   }
   absl::flat_hash_set<absl::string_view> seen;
+  size_t name_bytes_left = kBundleNameBytesMax;
   for (const Bytes der : bundle) {
     const auto* const text = reinterpret_cast<const char*>(der.data());
     if (!seen.insert(absl::string_view(text, der.size())).second) continue;
@@ -84,6 +85,14 @@ BundlePaths::BundlePaths(const IssuerPaths& paths,
       bundle_.pop_back();
       continue;
     }
+    const size_t name_bytes =
+        certificate.view.subject.size() + certificate.view.issuer.size();
+    if (name_bytes > name_bytes_left) {
+      bundle_.pop_back();
+      exhausted_ = true;
+      break;
+    }
+    name_bytes_left -= name_bytes;
     certificate.canonical_subject = CanonicalName(certificate.view.subject);
     certificate.canonical_issuer = CanonicalName(certificate.view.issuer);
     by_subject_[certificate.canonical_subject].push_back(&certificate);

@@ -12,7 +12,9 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "crypto/oid.h"
+#include "crypto/policy_qualifier.h"
 #include "gmock/gmock.h"
+#include "server/verifier_path.h"
 #include "tests/support/lab_world.h"
 
 namespace inkan {
@@ -633,6 +635,182 @@ TEST(Verifier, TheSignatureBudgetOfOneFilingIsAsConfigured) {
   EXPECT_EQ(outcome(1), Outcome::kNoCertificateChainFound);
 }
 
+// --- The best of all paths ---------------------------------------------------
+
+// A CA named `name` with the key of that name, below `issuer`, for another
+// policy than the profile's.
+std::string OtherPolicyCa(const std::string& name, const std::string& issuer) {
+  lab::CertificateBuilder builder;
+  builder.serial(91)
+      .subject({{"CN", name}})
+      .issuer({{"CN", issuer}})
+      .public_key(KeyOf(name))
+      .ca()
+      .issued_by(KeyOf(issuer))
+      .add(extension::CertificatePolicies({"1.2.3"}));
+  return builder.Sign(KeyOf(issuer));
+}
+
+TEST(Verifier, ABetterPathThroughTheBundleIsFoundBesideAConfiguredOne) {
+  Profile profile = RootProfile();
+  profile.intermediates.push_back({"a.cer", OtherPolicyCa("a", "root")});
+  const ProfileSnapshot snapshot = MakeProfile(profile, {});
+  const auto judge = [&](const Draft& draft, std::vector<std::string> sent) {
+    Filing filing(draft, &snapshot);
+    filing.intermediates = std::move(sent);
+    return Judge(std::move(filing));
+  };
+  const Draft draft = BelowSubCa("a");
+  EXPECT_EQ(judge(draft, {}).outcome, Outcome::kChainConstraintsFailure);
+  EXPECT_EQ(judge(draft, {OtherPolicyCa("a", "root")}).outcome,
+            Outcome::kChainConstraintsFailure);
+  const Said better = judge(draft, {"junk", SubCa("a", "root")});
+  EXPECT_EQ(better.outcome, Outcome::kPassed) << better.diagnostic;
+  // With a mislead key identifier the issuer is found by trying first.
+  Draft unnamed = draft;
+  unnamed.leaf.issued_by(KeyOf("stranger"));
+  EXPECT_EQ(judge(unnamed, {SubCa("a", "root")}).outcome, Outcome::kPassed);
+  // What is wrong with the filing itself stays so.
+  Draft forged = draft;
+  forged.alter_content = FlipLastBit;
+  EXPECT_EQ(judge(forged, {SubCa("a", "root")}).outcome, Outcome::kHashFailure);
+  Draft expired = draft;
+  expired.leaf.validity(kNow - 100, kNow - 1);
+  EXPECT_EQ(judge(expired, {SubCa("a", "root")}).outcome, Outcome::kExpired);
+  // A path through another key of that name is none.
+  EXPECT_EQ(judge(draft, {lab::CertificateBuilder()
+                              .subject({{"CN", "a"}})
+                              .issuer({{"CN", "root"}})
+                              .public_key(KeyOf("stranger"))
+                              .ca()
+                              .Sign(KeyOf("root"))})
+                .outcome,
+            Outcome::kChainConstraintsFailure);
+}
+
+TEST(Verifier, ARevokedCertificateStaysRevokedWhateverTheBundle) {
+  Profile profile = RootProfile();
+  profile.revocation = RevocationMode::kRequired;
+  profile.intermediates.push_back({"a.cer", SubCa("a", "root", 90)});
+  const auto of_root = CrlFor("").issuer({{"CN", "root"}}).Sign(KeyOf("root"));
+  const auto of_a = CrlFor("")
+                        .issuer({{"CN", "a"}})
+                        .revoke(Revoked(7, kNow - 10))
+                        .Sign(KeyOf("a"));
+  const ProfileSnapshot snapshot =
+      MakeProfile(profile, {Read(of_root), Read(of_a)});
+  Filing filing(BelowSubCa("a"), &snapshot);
+  filing.intermediates = {SubCa("a", "root", 92)};
+  EXPECT_EQ(Judge(std::move(filing)).outcome, Outcome::kRevoked);
+}
+
+TEST(Verifier,
+     TenThousandIntermediatesBesideAConfiguredIssuerEndInMilliseconds) {
+  Profile profile = RootProfile();
+  profile.intermediates.push_back({"a.cer", OtherPolicyCa("a", "root")});
+  const ProfileSnapshot snapshot = MakeProfile(profile, {});
+  for (const char* issuer : {"a", "root"}) {
+    Filing filing(BelowSubCa("a"), &snapshot);
+    filing.intermediates = Crowd(10'000, issuer);
+    const absl::Time start = absl::Now();
+    const Said said = Judge(std::move(filing));
+    // Milliseconds by themselves; room for a sanitizer on a busy machine.
+    EXPECT_LT(absl::Now() - start, absl::Seconds(5));
+    EXPECT_EQ(said.outcome, Outcome::kChainConstraintsFailure);
+    EXPECT_THAT(said.diagnostic, HasSubstr("budget"));
+  }
+}
+
+TEST(Verifier, NamesOfABundleAreComparedUpToABound) {
+  // Half the bound for each of subject and issuer; every octet must be folded
+  // by Unicode's rules.
+  const auto big = [](size_t name_bytes) {
+    lab::Name name;
+    std::string value;
+    while (value.size() < name_bytes) value += "\xef\xb7\xba";
+    name.Add("CN", value);
+    return lab::CertificateBuilder()
+        .subject(name)
+        .issuer(name)
+        .public_key(KeyOf("a"))
+        .ca()
+        .Sign(KeyOf("a"));
+  };
+  const ProfileSnapshot snapshot = MakeProfile(RootProfile(), {});
+  const auto outcome = [&](const std::string& first) {
+    Filing filing(BelowSubCa("a"), &snapshot);
+    filing.intermediates = {first, SubCa("a", "root")};
+    return Judge(std::move(filing));
+  };
+  EXPECT_EQ(outcome(big(kBundleNameBytesMax / 2 - 1000)).outcome,
+            Outcome::kPassed);
+  const Said past = outcome(big(kBundleNameBytesMax / 2));
+  EXPECT_EQ(past.outcome, Outcome::kNoCertificateChainFound);
+  EXPECT_THAT(past.diagnostic, HasSubstr("budget"));
+}
+
+// --- CAs that callers sent are remembered ------------------------------------
+
+TEST(Verifier, AVouchedCaIsOfferedForTheNextSnapshotAndNothingElse) {
+  Profile profile = RootProfile();
+  profile.intermediates.push_back({"x.cer", SubCa("x", "root", 95)});
+  ProfileSnapshot snapshot = MakeProfile(profile, {});
+  snapshot.vouched = std::make_shared<VouchedCas>();
+  const auto judge = [&](const Draft& draft, std::vector<std::string> sent) {
+    Filing filing(draft, &snapshot);
+    filing.intermediates = std::move(sent);
+    return Judge(std::move(filing)).outcome;
+  };
+  const std::string a = SubCa("a", "root");
+  const std::string b = SubCa("b", "a");
+  // Not: what was sent without need, forged, a CA of another policy, a CA whose
+  // leaf did not verify.
+  EXPECT_EQ(judge(BelowSubCa("x"), {a, b}), Outcome::kPassed);
+  Draft forged = BelowSubCa("a");
+  forged.ca_key = "stranger";
+  EXPECT_NE(judge(forged, {a}), Outcome::kPassed);
+  EXPECT_NE(judge(BelowSubCa("a"), {OtherPolicyCa("a", "root")}),
+            Outcome::kPassed);
+  EXPECT_NE(judge(BelowSubCa("b"), {b}), Outcome::kPassed);
+  EXPECT_FALSE(snapshot.vouched->TakeIn());
+  // The path that was used, and no surplus.
+  EXPECT_EQ(judge(BelowSubCa("b"), {SubCa("c", "root"), b, a, "junk"}),
+            Outcome::kPassed);
+  EXPECT_TRUE(snapshot.vouched->TakeIn());
+  std::vector<std::string> kept;
+  for (const CertificateFile& file : snapshot.vouched->members()) {
+    kept.push_back(file.der);
+  }
+  EXPECT_THAT(kept, testing::UnorderedElementsAre(a, b));
+}
+
+TEST(Verifier, CrlsOfARememberedCaAreBelieved) {
+  Profile profile = RootProfile();
+  profile.revocation = RevocationMode::kRequired;
+  const auto of_root = CrlFor("").issuer({{"CN", "root"}}).Sign(KeyOf("root"));
+  const auto of_a = CrlFor("")
+                        .issuer({{"CN", "a"}})
+                        .revoke(Revoked(8, kNow - 10))
+                        .Sign(KeyOf("a"));
+  const std::vector<std::shared_ptr<const CrlData>> crls = {Read(of_root),
+                                                            Read(of_a)};
+  ProfileSnapshot snapshot = MakeProfile(profile, crls);
+  snapshot.vouched = std::make_shared<VouchedCas>();
+  Filing first(BelowSubCa("a"), &snapshot);
+  first.intermediates = {SubCa("a", "root")};
+  EXPECT_EQ(Judge(std::move(first)).outcome, Outcome::kTryLater);
+  ASSERT_TRUE(snapshot.vouched->TakeIn());
+  // What the keeper does.
+  ProfileSnapshot next = snapshot;
+  next.issuer_paths =
+      *IssuerPaths::Build(profile, {}, snapshot.vouched->members());
+  next.crls = CrlStore::Link(next.profile, next.issuer_paths, crls);
+  EXPECT_EQ(Judge(Filing(BelowSubCa("a"), &next)).outcome, Outcome::kPassed);
+  Draft revoked = BelowSubCa("a");
+  revoked.leaf.serial(8);
+  EXPECT_EQ(Judge(Filing(revoked, &next)).outcome, Outcome::kRevoked);
+}
+
 // --- Certificates trusted as they are ----------------------------------------
 
 TEST(Verifier, ATrustedCertificateNeedsNoChainButAllElse) {
@@ -674,13 +852,14 @@ TEST(Verifier, WantedChecksListEachRuleOnceWithItsResult) {
     EXPECT_EQ(check.result, CheckResult::kPassed) << CheckName(check.check);
     names.emplace_back(CheckName(check.check));
   }
-  EXPECT_THAT(names,
-              testing::ElementsAre(
-                  "filing_format", "certificate_format", "algorithm_strength",
-                  "filing_algorithm", "chain", "certificate_signature",
-                  "key_usage", "extended_key_usage", "critical_extensions",
-                  "name_constraints", "certificate_policies", "validity",
-                  "validity", "revocation", "filing_signature"));
+  EXPECT_THAT(
+      names,
+      testing::ElementsAre(
+          "filing_format", "certificate_format", "algorithm_strength",
+          "filing_algorithm", "chain", "certificate_signature",
+          "basic_constraints", "key_usage", "extended_key_usage",
+          "critical_extensions", "name_constraints", "certificate_policies",
+          "validity", "validity", "revocation", "filing_signature"));
 
   Draft draft;
   draft.leaf.serial(13).validity(kNow - 100, kNow - 1);
@@ -697,6 +876,118 @@ TEST(Verifier, WantedChecksListEachRuleOnceWithItsResult) {
                                CheckId::kFilingSignature));
   }
   EXPECT_EQ(failed, 3);
+}
+
+TEST(Verifier, WantedChecksTellTheValuesCompared) {
+  Filing filing{Draft()};
+  filing.view.want_checks = true;
+  const Said said = Judge(std::move(filing));
+  std::string note;
+  for (const CheckRecord& check : said.checks) {
+    note += std::to_string(check.certificate_index) + " " +
+            std::string(CheckName(check.check)) + ": " + check.detail + "\n";
+  }
+  for (const char* part :
+       {"0 validity: notBefore ", " <= T 2026-03-16T00:00:00Z <= notAfter ",
+        "1 validity: notBefore ", "1 basic_constraints: ", "cA TRUE",
+        "0 algorithm_strength: RSA 2048 bits, exponent 65537 (RSA: at least "
+        "2048 bits); signed with RSA PKCS#1 v1.5 with SHA-256",
+        "0 key_usage: keyUsage digitalSignature, nonRepudiation; the profile "
+        "requires nonRepudiation",
+        "0 certificate_policies: certificatePolicies ",
+        "1.2.392.200149.8.5.1.1.20", "valid on this path: ",
+        "0 revocation: serial 07: on no CRL that covers it at T ",
+        "; CRL number 01 of ", "-1 filing_signature: RSA PKCS#1 v1.5"}) {
+    EXPECT_THAT(note, HasSubstr(part));
+  }
+}
+
+TEST(Verifier, ADiagnosticNamesCertificateFieldAndRule) {
+  const struct {
+    const char* what;
+    std::function<void(Draft*)> defect;
+    const char* diagnostic;
+  } kCases[] = {
+      {"truncated",
+       [](Draft* d) {
+         d->alter_certificate = [](std::string* der) { der->pop_back(); };
+       },
+       "certificate 0: certificate: not a complete DER SEQUENCE (truncated, or "
+       "not a certificate) (RFC 5280 4.1)"},
+      {"a distribution point",
+       [](Draft* d) {
+         d->leaf.set({"2.5.29.31", false, std::string("\x30\x02\x30\x00", 4)});
+       },
+       "certificate 0: cRLDistributionPoints: not a non-empty SEQUENCE of "
+       "DistributionPoint (RFC 5280 4.2.1.13)"},
+      {"key usage",
+       [](Draft* d) {
+         d->leaf.set(extension::KeyUsage(lab::kDigitalSignature));
+       },
+       "certificate 0: keyUsage: lacks a use the profile requires (RFC 5280 "
+       "6.1.4 (n), profile)"},
+      {"expired", [](Draft* d) { d->time = UtcSeconds(2099, 1, 1); },
+       "<= T 2099-01-01T00:00:00Z > notAfter "},
+      {"revoked", [](Draft* d) { d->leaf.serial(13); },
+       "verification time 2026-03-16T00:00:00Z (RFC 5280 6.1.3 (a)(3), 6.3)"},
+      {"no document", [](Draft* d) { d->content = FilingView::Content::kNone; },
+       "content: neither document nor digest was sent (inkan.v1.Filing)"},
+  };
+  for (const auto& c : kCases) {
+    Draft draft;
+    c.defect(&draft);
+    EXPECT_THAT(Judge(draft).diagnostic, HasSubstr(c.diagnostic)) << c.what;
+  }
+}
+
+TEST(Verifier, AnEcKeyThatIsNoPointNeverPasses) {
+  const lab::PrivateKey key =
+      lab::PrivateKey::EcFromSeed("ec leaf", lab::Curve::kP256);
+  const ProfileSnapshot snapshot = MakeProfile(OffProfile(), {});
+  Draft draft;
+  draft.leaf.public_key(key);
+  Filing filing(draft, &snapshot);
+  filing.view.certificate_only = true;
+  EXPECT_EQ(Judge(filing).outcome, Outcome::kPassed);
+  std::string off = key.public_key();
+  FlipLastBit(&off);
+  draft.leaf.public_key_der(off);
+  Filing bad(draft, &snapshot);
+  bad.view.certificate_only = true;
+  const Said said = Judge(bad);
+  EXPECT_EQ(said.outcome, Outcome::kCryptoConstraintsFailure);
+  EXPECT_THAT(said.diagnostic, HasSubstr("EC point is not on its curve"));
+}
+
+TEST(Verifier, QualifiersOfTheValidPoliciesAreReported) {
+  Draft draft;
+  draft.leaf.set(extension::CertificatePolicies(
+      {{kPolicy, "http://cps.example"}, {"1.2.3", "http://other.example"}}));
+  Filing filing(draft);
+  const FilingView view = filing.View();
+  FilingVerdict verdict;
+  Verifier verifier;
+  verifier.Verify({&view, 1}, {&verdict, 1});
+  EXPECT_EQ(verdict.outcome, Outcome::kPassed) << verdict.diagnostic;
+  ASSERT_THAT(verdict.policy_qualifiers, SizeIs(1));
+  EXPECT_EQ(OidToText(verdict.policy_qualifiers[0].policy), kPolicy);
+  const auto read =
+      ReadPolicyQualifiers(verdict.policy_qualifiers[0].qualifiers);
+  ASSERT_THAT(read, SizeIs(1));
+  EXPECT_EQ(read[0].cps_uri, "http://cps.example");
+}
+
+TEST(Verifier, AnUnknownQualifierInACriticalExtensionRefuses) {
+  lab::Policy policy(kPolicy);
+  policy.raw_qualifiers = std::string("\x30\x06\x06\x02\x2a\x03\x05\x00", 8);
+  lab::Extension extension = extension::CertificatePolicies({policy});
+  for (const bool critical : {false, true}) {
+    extension.critical = critical;
+    Draft draft;
+    draft.leaf.set(extension);
+    EXPECT_EQ(Judge(draft).outcome,
+              critical ? Outcome::kChainConstraintsFailure : Outcome::kPassed);
+  }
 }
 
 TEST(Verifier, ACertificateAloneIsJudgedWithoutASignature) {
