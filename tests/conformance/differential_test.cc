@@ -1,6 +1,6 @@
 // Random paths and CRLs before two judges: ours and OpenSSL's
 // X509_verify_cert. Every difference is explained by a class of
-// differential_exceptions.cc, or fails.
+// exceptions/, or fails.
 //
 // INKAN_DIFFERENTIAL_CASES says how many, INKAN_DIFFERENTIAL_SEED which ones
 // (in place of the four seeds; run one test then), INKAN_DIFFERENTIAL_FIRST
