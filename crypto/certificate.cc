@@ -17,6 +17,31 @@ constexpr size_t kSerialOctetsMax = 21;
 
 constexpr Fault kNoFault;
 
+// Tells whether an extension comes for the second time. Nearly all have OIDs
+// 2.5.29.n, which a bit each will do for.
+class SeenExtensions {
+ public:
+  // False if `oid` was seen before.
+  bool Add(Bytes oid, int id_ce) {
+    if (id_ce >= 0 && id_ce < 64) {
+      const uint64_t bit = uint64_t{1} << id_ce;
+      const bool is_new = (bits_ & bit) == 0;
+      bits_ |= bit;
+      return is_new;
+    }
+    for (int i = 0; i < others_count_; ++i) {
+      if (SameBytes(others_[i], oid)) return false;
+    }
+    others_[others_count_++] = oid;
+    return true;
+  }
+
+ private:
+  uint64_t bits_ = 0;
+  Bytes others_[kExtensionsMax];
+  int others_count_ = 0;
+};
+
 // Every extension we process has an OID 2.5.29.n, whose DER is 55 1d nn.
 constexpr int kNotProcessed = -1;
 int IdCeNumber(Bytes oid) {
@@ -294,7 +319,7 @@ Fault ParseExtensionValue(int id_ce, Bytes value, bool critical, Certificate* c,
 Fault ParseExtensions(Bytes contents, Certificate* c) {
   DerReader extensions(contents);
   if (extensions.empty()) return {"extensions", "an empty SEQUENCE"};
-  Bytes seen[kExtensionsMax];
+  SeenExtensions seen;
   int count = 0;
   while (!extensions.empty()) {
     Bytes extension;
@@ -310,16 +335,14 @@ Fault ParseExtensions(Bytes contents, Certificate* c) {
         !reader.Read(der::kOctetString, &value) || !reader.empty()) {
       return {"extensions", "an extension is malformed"};
     }
-    if (count == kExtensionsMax) return {"extensions", "more than 32"};
-    for (int i = 0; i < count; ++i) {
-      if (SameBytes(seen[i], oid)) {
-        return {"extensions", "an extension appears twice"};
-      }
+    if (++count > kExtensionsMax) return {"extensions", "more than 32"};
+    const int id_ce = IdCeNumber(oid);
+    if (!seen.Add(oid, id_ce)) {
+      return {"extensions", "an extension appears twice"};
     }
-    seen[count++] = oid;
     bool processed;
-    if (Fault fault = ParseExtensionValue(IdCeNumber(oid), value, critical, c,
-                                          &processed);
+    if (Fault fault =
+            ParseExtensionValue(id_ce, value, critical, c, &processed);
         !fault.ok()) {
       return fault;
     }

@@ -158,6 +158,31 @@ bool CompressSpaces(std::string_view text, std::string* out) {
   return true;
 }
 
+template <typename Word>
+Word LoadWord(const char* at) {
+  Word word;
+  std::memcpy(&word, at, sizeof(word));
+  return word;
+}
+
+// Whether an octet is beyond ASCII. The last word overlaps the one before, so
+// that no text of four octets or more is looked at one by one.
+bool HasHighBit(std::string_view text) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  const char* p = text.data();
+  const size_t size = text.size();
+  uint64_t bits = 0;
+  if (size >= 8) {
+    for (size_t i = 0; i + 8 <= size; i += 8) bits |= LoadWord<uint64_t>(p + i);
+    bits |= LoadWord<uint64_t>(p + size - 8);
+  } else if (size >= 4) {
+    bits = LoadWord<uint32_t>(p) | LoadWord<uint32_t>(p + size - 4);
+  } else {
+    for (const char c : text) bits |= static_cast<uint8_t>(c);
+  }
+  return (bits & kHighBits) != 0;
+}
+
 }  // namespace
 
 size_t Utf8SequenceLength(std::string_view text) {
@@ -181,16 +206,12 @@ size_t Utf8SequenceLength(std::string_view text) {
 }
 
 bool IsUtf8(std::string_view text) {
-  constexpr uint64_t kHighBits = 0x8080808080808080;
+  if (!HasHighBit(text)) return true;
   while (!text.empty()) {
-    // Eight ASCII characters at a time.
-    while (text.size() >= sizeof(uint64_t)) {
-      uint64_t eight;
-      std::memcpy(&eight, text.data(), sizeof(eight));
-      if ((eight & kHighBits) != 0) break;
-      text.remove_prefix(sizeof(eight));
+    if (static_cast<uint8_t>(text[0]) < 0x80) {
+      text.remove_prefix(1);
+      continue;
     }
-    if (text.empty()) return true;
     const size_t length = Utf8SequenceLength(text);
     if (length == 0) return false;
     text.remove_prefix(length);
