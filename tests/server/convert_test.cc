@@ -208,5 +208,29 @@ TEST(ConvertTest, PoliciesAreDottedAndTheSnapshotIsNamed) {
   EXPECT_EQ(proto.snapshot().digest(), std::string(32, '\x09'));
 }
 
+TEST(ConvertTest, QualifiersGoWithTheirPolicies) {
+  const std::string policy = *OidFromText("1.2.392.200149.8.5.1.1.20");
+  // A CPS pointer "http://c", then a user notice "n" of "L", number 3.
+  const std::string qualifiers =
+      std::string(
+          "\x30\x14\x06\x08\x2b\x06\x01\x05\x05\x07\x02\x01\x16\x08"
+          "http://c") +
+      "\x30\x19\x06\x08\x2b\x06\x01\x05\x05\x07\x02\x02\x30\x0d"
+      "\x30\x08\x0c\x01L\x30\x03\x02\x01\x03\x0c\x01n";
+  FilingVerdict verdict;
+  verdict.has_certificate = true;
+  verdict.policy_qualifiers.push_back({AsBytes(policy), AsBytes(qualifiers)});
+  v1::Verdict proto;
+  VerdictToProto(verdict, &proto);
+  ASSERT_EQ(proto.certificate().policy_qualifiers_size(), 2);
+  const auto& pointer = proto.certificate().policy_qualifiers(0);
+  EXPECT_EQ(pointer.policy(), "1.2.392.200149.8.5.1.1.20");
+  EXPECT_EQ(pointer.cps_uri(), "http://c");
+  const auto& notice = proto.certificate().policy_qualifiers(1);
+  EXPECT_EQ(notice.notice_text(), "n");
+  EXPECT_EQ(notice.notice_organization(), "L");
+  EXPECT_THAT(notice.notice_numbers(), ElementsAre(3));
+}
+
 }  // namespace
 }  // namespace inkan
