@@ -172,19 +172,6 @@ Revocation PayloadCoder::Decode(const Payload& payload) const {
   return revocation;
 }
 
-absl::Status ForEachEntry(CrlEntries* entries,
-                          const std::function<void(const IndexEntry&)>& use) {
-  constexpr size_t kAtOnce = 256;
-  IndexEntry buffer[kAtOnce];
-  if (absl::Status status = entries->Rewind(); !status.ok()) return status;
-  for (;;) {
-    absl::StatusOr<size_t> count = entries->Read(absl::MakeSpan(buffer));
-    if (!count.ok()) return count.status();
-    if (*count == 0) return absl::OkStatus();
-    for (size_t i = 0; i < *count; ++i) use(buffer[i]);
-  }
-}
-
 absl::StatusOr<CrlIndex> BuildCrlIndex(CrlEntries* entries) {
   return std::make_unique<Build>(entries)->Run();
 }

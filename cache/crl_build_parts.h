@@ -6,7 +6,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -48,9 +47,19 @@ class PayloadCoder {
   std::array<uint8_t, crl_format::kSymbolsMax> symbol_of_ = {};
 };
 
-// Reads all entries once more.
-absl::Status ForEachEntry(CrlEntries* entries,
-                          const std::function<void(const IndexEntry&)>& use);
+// Reads all entries once more. A template, because the call is made for each.
+template <typename Use>
+absl::Status ForEachEntry(CrlEntries* entries, const Use& use) {
+  constexpr size_t kAtOnce = 256;
+  IndexEntry buffer[kAtOnce];
+  if (absl::Status status = entries->Rewind(); !status.ok()) return status;
+  for (;;) {
+    absl::StatusOr<size_t> count = entries->Read(absl::MakeSpan(buffer));
+    if (!count.ok()) return count.status();
+    if (*count == 0) return absl::OkStatus();
+    for (size_t i = 0; i < *count; ++i) use(buffer[i]);
+  }
+}
 
 // Room in the image for one segment, zero at first.
 struct SegmentRoom {

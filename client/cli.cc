@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli_flags.h"
+#include "client/crl_tool.h"
 #include "client/inkan_client.h"
 #include "client/inputs.h"
 #include "client/local.h"
@@ -309,6 +310,8 @@ int RunCli(const std::vector<std::string>& arguments, std::ostream& out,
   AddServerFlags(health_command, &server);
   health_command->add_option("--service", service,
                              "One service instead of the whole server");
+  CrlToolFlags crl;
+  AddCrlCommand(&app, &crl);
   for (CLI::App* command : {status_command, health_command}) {
     command->get_option("--target")->required();
   }
@@ -318,6 +321,7 @@ int RunCli(const std::vector<std::string>& arguments, std::ostream& out,
   } catch (const CLI::ParseError& error) {
     return app.exit(error, out, err) == 0 ? 0 : EX_USAGE;
   }
+  if (crl.command->parsed()) return RunCrlCommand(crl, out, err);
   if (verify_command->parsed()) return Verify(streams, verify);
   if (check_command->parsed()) return CheckCertificate(streams, check);
   if (status_command->parsed()) {

@@ -3,7 +3,8 @@
 // Exit codes: 0 TOTAL_PASSED (health: SERVING), 1 TOTAL_FAILED (health: not
 // SERVING), 2 INDETERMINATE, and from sysexits.h 64 usage, 65 input that is
 // refused, 66 an input that cannot be opened, 69 no server, 70 the server
-// failed, 74 the answer cannot be written, 77 not permitted.
+// failed, 74 the answer cannot be written, 77 not permitted. Those of inkan crl
+// are in client/crl_tool.h.
 //
 // One thread. Nothing is thrown.
 #ifndef INKAN_CLIENT_CLI_H_

@@ -1,0 +1,145 @@
+// inkan crl as a user meets it.
+#include "client/crl_tool.h"
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "cache/crl_file.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/lab_world.h"
+#include "tests/support/temp_folder.h"
+
+namespace inkan {
+namespace {
+
+using testing::HasSubstr;
+using testing_world::CaDer;
+using testing_world::CrlFor;
+using testing_world::KeyOf;
+using testing_world::Revoked;
+using testing_world::TempFolder;
+
+struct Result {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+Result Inkan(std::vector<std::string> arguments) {
+  std::ostringstream out;
+  std::ostringstream err;
+  CLI::App app;
+  CrlToolFlags flags;
+  AddCrlCommand(&app, &flags);
+  std::reverse(arguments.begin(), arguments.end());
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    return {64, "", error.what()};
+  }
+  Result result;
+  result.code = RunCrlCommand(flags, out, err);
+  result.out = out.str();
+  result.err = err.str();
+  return result;
+}
+
+class CrlToolTest : public testing::Test {
+ protected:
+  CrlToolTest() {
+    lab::CrlEntry compromised = Revoked(300, lab::UtcSeconds(2025, 2, 3, 4));
+    compromised.invalidity_date = lab::UtcSeconds(2025, 1, 2, 3);
+    folder_.Write("a.crl", CrlFor("Kyoto", 0x17)
+                               .revoke(Revoked(
+                                   17, lab::UtcSeconds(2025, 1, 1, 10, 20, 30),
+                                   lab::Reason::kSuperseded))
+                               .revoke(compromised)
+                               .Sign(KeyOf("ca")));
+    folder_.Write("ca.cer", CaDer("ca"));
+    folder_.Write("other.cer", CaDer("other"));
+  }
+  std::string Path(const std::string& name) const {
+    return folder_.path() + "/" + name;
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(CrlToolTest, BuildsWhatInspectAndLookupRead) {
+  const Result built = Inkan({"crl", "build", Path("a.crl"), Path("a.crlx"),
+                              "--issuer", Path("ca.cer")});
+  EXPECT_EQ(built.code, 0) << built.err;
+  EXPECT_THAT(built.out, HasSubstr("2 entries"));
+  EXPECT_EQ(built.err, "");
+  for (const std::string file : {"a.crl", "a.crlx"}) {
+    SCOPED_TRACE(file);
+    const Result shown = Inkan({"crl", "inspect", Path(file)});
+    EXPECT_EQ(shown.code, 0) << shown.err;
+    EXPECT_THAT(shown.out, HasSubstr("number         0x17"));
+    EXPECT_THAT(shown.out, HasSubstr("Kyoto"));
+    EXPECT_THAT(shown.out, HasSubstr("thisUpdate     2026-03-15 00:00:00 UTC"));
+    EXPECT_THAT(shown.out, HasSubstr("entries        2"));
+    EXPECT_THAT(shown.out, HasSubstr("blocks"));
+    EXPECT_THAT(shown.out, HasSubstr("2025-01"));
+    EXPECT_THAT(shown.out, HasSubstr("superseded"));
+    EXPECT_EQ(shown.out.find("signer's key") != std::string::npos,
+              file == "a.crlx");
+    const Result listed = Inkan({"crl", "lookup", Path(file), "17"});
+    EXPECT_EQ(listed.code, 1);
+    EXPECT_EQ(listed.out,
+              "listed: superseded, revoked 2025-01-01 10:20:30 UTC\n");
+    EXPECT_EQ(Inkan({"crl", "lookup", Path(file), "0x11"}).code, 1);
+    const Result since = Inkan({"crl", "lookup", Path(file), "01:2C"});
+    EXPECT_EQ(since.code, 1);
+    EXPECT_THAT(since.out, HasSubstr("invalid since 2025-01-02 03:00:00 UTC"));
+    const Result free = Inkan({"crl", "lookup", Path(file), "18"});
+    EXPECT_EQ(free.code, 0);
+    EXPECT_EQ(free.out, "not listed\n");
+  }
+}
+
+TEST_F(CrlToolTest, WhatCannotBeDoneIsSaidWithItsExitCode) {
+  EXPECT_EQ(Inkan({"crl", "inspect", Path("none")}).code, 66);
+  folder_.Write("junk", "junk");
+  EXPECT_EQ(Inkan({"crl", "lookup", Path("junk"), "1"}).code, 65);
+  EXPECT_EQ(Inkan({"crl", "build", Path("a.crl"), Path("a.idx")}).code, 64);
+  EXPECT_EQ(Inkan({"crl", "build", Path("a.crl"), Path("no/where.crlx")}).code,
+            74);
+  const Result stranger = Inkan({"crl", "build", Path("a.crl"), Path("b.crlx"),
+                                 "--issuer", Path("other.cer")});
+  EXPECT_EQ(stranger.code, 65);
+  EXPECT_THAT(stranger.err, HasSubstr("does not verify"));
+  EXPECT_FALSE(OpenCompiledCrl(Path("b.crlx"), "").ok());
+  const Result unverified =
+      Inkan({"crl", "build", Path("a.crl"), Path("b.crlx")});
+  EXPECT_EQ(unverified.code, 0);
+  EXPECT_THAT(unverified.err, HasSubstr("not been verified"));
+  EXPECT_EQ(Inkan({"crl", "lookup", Path("a.crl"), "seventeen"}).code, 64);
+  EXPECT_EQ(Inkan({"crl"}).code, 64);
+}
+
+TEST(SerialFromText, ReadsDecimalAndHexadecimal) {
+  using std::string_literals::operator""s;
+  EXPECT_EQ(*SerialFromText("0"), "\0"s);
+  EXPECT_EQ(*SerialFromText("127"), "\x7f");
+  EXPECT_EQ(*SerialFromText("128"), "\0\x80"s);
+  EXPECT_EQ(*SerialFromText("0x0080"), "\0\x80"s);
+  EXPECT_EQ(*SerialFromText("ff"), "\0\xff"s);
+  EXPECT_EQ(*SerialFromText("01:00"), "\x01\0"s);
+  // 2^160 - 1.
+  const std::string largest =
+      "1461501637330902918203684832716283019655932542975";
+  EXPECT_EQ(*SerialFromText(largest), "\0"s + std::string(20, '\xff'));
+  EXPECT_EQ(SerialFromText("0x7f" + std::string(40, 'f'))->size(), 21U);
+  for (const std::string& bad :
+       {""s, "-1"s, "12 "s, "0xg"s, "0x80" + std::string(40, '0'),
+        std::string(65, '0')}) {
+    EXPECT_FALSE(SerialFromText(bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace inkan
