@@ -1,0 +1,167 @@
+// The server program under signals and under systemd's protocol.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "tests/e2e/lab_server.h"
+
+namespace inkan {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+bool Happens(const std::function<bool()>& condition) {
+  const absl::Time end = absl::Now() + absl::Seconds(60);
+  while (!condition()) {
+    if (absl::Now() > end) return false;
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  return true;
+}
+
+// The socket systemd would listen on.
+class NotifySocket {
+ public:
+  explicit NotifySocket(const std::string& path)
+      : fd_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    EXPECT_LT(path.size(), sizeof(address.sun_path));
+    std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+    EXPECT_EQ(
+        bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
+        0);
+    const timeval patience{60, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  }
+  ~NotifySocket() {
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    close(fd_);
+  }
+  // The next message that does not feed the watchdog.
+  std::string Next() {
+    while (true) {
+      const std::string message = Receive();
+      if (message != "WATCHDOG=1") return message;
+      ++fed_;
+    }
+  }
+  // Waits for the watchdog to be fed.
+  bool IsFed() { return fed_ > 0 || Receive() == "WATCHDOG=1"; }
+
+ private:
+  std::string Receive() const {
+    char bytes[4096];
+    const ssize_t count = recv(fd_, bytes, sizeof(bytes), 0);
+    return count <= 0 ? "" : std::string(bytes, static_cast<size_t>(count));
+  }
+
+  const int fd_;
+  int fed_ = 0;
+};
+
+TEST(Lifecycle, SystemdHearsOfStartReloadAndEnd) {
+  const std::string dir = FreshWorkDir();
+  NotifySocket manager(absl::StrCat("/tmp/inkan_lifecycle.", getpid()));
+  // Short, so that the test need not wait; the workers beat once a second.
+  setenv("WATCHDOG_USEC", "8000000", 1);
+  LabServer server(dir);
+  EXPECT_EQ(manager.Next(), "READY=1");
+  EXPECT_TRUE(manager.IsFed());
+  server.process().Signal(SIGHUP);
+  EXPECT_THAT(manager.Next(), StartsWith("RELOADING=1\nMONOTONIC_USEC="));
+  EXPECT_EQ(manager.Next(), "READY=1");
+  server.process().Signal(SIGTERM);
+  EXPECT_EQ(manager.Next(), "STOPPING=1");
+  EXPECT_EQ(server.process().Wait(absl::Seconds(60)), 0)
+      << server.process().Output();
+  unlink(absl::StrCat("/tmp/inkan_lifecycle.", getpid()).c_str());
+}
+
+// Sends, and reads nothing, so that its answers hold up a shutdown.
+class DeafClient {
+ public:
+  DeafClient(const LabServer& server, const v1::StreamVerifyRequest& request)
+      : stub_(server.verification()), stream_(stub_->StreamVerify(&context_)) {
+    writer_ = std::thread([this, request] {
+      while (stream_->Write(request)) {
+      }
+      ended_ = true;
+    });
+  }
+  ~DeafClient() {
+    context_.TryCancel();
+    writer_.join();
+    stream_->Finish();
+  }
+
+ private:
+  grpc::ClientContext context_;
+  std::unique_ptr<v1::VerificationService::Stub> stub_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::StreamVerifyRequest,
+                                           v1::StreamVerifyResponse>>
+      stream_;
+  std::thread writer_;
+  std::atomic<bool> ended_{false};
+};
+
+v1::StreamVerifyRequest LargeRequest(const LabServer& server) {
+  v1::StreamVerifyRequest request;
+  for (const auto& entry : ReadCorpus(server.lab())) {
+    if (request.filings_size() < 500) {
+      *request.add_filings() = entry.filing();
+    }
+  }
+  return request;
+}
+
+TEST(Lifecycle, ASecondSigtermHurriesAShutdownThatADeafClientHoldsUp) {
+  LabServer server(FreshWorkDir(), "drain_timeout { seconds: 1000 }");
+  DeafClient deaf(server, LargeRequest(server));
+  const auto operations = server.operations();
+  ASSERT_TRUE(Happens([&] {
+    grpc::ClientContext context;
+    v1::GetStatusResponse status;
+    return operations->GetStatus(&context, v1::GetStatusRequest(), &status)
+               .ok() &&
+           status.filings_total() >= 1000;
+  }));
+  server.process().Signal(SIGTERM);
+  ASSERT_TRUE(Happens([&] {
+    return server.process().Output().find("no new calls") != std::string::npos;
+  }));
+  EXPECT_EQ(server.process().Wait(absl::Seconds(3)), -1)
+      << "answers that nobody reads hold up the end";
+  server.process().Signal(SIGTERM);
+  EXPECT_EQ(server.process().Wait(absl::Seconds(60)), 0)
+      << server.process().Output();
+  EXPECT_THAT(server.process().Output(), HasSubstr("again"));
+}
+
+TEST(Lifecycle, ADeafClientHoldsUpAShutdownNoLongerThanTheDrainTimeout) {
+  LabServer server(FreshWorkDir(), "drain_timeout { seconds: 2 }");
+  DeafClient deaf(server, LargeRequest(server));
+  absl::SleepFor(absl::Milliseconds(500));
+  server.process().Signal(SIGTERM);
+  EXPECT_EQ(server.process().Wait(absl::Seconds(60)), 0)
+      << server.process().Output();
+}
+
+}  // namespace
+}  // namespace inkan
