@@ -48,8 +48,10 @@ absl::StatusOr<CrlIndex> CrlIndex::FromImage(
 
 bool CrlIndex::Find(Bytes serial, Revocation* revocation) const {
   if (view_ == nullptr || !MayBeListed(serial)) return false;
-  return view_->Find(crl_format::KeyOf(serial.data(), serial.size()),
-                     revocation);
+  const Key key = crl_format::KeyOf(serial.data(), serial.size());
+  // All lines that may be needed at once, instead of one after the other.
+  view_->PrefetchData(key);
+  return view_->Find(key, revocation);
 }
 
 void CrlIndex::Prefetch(Bytes serial) const {

@@ -1,5 +1,5 @@
-// Any octets as a compiled CRL whose checksum is right: whatever is accepted
-// can be listed and looked into without leaving it.
+// Any octets as a compiled CRL whose version and checksum are right: whatever
+// is accepted can be listed and looked into without leaving it.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -38,6 +38,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::memcpy(memory->data(), data, size);
   constexpr size_t kChecksumBytes = 32;
   if (size >= kCompiledCrlChecksumOffset + kChecksumBytes) {
+    // The version comes after the eight octets that say what it is.
+    std::memcpy(memory->data() + 8, &kCompiledCrlVersion,
+                sizeof(kCompiledCrlVersion));
     uint8_t* checksum = memory->data() + kCompiledCrlChecksumOffset;
     std::memset(checksum, 0, kChecksumBytes);
     const auto digest = Sha256(memory->bytes());
