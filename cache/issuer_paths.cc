@@ -82,6 +82,7 @@ struct IssuerPaths::Builder {
     const Bytes name = path.state.last().subject;
     path.issuer_text = NameToText(name);
     path.canonical_issuer = CanonicalName(name);
+    path.key_digest = Sha256(path.state.key().spki);
     paths->by_canonical_[path.canonical_issuer].push_back(&path);
   }
 

@@ -63,6 +63,8 @@ struct IssuerPath {
   size_t id = kNotKept;
   std::string issuer_text;       // RFC 4514 name of the CA, for verdicts
   std::string canonical_issuer;  // CanonicalName of the CA
+  // SHA-256 of the CA's SubjectPublicKeyInfo; of kept paths alone.
+  std::array<uint8_t, 32> key_digest{};
 };
 
 class IssuerPaths {

@@ -20,6 +20,8 @@ namespace {
 
 constexpr size_t kConfigBytesMax = 4U << 20;
 constexpr uint32_t kWorkerThreadsMax = 1024;
+// 1.3 GB of memory.
+constexpr uint32_t kVerifiedCertificatesGreatest = 16777216;
 constexpr int64_t kDrainSecondsMax = 3600;
 
 Limits ReadLimits(const config::v1::Limits& limits, const ConfigNode& node) {
@@ -164,6 +166,15 @@ Config ReadConfig(const config::v1::ServerConfig& proto, const ConfigNode& root,
                      "one for each CPU) to ", kWorkerThreadsMax));
   }
   server.worker_threads = proto.worker_threads();
+  if (proto.has_verified_certificates_max()) {
+    server.verified_certificates_max = proto.verified_certificates_max();
+  }
+  if (server.verified_certificates_max > kVerifiedCertificatesGreatest) {
+    root.Error("verified_certificates_max",
+               absl::StrCat(server.verified_certificates_max,
+                            " is out of range; give 0 (none) to ",
+                            kVerifiedCertificatesGreatest));
+  }
   if (proto.has_drain_timeout()) {
     const std::optional<int64_t> seconds =
         ReadSeconds(proto.drain_timeout(), root, "drain_timeout");

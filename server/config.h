@@ -9,6 +9,7 @@
 #ifndef INKAN_SERVER_CONFIG_H_
 #define INKAN_SERVER_CONFIG_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -49,6 +50,9 @@ struct ListenerOptions {
       tls;  // nothing: plaintext, asked for in so many words
 };
 
+// The default: Japan has about 80,000 tax accountants, who file for others.
+inline constexpr uint32_t kVerifiedCertificatesMax = 131072;
+
 struct ServerOptions {
   ListenerOptions listener;
   std::optional<ListenerOptions> operations_listener;
@@ -59,6 +63,7 @@ struct ServerOptions {
   bool channelz = false;
   unsigned worker_threads = 0;  // 0: one for each CPU
   absl::Duration drain_timeout = absl::Seconds(30);
+  uint32_t verified_certificates_max = kVerifiedCertificatesMax;
 };
 
 struct Config {

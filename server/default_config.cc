@@ -79,7 +79,10 @@ channelz: false
 worker_threads: 0
 # How long SIGTERM waits for accepted work.
 drain_timeout { seconds: 30 }
-)");
+# Certificates whose issuer's signature is remembered as verified; 80 octets of
+# memory each. 0: none.
+verified_certificates_max: )",
+                  kVerifiedCertificatesMax, "\n");
   return text;
 }
 

@@ -60,6 +60,7 @@ struct Server::Parts {
   ServerOptions options;
   Notice notice;
   std::unique_ptr<SnapshotKeeper> keeper;
+  std::unique_ptr<VerifiedCertificates> verified;
   std::unique_ptr<Batcher> batcher;
   std::unique_ptr<Gate> gate;
   HealthState health;
@@ -91,8 +92,11 @@ void Server::Parts::MakeServices(const std::string& config_path) {
   batching.bytes_max = options.limits.queue_bytes_max;
   batching.interactive_weight = options.limits.interactive_weight;
   batching.bulk_weight = options.limits.bulk_weight;
-  batcher = std::make_unique<Batcher>(
-      batching, [this] { return std::make_unique<SnapshotJudge>(*keeper); });
+  verified =
+      std::make_unique<VerifiedCertificates>(options.verified_certificates_max);
+  batcher = std::make_unique<Batcher>(batching, [this] {
+    return std::make_unique<SnapshotJudge>(*keeper, verified.get());
+  });
   gate = std::make_unique<Gate>(options.access, options.quotas);
   reloader = std::make_unique<Reloader>(
       config_path, [this](Config config) { return Apply(std::move(config)); });

@@ -1,10 +1,12 @@
 // A worker's judge: the verifier, under the snapshot in force.
 //
-// Thread safety: one thread. Ownership: the keeper must outlive it.
+// Thread safety: one thread. Ownership: the keeper, and the memory of verified
+// certificates if there is one, must outlive it.
 #ifndef INKAN_SERVER_SNAPSHOT_JUDGE_H_
 #define INKAN_SERVER_SNAPSHOT_JUDGE_H_
 
 #include "cache/snapshot_keeper.h"
+#include "cache/verified_certificates.h"
 #include "server/batcher.h"
 #include "server/verifier.h"
 
@@ -12,7 +14,9 @@ namespace inkan {
 
 class SnapshotJudge final : public Judge {
  public:
-  explicit SnapshotJudge(const SnapshotKeeper& keeper) : reader_(keeper) {}
+  explicit SnapshotJudge(const SnapshotKeeper& keeper,
+                         VerifiedCertificates* verified = nullptr)
+      : reader_(keeper), verifier_(verified) {}
 
   const Snapshot& Pin() override { return *reader_.Pin(); }
   void Verify(absl::Span<const FilingView> filings,

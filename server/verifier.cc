@@ -35,18 +35,11 @@ class Judge {
     ChooseIssuer();
   }
 
+  // The digests that are needed in any case.
   void QueueDigests(std::vector<DigestJob>* jobs) {
     if (!verdict_->has_certificate) return;
-    const Certificate& leaf = verdict_->certificate;
-    jobs->push_back(
-        {HashAlgorithm::kSha256, leaf.der, verdict_->fingerprint.data()});
-    if (WantsCertificateSignature()) {
-      certificate_digest_size_ = DigestSize(leaf.signature_algorithm.hash);
-      if (certificate_digest_size_ != 0) {
-        jobs->push_back({leaf.signature_algorithm.hash, leaf.tbs,
-                         certificate_digest_.data()});
-      }
-    }
+    jobs->push_back({HashAlgorithm::kSha256, verdict_->certificate.der,
+                     verdict_->fingerprint.data()});
     if (WantsFilingSignature()) {
       filing_digest_size_ = DigestSize(filing_->algorithm.hash);
       if (filing_->content == FilingView::Content::kDocument &&
@@ -55,6 +48,39 @@ class Judge {
                          filing_digest_.data()});
       }
     }
+  }
+
+  // Asks whether the issuer's signature has been verified before. The
+  // fingerprint is known by now.
+  void QueueQuestion(std::vector<VerifiedCertificates::Key>* keys) {
+    if (!verdict_->has_certificate || !WantsCertificateSignature()) return;
+    if (path_->id == IssuerPath::kNotKept) return;
+    question_ = static_cast<int>(keys->size());
+    keys->push_back({&verdict_->fingerprint, &path_->key_digest});
+  }
+
+  // The digest of what the issuer signed, unless the answer was yes.
+  void QueueCertificateDigest(absl::Span<const uint8_t> known,
+                              std::vector<DigestJob>* jobs) {
+    if (!verdict_->has_certificate || !WantsCertificateSignature()) return;
+    certificate_known_ = question_ >= 0 && known[question_] == 1;
+    if (certificate_known_) return;
+    const Certificate& leaf = verdict_->certificate;
+    certificate_digest_size_ = DigestSize(leaf.signature_algorithm.hash);
+    if (certificate_digest_size_ != 0) {
+      jobs->push_back({leaf.signature_algorithm.hash, leaf.tbs,
+                       certificate_digest_.data()});
+    }
+  }
+
+  // What is to be remembered: signatures just computed, and found valid.
+  void QueueFact(absl::Span<const SignatureJob> jobs,
+                 std::vector<VerifiedCertificates::Key>* facts) const {
+    if (question_ < 0 || certificate_job_ < 0 ||
+        jobs[certificate_job_].result != SignatureResult::kValid) {
+      return;
+    }
+    facts->push_back({&verdict_->fingerprint, &path_->key_digest});
   }
 
   void QueueSignatures(std::vector<SignatureJob>* jobs) {
@@ -266,6 +292,10 @@ class Judge {
       return;
     }
     if (path_ == nullptr) return;  // the finding says why
+    if (certificate_known_) {
+      RecordChain();
+      return;
+    }
     if (job == nullptr) {
       // Not reached: a certificate nothing is held against has its signature
       // checked. Should it be, it must not pass.
@@ -529,6 +559,8 @@ class Judge {
   std::array<uint8_t, kDigestBytesMax> filing_digest_;
   size_t certificate_digest_size_ = 0;
   size_t filing_digest_size_ = 0;
+  int question_ = -1;
+  bool certificate_known_ = false;
   int certificate_job_ = -1;
   int filing_job_ = -1;
 };
@@ -536,12 +568,44 @@ class Judge {
 }  // namespace
 
 struct Verifier::Workspace {
+  // Null, or not of size 0.
+  VerifiedCertificates* verified = nullptr;
   std::vector<Judge> judges;
   std::vector<DigestJob> digests;
   std::vector<SignatureJob> signatures;
+  std::vector<VerifiedCertificates::Key> keys;
+  std::vector<uint8_t> known;
+
+  // Digests of the certificates whose issuer's signature has to be computed.
+  void DigestCertificates(absl::Span<Judge> batch);
+  void RememberCertificates(absl::Span<Judge> batch);
 };
 
-Verifier::Verifier() : workspace_(std::make_unique<Workspace>()) {}
+void Verifier::Workspace::DigestCertificates(absl::Span<Judge> batch) {
+  keys.clear();
+  if (verified != nullptr) {
+    for (Judge& judge : batch) judge.QueueQuestion(&keys);
+    known.resize(keys.size());
+    verified->Find(keys, absl::MakeSpan(known));
+  }
+  digests.clear();
+  for (Judge& judge : batch) judge.QueueCertificateDigest(known, &digests);
+  DigestBatch(digests);
+}
+
+void Verifier::Workspace::RememberCertificates(absl::Span<Judge> batch) {
+  if (verified == nullptr) return;
+  keys.clear();
+  for (const Judge& judge : batch) judge.QueueFact(signatures, &keys);
+  verified->Add(keys);
+}
+
+Verifier::Verifier(VerifiedCertificates* verified)
+    : workspace_(std::make_unique<Workspace>()) {
+  if (verified != nullptr && verified->enabled()) {
+    workspace_->verified = verified;
+  }
+}
 Verifier::~Verifier() = default;
 
 void Verifier::Verify(absl::Span<const FilingView> filings,
@@ -559,8 +623,10 @@ void Verifier::Verify(absl::Span<const FilingView> filings,
     judges[i].QueueDigests(&w.digests);
   }
   DigestBatch(w.digests);
+  w.DigestCertificates(judges);
   for (Judge& judge : judges) judge.QueueSignatures(&w.signatures);
   VerifyBatch(absl::MakeSpan(w.signatures));
+  w.RememberCertificates(judges);
   for (Judge& judge : judges) judge.Conclude(w.signatures);
 }
 

@@ -1,12 +1,13 @@
 // Filings in, verdicts out: the whole judgement, in one straight line, for a
 // span of filings at a time. No gRPC, no protobuf, no threads, no clock.
 //
-//   Verifier verifier;                        // one a worker thread, reused
+//   Verifier verifier(&verified_certificates);  // one a worker thread, reused
 //   verifier.Verify(filings, absl::MakeSpan(verdicts));
 //
 // Thread safety: one thread at a time; it keeps scratch memory between calls.
 // Ownership: verdicts point into the filings' bytes and into the snapshot; both
-// must outlive them.
+// must outlive them. The memory of verified certificates, which all workers
+// share, must outlive the verifier; without one every signature is computed.
 #ifndef INKAN_SERVER_VERIFIER_H_
 #define INKAN_SERVER_VERIFIER_H_
 
@@ -20,6 +21,7 @@
 #include "absl/types/span.h"
 #include "cache/revocation.h"
 #include "cache/snapshot.h"
+#include "cache/verified_certificates.h"
 #include "crypto/bytes.h"
 #include "crypto/certificate.h"
 #include "crypto/policy.h"
@@ -91,7 +93,7 @@ struct FilingVerdict {
 
 class Verifier {
  public:
-  Verifier();
+  explicit Verifier(VerifiedCertificates* verified = nullptr);
   ~Verifier();
   Verifier(const Verifier&) = delete;
   Verifier& operator=(const Verifier&) = delete;

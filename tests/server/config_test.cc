@@ -366,6 +366,15 @@ TEST_F(ConfigTest, KeySizesAndTimesHaveBounds) {
       Parse(absl::StrCat(good, "drain_timeout { seconds: 3600 }")).ok());
   EXPECT_THAT(Complaint(absl::StrCat(good, "drain_timeout { seconds: 3601 }")),
               HasSubstr("drain_timeout: 3601 s is out of range"));
+  EXPECT_EQ(Parse(good)->server.verified_certificates_max, 131072U);
+  EXPECT_EQ(Parse(absl::StrCat(good, "verified_certificates_max: 0"))
+                ->server.verified_certificates_max,
+            0U);
+  EXPECT_TRUE(
+      Parse(absl::StrCat(good, "verified_certificates_max: 16777216")).ok());
+  EXPECT_THAT(
+      Complaint(absl::StrCat(good, "verified_certificates_max: 16777217")),
+      HasSubstr("verified_certificates_max: 16777217 is out of range"));
   EXPECT_TRUE(Parse(absl::StrCat(good, "worker_threads: 1024")).ok());
   EXPECT_THAT(Complaint(absl::StrCat(good, "worker_threads: 1025")),
               HasSubstr("worker_threads: 1025 is out of range"));

@@ -2,6 +2,7 @@
 // caller sends, and every bit of a filing.
 #include "server/verifier.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <random>
@@ -375,8 +376,10 @@ TEST(Verifier, VerdictsKeepTheOrderOfTheirFilingsInAnyMix) {
   }
   std::vector<FilingView> views;
   for (Filing& filing : filings) views.push_back(filing.View());
-  Verifier verifier;
-  // Batches of every kind of size, one verifier for all of them.
+  VerifiedCertificates verified(1024);
+  Verifier verifier(&verified);
+  // Batches of every kind of size, one verifier for all of them. From the third
+  // on, what is remembered of the ones before must change nothing.
   for (const size_t size : {400U, 1U, 7U, 64U, 65U, 128U, 399U}) {
     std::vector<FilingVerdict> verdicts(views.size());
     for (size_t start = 0; start < views.size(); start += size) {
@@ -389,15 +392,114 @@ TEST(Verifier, VerdictsKeepTheOrderOfTheirFilingsInAnyMix) {
     }
   }
   verifier.Verify({}, {});
+  EXPECT_GT(verified.counters().hits, 100U);
+}
+
+// --- What is remembered of certificates --------------------------------------
+
+Outcome OutcomeBy(Verifier* verifier, Filing filing) {
+  FilingVerdict verdict;
+  const FilingView view = filing.View();
+  verifier->Verify({&view, 1}, {&verdict, 1});
+  return verdict.outcome;
+}
+
+// Has the verifier remember the filing's certificate, if it does.
+void Learn(Verifier* verifier, const Filing& filing) {
+  for (int i = 0; i < 3; ++i) OutcomeBy(verifier, filing);
+}
+
+TEST(Verifier, AVerifiedCertificateIsRememberedAndItsFilingJudgedAnew) {
+  VerifiedCertificates verified(64);
+  Verifier verifier(&verified);
+  const Filing good{Draft()};
+  Learn(&verifier, good);
+  EXPECT_EQ(verified.counters().hits, 1U);
+  EXPECT_EQ(verified.counters().misses, 2U);
+  EXPECT_EQ(OutcomeBy(&verifier, good), Outcome::kPassed);
+  EXPECT_EQ(verified.counters().hits, 2U);
+  // All but the issuer's signature is looked at, with the same certificate.
+  Draft expired;
+  expired.time = UtcSeconds(2099, 1, 1);
+  EXPECT_EQ(OutcomeBy(&verifier, Filing(expired)), Outcome::kExpired);
+  Draft altered;
+  altered.alter_content = &FlipLastBit;
+  EXPECT_EQ(OutcomeBy(&verifier, Filing(altered)), Outcome::kHashFailure);
+  const auto lists_7 =
+      CrlFor("Kyoto").revoke(Revoked(7, kNow - 10)).Sign(KeyOf("ca"));
+  const ProfileSnapshot revoking =
+      MakeProfile(FilingProfile(), {Read(lists_7)});
+  EXPECT_EQ(OutcomeBy(&verifier, Filing(Draft(), &revoking)),
+            Outcome::kRevoked);
+  const ProfileSnapshot blind = MakeProfile(FilingProfile(), {});
+  EXPECT_EQ(OutcomeBy(&verifier, Filing(Draft(), &blind)), Outcome::kTryLater);
+  // The list of checks has it as any other.
+  Filing asking = good;
+  asking.view.want_checks = true;
+  FilingVerdict verdict;
+  const FilingView view = asking.View();
+  verifier.Verify({&view, 1}, {&verdict, 1});
+  const bool listed = std::any_of(
+      verdict.checks.begin(), verdict.checks.end(), [](const CheckRecord& c) {
+        return c.check == CheckId::kCertificateSignature &&
+               c.result == CheckResult::kPassed;
+      });
+  EXPECT_TRUE(listed);
+}
+
+TEST(Verifier, AForgedCertificateIsNeverRemembered) {
+  VerifiedCertificates verified(64);
+  Verifier verifier(&verified);
+  Learn(&verifier, Filing(Draft()));
+  // The signed part of the good one under another signature, and one that a
+  // stranger signed in the CA's name.
+  Draft resigned;
+  resigned.alter_certificate = &FlipLastBit;
+  Draft strange;
+  strange.ca_key = "stranger";
+  for (const Draft& draft : {resigned, strange}) {
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_EQ(OutcomeBy(&verifier, Filing(draft)),
+                Outcome::kCertificateChainGeneralFailure);
+    }
+  }
+  EXPECT_EQ(verified.counters().added, 1U);
+}
+
+TEST(Verifier, WhatOneKeySignedIsNotRememberedOfAnother) {
+  VerifiedCertificates verified(64);
+  Verifier verifier(&verified);
+  const ProfileSnapshot first = MakeProfile(OffProfile(), {});
+  Profile other = OffProfile();
+  other.anchors = {{"g2.cer", CaDer("ca g2")}};
+  const ProfileSnapshot second = MakeProfile(other, {});
+  Draft draft;
+  draft.leaf.remove("2.5.29.35");  // so that only the signature tells
+  Learn(&verifier, Filing(draft, &first));
+  EXPECT_EQ(OutcomeBy(&verifier, Filing(draft, &first)), Outcome::kPassed);
+  EXPECT_EQ(OutcomeBy(&verifier, Filing(draft, &second)),
+            Outcome::kCertificateChainGeneralFailure);
+  EXPECT_EQ(OutcomeBy(&verifier, Filing(draft, &first)), Outcome::kPassed);
+}
+
+TEST(Verifier, OfSizeZeroTheMemoryIsOff) {
+  VerifiedCertificates none(0);
+  Verifier verifier(&none);
+  Learn(&verifier, Filing(Draft()));
+  EXPECT_EQ(OutcomeBy(&verifier, Filing(Draft())), Outcome::kPassed);
+  EXPECT_EQ(none.counters().hits + none.counters().misses, 0U);
 }
 
 // --- Every bit ---------------------------------------------------------------
 
-// Judges `filing` with each bit of `part` changed; how many passed.
+// Judges `filing` with each bit of `part` changed; how many passed. The
+// unchanged certificate is remembered as verified.
 int PassesWithABitChanged(const Filing& filing, std::string Filing::*part) {
   constexpr size_t kBatch = 512;
   const size_t bits = (filing.*part).size() * 8;
-  Verifier verifier;
+  VerifiedCertificates verified(64);
+  Verifier verifier(&verified);
+  Learn(&verifier, filing);
   int passed = 0;
   for (size_t start = 0; start < bits; start += kBatch) {
     const size_t count = std::min(kBatch, bits - start);
