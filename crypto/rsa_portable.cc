@@ -2,11 +2,12 @@
 //
 // A number of L limbs (L a multiple of eight) is worked on in Montgomery form
 // with R = 2^(64 L). The one inner loop slides a window of eight limbs over a
-// column of sums: a step adds one digit times eight rows, and the lowest limb
-// retires. How many steps there are depends on L alone, so branches are
-// predicted. Where the CPU has MULX and ADX a step runs two carry chains side
-// by side and costs one cycle a product, what the multiplier takes; elsewhere
-// the compiler's 128-bit arithmetic does.
+// column of sums: a step adds one digit times eight rows and the sum so far of
+// the lowest column, which is then done. Nothing is carried from step to step
+// but the window, so it stays in registers. How many steps there are depends on
+// L alone, so branches are predicted. Where the CPU has MULX and ADX a step
+// runs two carry chains side by side and costs about one cycle a product, what
+// the multiplier takes; elsewhere the compiler's 128-bit arithmetic does.
 //
 // Values between steps are kept below R, not below n: a product of two of them
 // is below R^2, its reduction below R + n, and one subtraction of n on overflow
@@ -50,14 +51,16 @@ struct Modulus {
 inline Limb High(Limb2 x) { return static_cast<Limb>(x >> 64); }
 inline Limb Low(Limb2 x) { return static_cast<Limb>(x); }
 
-// w[0 .. 8] = w[0 .. 7] + digit * rows[0 .. 7].
+// w[0 .. 8] = w[0 .. 7] + digit * rows[0 .. 7] + column, which fits: at most
+// 2^512 - 1 + (2^64 - 1) (2^512 - 1) + 2^64 - 1 = 2^576 - 1.
 template <bool kAdx>
-inline void Step(const Limb* rows, Limb digit, Limb* w) {
+inline void Step(const Limb* rows, Limb digit, const Limb& column, Limb* w) {
 #if defined(__x86_64__)
   if constexpr (kAdx) {
     Limb low;
     Limb high;
     asm("xorl %k[low], %k[low]\n\t"
+        "adoxq %[column], %[w0]\n\t"
         "mulxq 0(%[rows]), %[low], %[high]\n\t"
         "adcxq %[low], %[w0]\n\t"
         "adoxq %[high], %[w1]\n\t"
@@ -88,13 +91,13 @@ inline void Step(const Limb* rows, Limb digit, Limb* w) {
           [w3] "+&r"(w[3]), [w4] "+&r"(w[4]), [w5] "+&r"(w[5]),
           [w6] "+&r"(w[6]), [w7] "+&r"(w[7]), [w8] "=&r"(w[8]),
           [low] "=&r"(low), [high] "=&r"(high)
-        : [rows] "r"(rows), "d"(digit),
+        : [rows] "r"(rows), "d"(digit), [column] "m"(column),
           "m"(*reinterpret_cast<const Limb(*)[kRows]>(rows))
         : "cc");
     return;
   }
 #endif
-  Limb carry = 0;
+  Limb carry = column;
   INKAN_UNROLL
   for (size_t k = 0; k < kRows; ++k) {
     const Limb2 sum = Limb2{rows[k]} * digit + w[k] + carry;
@@ -115,34 +118,38 @@ inline void Propagate(Limb carry, Limb* columns) {
   while (carry != 0) carry = Retire(0, carry, columns++);
 }
 
-// columns += rows[0 .. 7] * digits[0 .. count - 1]. REQUIRES: count is a
-// multiple of eight, and the sum does not overflow the columns there are.
+// columns += window + rows[0 .. 7] * digits[0 .. count - 1]. REQUIRES: count is
+// a multiple of eight, and the sum does not overflow the columns there are.
 template <bool kAdx>
 void AddRows(const Limb* rows, const Limb* digits, size_t count,
-             Limb* columns) {
-  Limb w[2 * kRows] = {};
-  Limb carry = 0;
+             const Limb* window, Limb* columns) {
+  Limb w[2 * kRows];
+  INKAN_UNROLL
+  for (size_t k = 0; k < kRows; ++k) w[k] = window[k];
   for (; count > 0; count -= kRows) {
     INKAN_UNROLL
     for (size_t s = 0; s < kRows; ++s) {
-      Step<kAdx>(rows, digits[s], w + s);
-      carry = Retire(w[s], carry, columns + s);
+      Step<kAdx>(rows, digits[s], columns[s], w + s);
+      columns[s] = w[s];
     }
     INKAN_UNROLL
     for (size_t k = 0; k < kRows; ++k) w[k] = w[k + kRows];
     digits += kRows;
     columns += kRows;
   }
+  Limb carry = 0;
   INKAN_UNROLL
   for (size_t k = 0; k < kRows; ++k) carry = Retire(w[k], carry, columns + k);
   Propagate(carry, columns + kRows);
 }
 
+constexpr Limb kNoWindow[kRows] = {};
+
 template <bool kAdx>
 void Multiply(const Limb* a, const Limb* b, size_t limbs, Limb* product) {
   std::memset(product, 0, (2 * limbs + 1) * sizeof(Limb));
   for (size_t i = 0; i < limbs; i += kRows) {
-    AddRows<kAdx>(a + i, b, limbs, product + i);
+    AddRows<kAdx>(a + i, b, limbs, kNoWindow, product + i);
   }
 }
 
@@ -186,7 +193,7 @@ void Square(const Limb* a, size_t limbs, Limb* product) {
   for (size_t i = 0; i < limbs; i += kRows) {
     AddTriangle(a + i, product + 2 * i);
     if (i + kRows < limbs) {
-      AddRows<kAdx>(a + i, a + i + kRows, limbs - i - kRows,
+      AddRows<kAdx>(a + i, a + i + kRows, limbs - i - kRows, kNoWindow,
                     product + 2 * i + kRows);
     }
   }
@@ -225,16 +232,10 @@ void Reduce(const Modulus& m, Limb* product, Limb* out) {
     INKAN_UNROLL
     for (size_t s = 0; s < kRows; ++s) {
       q[s] = w[s] * m.n_inverse;
-      Step<kAdx>(m.n, q[s], w + s);
+      Step<kAdx>(m.n, q[s], kNoWindow[0], w + s);
     }
-    Limb carry = 0;
-    columns += kRows;
-    INKAN_UNROLL
-    for (size_t k = 0; k < kRows; ++k) {
-      carry = Retire(w[k + kRows], carry, columns + k);
-    }
-    Propagate(carry, columns + kRows);
-    AddRows<kAdx>(q, m.n + kRows, limbs - kRows, columns);
+    // What is left in the window belongs to the next eight columns.
+    AddRows<kAdx>(q, m.n + kRows, limbs - kRows, w + kRows, columns + kRows);
   }
   std::memcpy(out, product + limbs, limbs * sizeof(Limb));
   if (product[2 * limbs] != 0) Subtract(m.n, limbs, out);
@@ -248,14 +249,24 @@ void LoadLimbs(const uint8_t* number, size_t bytes, size_t limbs, Limb* out) {
   for (size_t i = 0; i < limbs; ++i) {
     const uint8_t* octets = padded + size - 8 * (i + 1);
     Limb limb = 0;
+    INKAN_UNROLL
     for (size_t j = 0; j < 8; ++j) limb = limb << 8 | octets[j];
     out[i] = limb;
   }
 }
 
 void StoreLimbs(const Limb* limbs, size_t bytes, uint8_t* number) {
-  for (size_t i = 0; i < bytes; ++i) {
-    number[bytes - 1 - i] = static_cast<uint8_t>(limbs[i / 8] >> (8 * (i % 8)));
+  size_t done = 0;
+  for (; done + 8 <= bytes; done += 8) {
+    const Limb limb = *limbs++;
+    uint8_t* octets = number + (bytes - done - 8);
+    INKAN_UNROLL
+    for (size_t j = 0; j < 8; ++j) {
+      octets[j] = static_cast<uint8_t>(limb >> (56 - 8 * j));
+    }
+  }
+  for (size_t i = 0; done + i < bytes; ++i) {
+    number[bytes - done - 1 - i] = static_cast<uint8_t>(*limbs >> (8 * i));
   }
 }
 
