@@ -90,6 +90,22 @@ std::string FilingWorld::Crl(uint64_t entries) const {
   return builder.Sign(ca_.key);
 }
 
+SnapshotOptions FilingWorld::Options(const std::string& crl_file) const {
+  Profile profile;
+  profile.name = kProfile;
+  profile.anchors.push_back({"ca", ca_.certificate});
+  profile.initial_policies.push_back(*OidFromText(lab::kSignaturePolicy));
+  profile.require_explicit_policy = true;
+  profile.required_key_usage = key_usage::kNonRepudiation;
+  SnapshotOptions options;
+  options.profiles.push_back(std::move(profile));
+  CrlSourceOptions source;
+  source.kind = CrlSourceOptions::Kind::kFile;
+  source.path = crl_file;
+  options.crl_sources.push_back(std::move(source));
+  return options;
+}
+
 std::shared_ptr<const Snapshot> FilingWorld::SnapshotWith(
     uint64_t crl_entries) const {
   std::unique_ptr<SnapshotKeeper>& keeper = keepers_[crl_entries];
@@ -99,16 +115,7 @@ std::shared_ptr<const Snapshot> FilingWorld::SnapshotWith(
          ("verifier_bench." + std::to_string(getpid()) + ".crl"))
             .string();
     std::ofstream(file, std::ios::binary) << Crl(crl_entries);
-    Profile profile;
-    profile.name = kProfile;
-    profile.anchors.push_back({"ca", ca_.certificate});
-    profile.initial_policies.push_back(*OidFromText(lab::kSignaturePolicy));
-    profile.require_explicit_policy = true;
-    profile.required_key_usage = key_usage::kNonRepudiation;
-    SnapshotOptions options;
-    options.profiles.push_back(std::move(profile));
-    options.crl_sources.push_back({CrlSourceOptions::Kind::kFile, file});
-    auto started = SnapshotKeeper::Start(std::move(options), false);
+    auto started = SnapshotKeeper::Start(Options(file), false);
     std::filesystem::remove(file);
     Require(started.ok(), "the snapshot cannot be built");
     keeper = *std::move(started);

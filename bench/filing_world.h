@@ -39,7 +39,9 @@ class FilingWorld {
   size_t size() const { return certificates.size(); }
   // A CRL of serials between those of the filings.
   std::string Crl(uint64_t entries) const;
-  // The snapshot with that CRL; made once for each number.
+  // Profile kProfile, with the CRL in this file.
+  SnapshotOptions Options(const std::string& crl_file) const;
+  // The snapshot with a CRL of so many entries; made once for each number.
   std::shared_ptr<const Snapshot> SnapshotWith(uint64_t crl_entries) const;
   std::vector<FilingView> Views(const Snapshot& snapshot) const;
 
