@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "bench/filing_world.h"
-#include "google/protobuf/arena.h"
 #include "inkan/v1/verification.pb.h"
 #include "server/filing_batch.h"
+#include "server/message_arena.h"
 #include "server/verifier.h"
 
 namespace inkan {
@@ -67,11 +67,9 @@ class MessageItem final : public FilingBatch {
                                      const Limits& limits, Verifier* verifier,
                                      std::vector<FilingVerdict>* verdicts,
                                      std::string* answer) {
-  google::protobuf::Arena arena;
-  auto* request =
-      google::protobuf::Arena::CreateMessage<v1::BatchVerifyRequest>(&arena);
-  auto* response =
-      google::protobuf::Arena::CreateMessage<v1::BatchVerifyResponse>(&arena);
+  const auto memory = std::make_unique<MessageArena>();
+  auto* request = memory->Make<v1::BatchVerifyRequest>();
+  auto* response = memory->Make<v1::BatchVerifyResponse>();
   Require(request->ParseFromString(request_octets), "a request does not parse");
   RequestContext context;
   context.limits = &limits;

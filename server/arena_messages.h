@@ -5,8 +5,8 @@
 #ifndef INKAN_SERVER_ARENA_MESSAGES_H_
 #define INKAN_SERVER_ARENA_MESSAGES_H_
 
-#include "google/protobuf/arena.h"
 #include "grpcpp/support/message_allocator.h"
+#include "server/message_arena.h"
 
 namespace inkan {
 
@@ -21,10 +21,8 @@ class ArenaMessages : public grpc::MessageAllocator<Request, Response> {
   class Holder : public grpc::MessageHolder<Request, Response> {
    public:
     Holder() {
-      this->set_request(
-          google::protobuf::Arena::CreateMessage<Request>(&arena_));
-      this->set_response(
-          google::protobuf::Arena::CreateMessage<Response>(&arena_));
+      this->set_request(memory_.Make<Request>());
+      this->set_response(memory_.Make<Response>());
     }
     void Release() override { delete this; }
     // For calls that end without a response: neither message is there any more.
@@ -35,7 +33,7 @@ class ArenaMessages : public grpc::MessageAllocator<Request, Response> {
     }
 
    private:
-    google::protobuf::Arena arena_;
+    MessageArena memory_;
   };
 };
 

@@ -68,6 +68,9 @@ std::string NeedsRestart(const ServerOptions& running,
   differences.Compare("drain_timeout",
                       absl::FormatDuration(running.drain_timeout),
                       absl::FormatDuration(wanted.drain_timeout));
+  differences.Compare("verified_certificates_max",
+                      running.verified_certificates_max,
+                      wanted.verified_certificates_max);
   return differences.text();
 }
 

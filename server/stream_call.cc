@@ -7,19 +7,13 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "google/protobuf/arena.h"
 #include "grpcpp/server_context.h"
 #include "server/filing_batch.h"
+#include "server/message_arena.h"
 #include "server/request_check.h"
 #include "server/rpc_status.h"
 
 namespace inkan {
-namespace {
-
-using google::protobuf::Arena;
-
-}  // namespace
-
 // gRPC's operations are started with the mutex held, which keeps their order
 // that of our decisions; gRPC never calls a reactor back from inside them.
 class StreamCall final
@@ -109,8 +103,8 @@ class StreamCall final
 class StreamCall::Exchange {
  public:
   Exchange()
-      : request(Arena::CreateMessage<v1::StreamVerifyRequest>(&arena_)),
-        response(Arena::CreateMessage<v1::StreamVerifyResponse>(&arena_)) {}
+      : request(memory_.Make<v1::StreamVerifyRequest>()),
+        response(memory_.Make<v1::StreamVerifyResponse>()) {}
 
   // Makes the item for the batcher, once the request is there.
   BatchItem* MakeItem(StreamCall* stream, const RequestContext& context) {
@@ -143,7 +137,7 @@ class StreamCall::Exchange {
     Exchange* const exchange_;
   };
 
-  Arena arena_;
+  MessageArena memory_;
   std::optional<Item> item_;
 
  public:
