@@ -293,7 +293,7 @@ class Judge {
     }
     if (path_ == nullptr) return;  // the finding says why
     if (certificate_known_) {
-      RecordChain();
+      TakeIssuer();
       return;
     }
     if (job == nullptr) {
