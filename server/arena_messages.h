@@ -29,7 +29,7 @@ class ArenaMessages : public grpc::MessageAllocator<Request, Response> {
     void FreeRequest() override {
       this->set_request(nullptr);
       this->set_response(nullptr);
-      arena_.Reset();
+      memory_.Clear();
     }
 
    private:
