@@ -1,0 +1,320 @@
+// CRLs from a real web server and a real directory server that publish, change,
+// fail in every way, and recover, with the verdicts of a real inkand compared
+// with the truth throughout. What a faulty reply would say if it were believed
+// is always wrong: it lists nothing, so that revoked filings would pass.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "bench/lab/crl_builder.h"
+#include "bench/lab/extensions.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/e2e/crl_peers.h"
+#include "tests/support/conformance.h"
+
+namespace inkan {
+namespace {
+
+using grpc::health::v1::HealthCheckResponse;
+using ::testing::HasSubstr;
+using Corpus = std::vector<lab::v1::CorpusEntry>;
+
+constexpr char kOften[] =
+    "poll_interval { seconds: 1 } fetch { retry_first { seconds: 1 } "
+    "retry_max { seconds: 1 } stall_timeout { seconds: 2 } total_timeout { "
+    "seconds: 3 } }";
+
+// Every filing of the corpus has its true verdict; those in `revoked` are
+// revoked by now.
+void ExpectTruth(const FetchingServer& server, const Corpus& corpus,
+                 const std::set<std::string>& revoked = {}) {
+  const auto stub = v1::VerificationService::NewStub(server.channel());
+  for (size_t first = 0; first < corpus.size(); first += 500) {
+    v1::BatchVerifyRequest request;
+    const size_t end = std::min(corpus.size(), first + 500);
+    for (size_t i = first; i < end; ++i) {
+      *request.add_filings() = corpus[i].filing();
+    }
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(60)));
+    v1::BatchVerifyResponse response;
+    const grpc::Status status = stub->BatchVerify(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    ASSERT_EQ(static_cast<size_t>(response.verdicts_size()), end - first);
+    for (size_t i = first; i < end; ++i) {
+      const v1::Verdict& verdict =
+          response.verdicts(static_cast<int>(i - first));
+      if (revoked.contains(corpus[i].filing().filing_id())) {
+        ASSERT_EQ(verdict.sub_indication(), v1::SUB_INDICATION_REVOKED)
+            << verdict.ShortDebugString();
+      } else {
+        ASSERT_TRUE(IsTrue(corpus[i], verdict));
+      }
+    }
+  }
+}
+
+// Whether a filing is judged REVOKED by now.
+bool IsRevoked(const FetchingServer& server, const Corpus& corpus,
+               const std::string& filing_id) {
+  for (const auto& entry : corpus) {
+    if (entry.filing().filing_id() != filing_id) continue;
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(60)));
+    v1::VerifyRequest request;
+    *request.mutable_filing() = entry.filing();
+    v1::VerifyResponse response;
+    EXPECT_TRUE(v1::VerificationService::NewStub(server.channel())
+                    ->Verify(&context, request, &response)
+                    .ok());
+    return response.verdict().sub_indication() == v1::SUB_INDICATION_REVOKED;
+  }
+  return false;
+}
+
+class CrlSources : public ::testing::Test {
+ protected:
+  CrlSources()
+      : dir_(FreshWorkDir()),
+        corpus_(ReadCorpus(SharedLab())),
+        web_(dir_ + "/web") {
+    std::map<std::string, std::string> entries;
+    std::string list;
+    for (const lab::CrlPlan& plan : world_.plans()) {
+      const std::string der = ReadFile(SharedLab() + "/crls/" + plan.file_name);
+      if (plan.ca->kind == lab::CertificateKind::kSignature) {
+        web_.Write(plan.file_name, der);
+        absl::StrAppend(&list, plan.file_name, "\n");
+      } else {
+        entries[plan.file_name] = der;
+      }
+    }
+    std::ofstream(dir_ + "/names.txt") << "# one a line\n\n" << list;
+    directory_ = std::make_unique<DirectoryServer>(dir_ + "/ldap", entries);
+    server_ = std::make_unique<FetchingServer>(
+        dir_, absl::StrCat("crl_sources { http { url_list_file: \"", dir_,
+                           "/names.txt\" url_template: \"", web_.url("{}"),
+                           "\" } ", kOften, " }\ncrl_sources { ldap { url: \"",
+                           directory_->url(),
+                           "\" base_dn: \"o=lab\" scope: SCOPE_SUBTREE filter: "
+                           "\"(objectClass=cRLDistributionPoint)\" } ",
+                           kOften, " }\n"));
+  }
+
+  void StartAll() {
+    web_.Start();
+    directory_->Start();
+    server_->Start();
+    ASSERT_TRUE(AllInUse());
+  }
+  bool AllInUse() {
+    size_t partitions = 0;
+    return Soon([&] {
+      partitions = static_cast<size_t>(server_->Status().partitions_size());
+      return partitions == world_.plans().size();
+    });
+  }
+  // The source reports `error`, and nothing else is any different.
+  void ExpectRefused(const std::string& name, const std::string& error,
+                     const std::set<std::string>& revoked) {
+    SCOPED_TRACE(error);
+    EXPECT_TRUE(Soon([&] {
+      return server_->ErrorOf(name).find(error) != std::string::npos;
+    })) << server_->ErrorOf(name);
+    EXPECT_TRUE(server_->InUse(name));
+    ExpectTruth(*server_, corpus_, revoked);
+  }
+
+  const std::string dir_;
+  const Corpus corpus_;
+  const LabWorld world_;
+  WebServer web_;
+  std::unique_ptr<DirectoryServer> directory_;
+  std::unique_ptr<FetchingServer> server_;
+};
+
+TEST_F(CrlSources, AWebServerThatPublishesFailsAndRecovers) {
+  StartAll();
+  ExpectTruth(*server_, corpus_);
+  const auto target = world_.Find(corpus_, lab::CertificateKind::kSignature);
+  ASSERT_NE(target.plan, nullptr);
+  const std::string name = target.plan->file_name;
+  // A change is taken.
+  const std::string changed =
+      world_.Crl(*target.plan, {.ahead = 10, .revoke = target.serial});
+  web_.Write(name, changed);
+  const std::string filing = *target.filing_ids.begin();
+  EXPECT_TRUE(Soon([&] { return IsRevoked(*server_, corpus_, filing); }));
+  const std::set<std::string>& revoked = target.filing_ids;
+  ExpectTruth(*server_, corpus_, revoked);
+
+  const std::string wrong =
+      world_.Crl(*target.plan, {.ahead = 20, .empty = true});
+  web_.Remove(name);
+  ExpectRefused(name, "404", revoked);
+  web_.Write(name, world_.Crl(*target.plan, {.ahead = 9, .empty = true}));
+  ExpectRefused(name, "cRLNumber", revoked);
+  web_.Write(name, world_.Crl(*target.plan,
+                              {.ahead = 20, .empty = true, .stranger = true}));
+  ExpectRefused(name, "signatureValue", revoked);
+  web_.Write(name, wrong.substr(0, wrong.size() / 2));
+  ExpectRefused(name, "truncated", revoked);
+  web_.Write(name, "<html><body>Sign in to continue</body></html>");
+  ExpectRefused(name, "certificateList", revoked);
+  web_.Behave("location = /" + name + " { return 500; }");
+  ExpectRefused(name, "500", revoked);
+  // An octet a second or so.
+  web_.Write(name, wrong);
+  web_.Behave("limit_rate 1;");
+  ExpectRefused(name, "too slow", revoked);
+  web_.Stop();
+  ExpectRefused(name, "cannot connect", revoked);
+  // And recovers, with the change undone: what is in force is what is
+  // published.
+  web_.Write(name, world_.Crl(*target.plan, {.ahead = 30}));
+  web_.Start();
+  EXPECT_TRUE(Soon([&] { return server_->ErrorOf(name).empty(); }));
+  EXPECT_TRUE(Soon([&] { return !IsRevoked(*server_, corpus_, filing); }));
+  ExpectTruth(*server_, corpus_);
+
+  // kill -9, and a start without any network.
+  web_.Stop();
+  directory_->Stop();
+  server_->Kill();
+  server_->Start();
+  EXPECT_EQ(static_cast<size_t>(server_->Status().partitions_size()),
+            world_.plans().size());
+  ExpectTruth(*server_, corpus_);
+}
+
+TEST_F(CrlSources, ADirectoryThatPublishesFailsAndRecovers) {
+  StartAll();
+  ExpectTruth(*server_, corpus_);
+  const auto target =
+      world_.Find(corpus_, lab::CertificateKind::kAuthentication);
+  ASSERT_NE(target.plan, nullptr);
+  const std::string name = target.plan->file_name;
+  directory_->Replace(
+      name, world_.Crl(*target.plan, {.ahead = 10, .revoke = target.serial}));
+  const std::string filing = *target.filing_ids.begin();
+  EXPECT_TRUE(Soon([&] { return IsRevoked(*server_, corpus_, filing); }));
+  const std::set<std::string>& revoked = target.filing_ids;
+  ExpectTruth(*server_, corpus_, revoked);
+
+  directory_->Replace(
+      name,
+      world_.Crl(*target.plan, {.ahead = 20, .empty = true, .stranger = true}));
+  ExpectRefused("cn=" + name, "signatureValue", revoked);
+  directory_->Replace(name,
+                      world_.Crl(*target.plan, {.ahead = 9, .empty = true}));
+  ExpectRefused("cn=" + name, "cRLNumber", revoked);
+  directory_->Delete(name);
+  ExpectRefused("cn=" + name, "no longer", revoked);
+  // It accepts connections and says nothing.
+  directory_->Signal(SIGSTOP);
+  EXPECT_TRUE(Soon([&] {
+    return server_->ErrorOf("o=lab?").find("too slow") != std::string::npos ||
+           server_->ErrorOf("o=lab?").find("Timed out") != std::string::npos;
+  })) << server_->ErrorOf("o=lab?");
+  ExpectTruth(*server_, corpus_, revoked);
+  directory_->Stop();
+  EXPECT_TRUE(Soon([&] {
+    return server_->ErrorOf("o=lab?").find("contact") != std::string::npos;
+  })) << server_->ErrorOf("o=lab?");
+  ExpectTruth(*server_, corpus_, revoked);
+  directory_->Start();
+  directory_->Add(name, world_.Crl(*target.plan, {.ahead = 30}));
+  EXPECT_TRUE(Soon([&] { return !IsRevoked(*server_, corpus_, filing); }));
+  EXPECT_TRUE(Soon([&] { return server_->ErrorOf("cn=" + name).empty(); }));
+  ExpectTruth(*server_, corpus_);
+  // An end in the middle of a fetch that hangs.
+  directory_->Signal(SIGSTOP);
+  absl::SleepFor(absl::Seconds(2));
+  EXPECT_LT(server_->Terminate(), absl::Seconds(30));
+}
+
+HealthCheckResponse::ServingStatus Health(const FetchingServer& server,
+                                          const std::string& service) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(60)));
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(service);
+  HealthCheckResponse response;
+  const grpc::Status status =
+      grpc::health::v1::Health::NewStub(server.channel())
+          ->Check(&context, request, &response);
+  return status.ok() ? response.status() : HealthCheckResponse::SERVICE_UNKNOWN;
+}
+
+TEST(CrlFreshness, HealthTurnsBeforeACrlEndsAndBackWithTheNext) {
+  const std::string dir = FreshWorkDir();
+  WebServer web(dir + "/web");
+  web.Start();
+  FetchingServer server(
+      dir, absl::StrCat("crl_sources { http { urls: \"", web.url("ca.crl"),
+                        "\" } ", kOften, " }"));
+  const lab::Name ca = {{"CN", "Fresh CA"}};
+  const lab::PrivateKey key = lab::PrivateKey::RsaFromSeed("fresh");
+  std::ofstream(dir + "/lab/ca.cer", std::ios::binary)
+      << lab::SelfSignedCa(ca, key);
+  // No profile but this one, so that the whole follows it.
+  std::ofstream(server.config_file())
+      << "listener { address: \"127.0.0.1:0\" plaintext: \"I understand that "
+         "filings travel unencrypted\" }\nstate_directory: \"state\"\n"
+         "profiles { name: \"fresh\" anchor_files: \"ca.cer\" freshness { "
+         "margin { seconds: 10 } } }\n"
+      << absl::StrCat("crl_sources { http { urls: \"", web.url("ca.crl"),
+                      "\" } ", kOften, " }\n");
+  server.Start();
+  const std::string profile = "inkan.v1.VerificationService/fresh";
+  const auto are_all = [&](HealthCheckResponse::ServingStatus status) {
+    return Health(server, profile) == status && Health(server, "") == status &&
+           Health(server, "inkan.v1.VerificationService") == status;
+  };
+  EXPECT_TRUE(are_all(HealthCheckResponse::NOT_SERVING));
+  EXPECT_EQ(Health(server, "inkan.v1.OperationsService"),
+            HealthCheckResponse::SERVING);
+  EXPECT_EQ(Health(server, "inkan.v1.VerificationService/other"),
+            HealthCheckResponse::SERVICE_UNKNOWN);
+  uint64_t number = 0;
+  const auto publish = [&](absl::Duration life) {
+    const int64_t now = absl::ToUnixSeconds(absl::Now());
+    web.Write("ca.crl", lab::CrlBuilder()
+                            .issuer(ca)
+                            .this_update(now)
+                            .next_update(now + absl::ToInt64Seconds(life))
+                            .issued_by(key)
+                            .add(lab::extension::CrlNumber(++number))
+                            .Sign(key));
+  };
+  // A machine may be so slow that a CRL is fetched when it is stale already.
+  bool served = false;
+  for (const int life : {25, 50, 100}) {
+    publish(absl::Seconds(life));
+    const absl::Time patience = absl::Now() + absl::Seconds(life);
+    while (!served && absl::Now() < patience) {
+      served = are_all(HealthCheckResponse::SERVING);
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+    if (served) break;
+  }
+  EXPECT_TRUE(served);
+  // By time alone.
+  EXPECT_TRUE(Soon([&] { return are_all(HealthCheckResponse::NOT_SERVING); }));
+  const v1::GetStatusResponse status = server.Status();
+  ASSERT_EQ(status.profiles_size(), 1);
+  EXPECT_FALSE(status.profiles(0).ready());
+  EXPECT_THAT(status.profiles(0).not_ready_reason(), HasSubstr("Fresh CA"));
+  EXPECT_FALSE(status.serving());
+  publish(absl::Hours(24));
+  EXPECT_TRUE(Soon([&] { return are_all(HealthCheckResponse::SERVING); }));
+  EXPECT_LT(server.Terminate(), absl::Seconds(30));
+}
+
+}  // namespace
+}  // namespace inkan
