@@ -1,0 +1,167 @@
+#include "server/audit_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace inkan {
+namespace {
+
+// The owner writes, a group of auditors may read.
+constexpr mode_t kMode = 0640;
+
+absl::Status SystemError(const char* what, const std::string& path) {
+  return absl::UnavailableError(
+      absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(errno)));
+}
+
+// Ends a line that a crash left without its end, so that the next one is whole.
+bool EndTornLine(int fd, uint64_t* size) {
+  if (*size == 0) return true;
+  char last = '\n';
+  if (pread(fd, &last, 1, static_cast<off_t>(*size - 1)) != 1) return false;
+  if (last == '\n') return true;
+  if (write(fd, "\n", 1) != 1) return false;
+  ++*size;
+  return true;
+}
+
+// So that the file's name survives the end of the machine too. Some file systems
+// cannot, and need not.
+void SyncFolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string folder =
+      slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  fsync(fd);
+  close(fd);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AuditFile>> AuditFile::Open(std::string path) {
+  const std::string lock_path = path + ".lock";
+  const int lock =
+      open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kMode);
+  if (lock < 0) return SystemError("open", lock_path);
+  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    const bool taken = errno == EWOULDBLOCK;
+    const absl::Status status =
+        taken
+            ? absl::FailedPreconditionError(absl::StrCat(
+                  "the audit log ", path, " is in use by another process (",
+                  lock_path, " is locked); give each server a file of its own"))
+            : SystemError("lock", lock_path);
+    close(lock);
+    return status;
+  }
+  auto file = std::unique_ptr<AuditFile>(new AuditFile(std::move(path), lock));
+  const absl::Status opened = file->OpenFile();
+  if (!opened.ok()) return opened;
+  return file;
+}
+
+AuditFile::~AuditFile() {
+  if (fd_ >= 0) close(fd_);
+  close(lock_fd_);
+}
+
+// Replaces fd_ by what is at the path, or changes nothing.
+absl::Status AuditFile::OpenFile() {
+  // Not blocking, or a pipe in the log's place would hold up the server.
+  const int fd =
+      open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK,
+           kMode);
+  if (fd < 0) return SystemError("open", path_);
+  struct stat about = {};
+  if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
+    close(fd);
+    return absl::UnavailableError(
+        absl::StrCat("cannot use ", path_, ": it is no regular file"));
+  }
+  SyncFolderOf(path_);
+  auto size = static_cast<uint64_t>(about.st_size);
+  if (!EndTornLine(fd, &size)) {
+    const absl::Status status = SystemError("end the torn last line of", path_);
+    close(fd);
+    return status;
+  }
+  if (fd_ >= 0) close(fd_);
+  fd_ = fd;
+  size_ = size_before_ = size;
+  cut_owed_ = false;
+  opened_at_ = absl::Now();
+  return absl::OkStatus();
+}
+
+absl::Status AuditFile::CutTo(uint64_t size) {
+  size_ = size;
+  cut_owed_ = ftruncate(fd_, static_cast<off_t>(size)) != 0;
+  return cut_owed_ ? SystemError("cut back", path_) : absl::OkStatus();
+}
+
+absl::Status AuditFile::Append(std::string_view lines) {
+  if (cut_owed_) {
+    const absl::Status status = CutTo(size_);
+    if (!status.ok()) return status;
+  }
+  // Somebody may have cut it (logrotate's copytruncate).
+  struct stat about = {};
+  if (fstat(fd_, &about) != 0) return SystemError("look at", path_);
+  size_ = size_before_ = static_cast<uint64_t>(about.st_size);
+  while (!lines.empty()) {
+    const ssize_t written = write(fd_, lines.data(), lines.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      if (written == 0) errno = EIO;
+      const absl::Status status = SystemError("write to", path_);
+      if (size_ > size_before_) CutTo(size_before_).IgnoreError();
+      return status;
+    }
+    size_ += static_cast<uint64_t>(written);
+    lines.remove_prefix(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AuditFile::TakeBack() { return CutTo(size_before_); }
+
+absl::Status AuditFile::Sync() {
+  if (fdatasync(fd_) == 0) return absl::OkStatus();
+  return SystemError("sync", path_);
+}
+
+absl::Status AuditFile::Rotate(absl::Time now) {
+  const std::string stem = absl::StrCat(
+      path_, ".", absl::FormatTime("%Y%m%dT%H%M%SZ", now, absl::UTCTimeZone()));
+  std::string name = stem;
+  // Several in one second are numbered. link(2) rather than a look and a
+  // rename, so that nothing is ever overwritten.
+  for (int n = 1; link(path_.c_str(), name.c_str()) != 0; ++n) {
+    if (errno != EEXIST || n == 1000) return SystemError("rotate", path_);
+    name = absl::StrCat(stem, "-", n);
+  }
+  if (unlink(path_.c_str()) != 0) {
+    const absl::Status status = SystemError("rotate", path_);
+    unlink(name.c_str());
+    return status;
+  }
+  const absl::Status opened = OpenFile();
+  if (opened.ok()) return opened;
+  // Back to its name, under which it goes on.
+  std::rename(name.c_str(), path_.c_str());
+  return opened;
+}
+
+absl::Status AuditFile::Reopen() { return OpenFile(); }
+
+}  // namespace inkan
