@@ -1,22 +1,42 @@
 #include "server/log.h"
 
+#include <spdlog/details/null_mutex.h>
 #include <spdlog/formatter.h>
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <memory>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "server/log_json.h"
 
 namespace inkan {
 namespace {
+
+constexpr std::chrono::seconds kRepeatAfter{60};
+// Different lines remembered; past it all are forgotten, and some repeats come
+// out after all.
+constexpr size_t kLinesMax = 256;
+
+std::atomic<uint64_t> suppressed_lines{0};
 
 // %v as it would stand inside a JSON string.
 class JsonMessageFlag : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm& /*time*/,
               spdlog::memory_buf_t& out) override {
-    const std::string escaped = JsonEscape(
-        std::string_view(message.payload.data(), message.payload.size()));
+    std::string escaped;
+    AppendJsonEscaped(
+        std::string_view(message.payload.data(), message.payload.size()),
+        &escaped);
     out.append(escaped.data(), escaped.data() + escaped.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {
@@ -24,30 +44,71 @@ class JsonMessageFlag : public spdlog::custom_flag_formatter {
   }
 };
 
+// Passes lines on, but none twice in a minute.
+class NoRepeatsSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit NoRepeatsSink(std::shared_ptr<spdlog::sinks::sink> next)
+      : next_(std::move(next)) {}
+
+ private:
+  struct Seen {
+    spdlog::log_clock::time_point at;
+    uint64_t left_out = 0;
+  };
+
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    if (message.level >= spdlog::level::critical) {
+      next_->log(message);
+      return;
+    }
+    const std::string_view text(message.payload.data(),
+                                message.payload.size());
+    const auto found = seen_.find(text);
+    if (found == seen_.end()) {
+      if (seen_.size() >= kLinesMax) seen_.clear();
+      seen_.emplace(text, Seen{message.time});
+      next_->log(message);
+      return;
+    }
+    Seen& seen = found->second;
+    // A clock that was set back must not silence a line for long.
+    const auto since = message.time - seen.at;
+    if (since >= std::chrono::seconds(0) && since < kRepeatAfter) {
+      ++seen.left_out;
+      suppressed_lines.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    const uint64_t left_out = std::exchange(seen.left_out, 0);
+    seen.at = message.time;
+    if (left_out == 0) {
+      next_->log(message);
+      return;
+    }
+    const std::string more =
+        absl::StrCat(std::string(text), " (and ", left_out,
+                     " times more since it was last said)");
+    spdlog::details::log_msg longer = message;
+    longer.payload = more;
+    next_->log(longer);
+  }
+  void flush_() override { next_->flush(); }
+  void set_formatter_(std::unique_ptr<spdlog::formatter> formatter) override {
+    next_->set_formatter(std::move(formatter));
+  }
+  void set_pattern_(const std::string& pattern) override {
+    next_->set_pattern(pattern);
+  }
+
+  const std::shared_ptr<spdlog::sinks::sink> next_;
+  absl::flat_hash_map<std::string, Seen> seen_;
+};
+
 }  // namespace
 
-std::string JsonEscape(std::string_view text) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (octet < 0x20) {
-      out += "\\u00";
-      out.push_back(kDigits[octet >> 4]);
-      out.push_back(kDigits[octet & 15]);
-    } else {
-      out.push_back(c);
-    }
-  }
-  return out;
-}
-
-void InitLog(LogFormat format) {
+std::shared_ptr<spdlog::logger> MakeLogger(
+    LogFormat format, std::shared_ptr<spdlog::sinks::sink> sink) {
   auto logger = std::make_shared<spdlog::logger>(
-      "inkand", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+      "inkand", std::make_shared<NoRepeatsSink>(std::move(sink)));
   auto formatter = std::make_unique<spdlog::pattern_formatter>(
       spdlog::pattern_time_type::utc);
   if (format == LogFormat::kJson) {
@@ -58,7 +119,16 @@ void InitLog(LogFormat format) {
   }
   logger->set_formatter(std::move(formatter));
   logger->flush_on(spdlog::level::info);
-  spdlog::set_default_logger(std::move(logger));
+  return logger;
+}
+
+void InitLog(LogFormat format) {
+  spdlog::set_default_logger(MakeLogger(
+      format, std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+}
+
+uint64_t SuppressedLogLines() {
+  return suppressed_lines.load(std::memory_order_relaxed);
 }
 
 }  // namespace inkan

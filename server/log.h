@@ -3,12 +3,21 @@
 //
 //   InitLog(LogFormat::kJson);
 //   spdlog::info("listening on {}", address);
+//
+// A line that repeats one of the last minute is left out; the next of its kind
+// says how many were. Lines of level critical always come out.
 #ifndef INKAN_SERVER_LOG_H_
 #define INKAN_SERVER_LOG_H_
 
 #include <cstdint>
-#include <string>
-#include <string_view>
+#include <memory>
+
+namespace spdlog {
+class logger;
+namespace sinks {
+class sink;
+}
+}  // namespace spdlog
 
 namespace inkan {
 
@@ -17,8 +26,12 @@ enum class LogFormat : uint8_t { kText, kJson };
 // Sets up spdlog's default logger. Call once, before threads are started.
 void InitLog(LogFormat format);
 
-// `text` as the inside of a JSON string.
-std::string JsonEscape(std::string_view text);
+// The same logger, writing to `sink`.
+std::shared_ptr<spdlog::logger> MakeLogger(
+    LogFormat format, std::shared_ptr<spdlog::sinks::sink> sink);
+
+// Lines left out by all loggers since the start. Thread-safe.
+uint64_t SuppressedLogLines();
 
 }  // namespace inkan
 

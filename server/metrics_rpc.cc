@@ -71,24 +71,12 @@ const char* TypeOf(const google::protobuf::MethodDescriptor& method) {
 }  // namespace
 
 std::string_view RpcCodeName(size_t code) {
-  constexpr std::string_view kNames[kRpcCodes] = {"OK",
-                                                  "Canceled",
-                                                  "Unknown",
-                                                  "InvalidArgument",
-                                                  "DeadlineExceeded",
-                                                  "NotFound",
-                                                  "AlreadyExists",
-                                                  "PermissionDenied",
-                                                  "ResourceExhausted",
-                                                  "FailedPrecondition",
-                                                  "Aborted",
-                                                  "OutOfRange",
-                                                  "Unimplemented",
-                                                  "Internal",
-                                                  "Unavailable",
-                                                  "DataLoss",
-                                                  "Unauthenticated"};
-  return code < kRpcCodes ? kNames[code] : "Unknown";
+  constexpr std::string_view kNames[kRpcCodes] = {
+      "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED",
+      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED",
+      "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+      "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"};
+  return code < kRpcCodes ? kNames[code] : kNames[2];
 }
 
 RpcMetrics::RpcMetrics()

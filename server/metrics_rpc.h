@@ -29,7 +29,7 @@ namespace inkan {
 
 // gRPC's status codes 0 to 16.
 inline constexpr size_t kRpcCodes = 17;
-// As other gRPC servers name them in metrics: "OK", "InvalidArgument".
+// As gRPC's documentation writes them: "OK", "INVALID_ARGUMENT".
 std::string_view RpcCodeName(size_t code);
 
 struct RpcMethodTotals {
