@@ -34,8 +34,8 @@ bool EndTornLine(int fd, uint64_t* size) {
   return true;
 }
 
-// So that the file's name survives the end of the machine too. Some file systems
-// cannot, and need not.
+// So that the file's name survives the end of the machine too. Some file
+// systems cannot, and need not.
 void SyncFolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string folder =

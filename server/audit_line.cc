@@ -108,12 +108,11 @@ void AuditFormatter::Append(const Snapshot& snapshot,
       AppendNull("profile", out);
     }
     const Names names = NamesOf(record.outcome);
-    absl::StrAppend(out, ",\"indication\":\"", names.indication, "\"");
+    AppendText("indication", names.indication, out);
     if (record.outcome == Outcome::kPassed) {
       AppendNull("sub_indication", out);
     } else {
-      absl::StrAppend(out, ",\"sub_indication\":\"", names.sub_indication,
-                      "\"");
+      AppendText("sub_indication", names.sub_indication, out);
     }
     const FilingVerdict& verdict =
         record.verdict == nullptr ? *kNothing : *record.verdict;

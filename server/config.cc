@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "inkan/config/v1/config.pb.h"
 #include "server/certificate_files.h"
+#include "server/config_ops.h"
 #include "server/config_profile.h"
 #include "server/config_text.h"
 #include "server/tls_files.h"
@@ -154,6 +155,14 @@ Config ReadConfig(const config::v1::ServerConfig& proto, const ConfigNode& root,
   if (proto.has_operations_listener()) {
     server.operations_listener = ReadListener(
         proto.operations_listener(), root.Child("operations_listener"), folder);
+  }
+  if (proto.has_ops_http()) {
+    server.ops_http_address =
+        ReadOpsHttp(proto.ops_http(), root.Child("ops_http"));
+  }
+  if (proto.has_audit_log()) {
+    server.audit =
+        ReadAuditLog(proto.audit_log(), root.Child("audit_log"), folder);
   }
   server.limits = ReadLimits(proto.limits(), root.Child("limits"));
   server.reflection = proto.reflection();

@@ -9,12 +9,14 @@
 #ifndef INKAN_SERVER_CONFIG_H_
 #define INKAN_SERVER_CONFIG_H_
 
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cache/snapshot_keeper.h"
+#include "server/audit_options.h"
 #include "server/limits.h"
 
 namespace inkan {
@@ -39,6 +41,10 @@ struct ListenerOptions {
 struct ServerOptions {
   ListenerOptions listener;
   std::optional<ListenerOptions> operations_listener;
+  std::string ops_http_address;  // empty: none
+  std::optional<AuditOptions> audit;
+  // Told when the audit log begins or ceases to fail; set by the program.
+  std::function<void(const absl::Status&)> audit_listener;
   Limits limits;
   bool reflection = false;
   bool channelz = false;

@@ -9,12 +9,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "server/log_json.h"
 
@@ -61,12 +62,11 @@ class NoRepeatsSink final : public spdlog::sinks::base_sink<std::mutex> {
       next_->log(message);
       return;
     }
-    const std::string_view text(message.payload.data(),
-                                message.payload.size());
+    const std::string_view text(message.payload.data(), message.payload.size());
     const auto found = seen_.find(text);
     if (found == seen_.end()) {
       if (seen_.size() >= kLinesMax) seen_.clear();
-      seen_.emplace(text, Seen{message.time});
+      seen_.emplace(std::string(text), Seen{message.time, 0});
       next_->log(message);
       return;
     }
@@ -100,7 +100,7 @@ class NoRepeatsSink final : public spdlog::sinks::base_sink<std::mutex> {
   }
 
   const std::shared_ptr<spdlog::sinks::sink> next_;
-  absl::flat_hash_map<std::string, Seen> seen_;
+  std::map<std::string, Seen, std::less<>> seen_;
 };
 
 }  // namespace
@@ -123,8 +123,8 @@ std::shared_ptr<spdlog::logger> MakeLogger(
 }
 
 void InitLog(LogFormat format) {
-  spdlog::set_default_logger(MakeLogger(
-      format, std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  spdlog::set_default_logger(
+      MakeLogger(format, std::make_shared<spdlog::sinks::stderr_sink_mt>()));
 }
 
 uint64_t SuppressedLogLines() {

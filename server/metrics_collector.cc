@@ -77,9 +77,13 @@ class Families {
     const auto index = static_cast<size_t>(id);
     ClientMetric& metric = families_[index].metric.emplace_back();
     auto value = labels.begin();
-    for (const auto name :
-         absl::StrSplit(MetricList()[index].labels, ',', absl::SkipEmpty())) {
-      metric.label.push_back({std::string(name), std::string(*value++)});
+    for (const std::string& name : std::vector<std::string>(
+             absl::StrSplit(std::string(MetricList()[index].labels), ',',
+                            absl::SkipEmpty()))) {
+      ClientMetric::Label label;
+      label.name = name;
+      label.value = std::string(*value++);
+      metric.label.push_back(std::move(label));
     }
     return metric;
   }
@@ -171,8 +175,7 @@ void AddQueue(const OpsView& view, Families* out) {
            static_cast<double>(view.options->limits.queue_bytes_max));
 }
 
-void AddCrls(const OpsView& view, const StatusSampler& sampler,
-             Families* out) {
+void AddCrls(const OpsView& view, const StatusSampler& sampler, Families* out) {
   const auto snapshot = view.keeper->Current();
   for (const CrlGroup& group : GroupCrls(*snapshot, absl::Now())) {
     const Labels labels = {group.profile, group.issuer};
@@ -203,8 +206,7 @@ void AddCrls(const OpsView& view, const StatusSampler& sampler,
 
 void AddReadiness(const OpsView& view, Families* out) {
   out->Add(MetricId::kServing, view.serving() ? 1 : 0);
-  for (const ProfileState& profile :
-       ReadinessNow(view, absl::Now()).profiles) {
+  for (const ProfileState& profile : ReadinessNow(view, absl::Now()).profiles) {
     out->Add(MetricId::kProfileReady, profile.ready ? 1 : 0, {profile.name});
   }
 }

@@ -9,11 +9,11 @@
 #ifndef INKAN_SERVER_METRICS_COLLECTOR_H_
 #define INKAN_SERVER_METRICS_COLLECTOR_H_
 
-#include <string>
-#include <vector>
-
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
+
+#include <string>
+#include <vector>
 
 #include "server/ops_counters.h"
 #include "server/ops_view.h"

@@ -5,8 +5,8 @@
 #include <map>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "cache/crl_data.h"
+#include "cache/crl_freshness.h"
 #include "crypto/name.h"
 #include "server/log_json.h"
 
@@ -16,17 +16,11 @@ namespace {
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 constexpr char kOtherIssuers[] = "other";
 
-// What the newest word on the partition says about its end.
-std::optional<int64_t> StaleAt(const CrlPartition& partition,
-                               const Profile& profile) {
-  const CrlData& newest =
-      partition.delta != nullptr ? *partition.delta : *partition.crl;
-  std::optional<int64_t> at;
-  if (newest.has_next_update) at = newest.next_update + profile.crl_grace;
-  if (profile.crl_max_age.has_value()) {
-    at = std::min(at.value_or(kNever), newest.this_update + *profile.crl_max_age);
-  }
-  return at;
+std::optional<int64_t> StaleSeconds(const CrlPartition& partition,
+                                    const Profile& profile) {
+  const absl::Time at = StaleAt(partition, profile);
+  if (at == absl::InfiniteFuture()) return std::nullopt;
+  return absl::ToUnixSeconds(at);
 }
 
 template <typename T>
@@ -38,7 +32,7 @@ void Lower(std::optional<T>* least, const std::optional<T>& value) {
 
 void AddPartition(const CrlPartition& partition, const Profile& profile,
                   int64_t now, CrlGroup* group) {
-  const std::optional<int64_t> stale_at = StaleAt(partition, profile);
+  const std::optional<int64_t> stale_at = StaleSeconds(partition, profile);
   ++group->partitions;
   if (stale_at.has_value() && *stale_at < now) ++group->stale;
   Lower(&group->earliest_stale_at, stale_at);
@@ -99,19 +93,26 @@ std::vector<CrlGroup> GroupCrls(const Snapshot& snapshot, absl::Time now) {
 
 namespace {
 
-constexpr std::string_view kClasses[] = {
-    "unreadable", "malformed", "signature", "issuer",
-    "number",     "time",      "extension", "network", "other"};
+constexpr std::string_view kClasses[] = {"unreadable", "malformed", "signature",
+                                         "issuer",     "number",    "time",
+                                         "extension",  "network",   "other"};
 
 // What an error begins with, and its class. docs/OPERATIONS.md lists them.
 constexpr std::pair<std::string_view, std::string_view> kPrefixes[] = {
-    {"certificateList", "malformed"}, {"signatureValue", "signature"},
-    {"signature", "signature"},       {"issuer", "issuer"},
-    {"cRLNumber", "number"},          {"thisUpdate", "time"},
-    {"nextUpdate", "time"},           {"crlExtensions", "extension"},
-    {"http", "network"},              {"ldap", "network"},
-    {"connect", "network"},           {"cannot", "unreadable"},
-    {"larger than", "unreadable"},    {"not a regular", "unreadable"},
+    {"certificateList", "malformed"},
+    {"signatureValue", "signature"},
+    {"signature", "signature"},
+    {"issuer", "issuer"},
+    {"cRLNumber", "number"},
+    {"thisUpdate", "time"},
+    {"nextUpdate", "time"},
+    {"crlExtensions", "extension"},
+    {"http", "network"},
+    {"ldap", "network"},
+    {"connect", "network"},
+    {"cannot", "unreadable"},
+    {"larger than", "unreadable"},
+    {"not a regular", "unreadable"},
     {"PEM", "malformed"},
 };
 
@@ -119,7 +120,7 @@ constexpr std::pair<std::string_view, std::string_view> kPrefixes[] = {
 
 std::string_view ClassOfSourceError(std::string_view error) {
   for (const auto& [prefix, name] : kPrefixes) {
-    if (absl::StartsWith(error, prefix)) return name;
+    if (error.starts_with(prefix)) return name;
   }
   return "other";
 }

@@ -60,9 +60,9 @@ ProcessFacts ReadProcessFacts() {
   for (int number = 3; number <= 24 && fields >> field; ++number) {
     if (number == 20) facts.threads = std::stoull(field);
     if (number == 22) {
-      facts.start_time = BootTime() + std::stod(field) /
-                                          static_cast<double>(
-                                              sysconf(_SC_CLK_TCK));
+      facts.start_time =
+          BootTime() +
+          std::stod(field) / static_cast<double>(sysconf(_SC_CLK_TCK));
     }
     if (number == 24) {
       facts.resident_bytes =

@@ -18,6 +18,7 @@ using grpc::experimental::ServerInterceptorFactoryInterface;
 using grpc::experimental::ServerRpcInfo;
 
 constexpr char kOther[] = "other";
+constexpr size_t kUnknownCode = grpc::StatusCode::UNKNOWN;
 
 // Lives as long as its call.
 class RpcInterceptor final : public Interceptor {
@@ -71,11 +72,23 @@ const char* TypeOf(const google::protobuf::MethodDescriptor& method) {
 }  // namespace
 
 std::string_view RpcCodeName(size_t code) {
-  constexpr std::string_view kNames[kRpcCodes] = {
-      "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED",
-      "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED",
-      "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
-      "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"};
+  constexpr std::string_view kNames[kRpcCodes] = {"OK",
+                                                  "CANCELLED",
+                                                  "UNKNOWN",
+                                                  "INVALID_ARGUMENT",
+                                                  "DEADLINE_EXCEEDED",
+                                                  "NOT_FOUND",
+                                                  "ALREADY_EXISTS",
+                                                  "PERMISSION_DENIED",
+                                                  "RESOURCE_EXHAUSTED",
+                                                  "FAILED_PRECONDITION",
+                                                  "ABORTED",
+                                                  "OUT_OF_RANGE",
+                                                  "UNIMPLEMENTED",
+                                                  "INTERNAL",
+                                                  "UNAVAILABLE",
+                                                  "DATA_LOSS",
+                                                  "UNAUTHENTICATED"};
   return code < kRpcCodes ? kNames[code] : kNames[2];
 }
 
@@ -131,8 +144,8 @@ void RpcMetrics::Started(size_t method) {
 void RpcMetrics::Handled(size_t method, int code, int64_t ns) {
   Counters& counters = (*shards_)[ThisThreadsShard()].methods[method];
   const auto index = static_cast<size_t>(code);
-  counters.handled[index < kRpcCodes ? index : grpc::StatusCode::UNKNOWN]
-      .fetch_add(1, std::memory_order_relaxed);
+  counters.handled[index < kRpcCodes ? index : kUnknownCode].fetch_add(
+      1, std::memory_order_relaxed);
   ns = std::max<int64_t>(0, ns);
   counters.seconds[BucketOf(kSecondsBoundsNs, ns)].fetch_add(
       1, std::memory_order_relaxed);

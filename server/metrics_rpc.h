@@ -16,12 +16,13 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "grpcpp/support/server_interceptor.h"
 #include "server/metrics_totals.h"
 
@@ -76,7 +77,7 @@ class RpcMetrics {
   static size_t ThisThreadsShard();
 
   std::vector<RpcMethodTotals> methods_;  // names only
-  absl::flat_hash_map<std::string, size_t> by_path_;
+  std::map<std::string, size_t, std::less<>> by_path_;
   std::unique_ptr<std::array<Shard, kShards>> shards_;
 };
 

@@ -18,12 +18,13 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "cache/mutex.h"
 #include "cache/snapshot.h"
 #include "crypto/rsa.h"
@@ -86,7 +87,7 @@ class alignas(64) WorkerMetrics {
 
   ProfileSlots* const slots_;
   // The worker's own memory of slots. Only configured names are kept.
-  absl::flat_hash_map<std::string, size_t> known_;
+  std::map<std::string, size_t, std::less<>> known_;
   std::string last_profile_;
   size_t last_slot_ = 0;
   RsaCounts rsa_before_;

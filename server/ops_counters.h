@@ -20,8 +20,7 @@ class OpsCounters {
   using Requests = std::map<std::pair<std::string, int>, uint64_t>;
 
   // REQUIRES: a path there is, or "other", so that labels are bounded.
-  void Answered(const std::string& path, int code)
-      ABSL_LOCKS_EXCLUDED(mutex_) {
+  void Answered(const std::string& path, int code) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
     ++requests_[{path, code}];
   }

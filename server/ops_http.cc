@@ -64,8 +64,8 @@ absl::StatusOr<int> ListenOn(const std::string& address) {
   addrinfo* found = nullptr;
   const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
   if (error != 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", address, ": ", gai_strerror(error)));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", address, ": ", gai_strerror(error)));
   }
   int fd = -1;
   int reason = 0;

@@ -40,8 +40,8 @@ using HttpHandlers = std::map<std::string, std::function<HttpReply()>>;
 // up after 10 s.
 struct OpsHttpLimits {
   size_t head_bytes_max = 8192;
-  absl::Duration read_timeout = absl::Seconds(5);     // the whole head
-  absl::Duration write_timeout = absl::Seconds(10);   // the whole answer
+  absl::Duration read_timeout = absl::Seconds(5);    // the whole head
+  absl::Duration write_timeout = absl::Seconds(10);  // the whole answer
   size_t threads = 2;
   size_t connections_max = 32;  // being served or waiting
 };

@@ -30,8 +30,8 @@ bool OpsHttpConnection::WaitFor(short events, absl::Time deadline) const {
     const absl::Duration left = deadline - absl::Now();
     if (left <= absl::ZeroDuration()) return false;
     pollfd ready = {fd_, events, 0};
-    const int64_t ms = std::clamp<int64_t>(
-        absl::ToInt64Milliseconds(left) + 1, 1, 60'000);
+    const int64_t ms =
+        std::clamp<int64_t>(absl::ToInt64Milliseconds(left) + 1, 1, 60'000);
     const int n = poll(&ready, 1, static_cast<int>(ms));
     if (n > 0) return true;
     if (n < 0 && errno != EINTR) return false;
@@ -80,8 +80,7 @@ ssize_t OpsHttpConnection::read(char* out, size_t size) {
 
 ssize_t OpsHttpConnection::write(const char* data, size_t size) {
   while (WaitFor(POLLOUT, write_deadline_)) {
-    const ssize_t sent =
-        send(fd_, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = send(fd_, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent >= 0) return sent;
     if (errno != EAGAIN && errno != EINTR) return -1;
   }

@@ -52,9 +52,7 @@ HttpReply Ready(const OpsView& view) {
 // In the order they are made.
 struct OpsPort::Parts {
   explicit Parts(const OpsView& ops_view)
-      : view(ops_view),
-        sampler(view),
-        collector(view, &sampler, &counters) {}
+      : view(ops_view), sampler(view), collector(view, &sampler, &counters) {}
 
   HttpReply Statusz(bool live) const {
     StatusPage page = CollectStatusPage(view, sampler, absl::Now());

@@ -1,7 +1,8 @@
 // The operations port: metrics, health, readiness and the status page of one
 // server, over HTTP.
 //
-//   absl::StatusOr<std::unique_ptr<OpsPort>> port = OpsPort::Start(address, view);
+//   absl::StatusOr<std::unique_ptr<OpsPort>> port = OpsPort::Start(address,
+//   view);
 //
 // Plain HTTP without authentication, and nothing on it changes anything: bind
 // it to loopback or to a network that only operators reach.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cache/crl_freshness.h"
 #include "server/metrics_crl.h"
 #include "server/metrics_process.h"
 #include "server/tls_expiry.h"
@@ -21,8 +22,8 @@ constexpr int64_t kCrlEndsSoonSeconds = int64_t{4} * 3600;
 constexpr absl::Duration kTlsEndsSoon = absl::Hours(24 * 14);
 
 std::string Count(size_t count, std::string_view one, std::string_view many) {
-  return absl::StrCat(count, " ", count == 1 ? std::string(one)
-                                             : std::string(many));
+  return absl::StrCat(count, " ",
+                      count == 1 ? std::string(one) : std::string(many));
 }
 
 // What to do about a class of source errors; docs/OPERATIONS.md says more.
@@ -56,8 +57,7 @@ void FindCrls(const Snapshot& snapshot, absl::Time now,
           {true,
            absl::StrCat("Profile ", group.profile, ": ", group.stale, " of ",
                         Count(group.partitions, "CRL", "CRLs"), " of ",
-                        group.issuer,
-                        group.stale == 1 ? " is" : " are",
+                        group.issuer, group.stale == 1 ? " is" : " are",
                         " too old. The filings concerned get TRY_LATER."),
            "Look at what publishes the CRLs and at the sources below; the "
            "verdicts come back by themselves with a newer CRL."});
@@ -65,8 +65,7 @@ void FindCrls(const Snapshot& snapshot, absl::Time now,
       out->push_back(
           {false,
            absl::StrCat("Profile ", group.profile, ": a CRL of ", group.issuer,
-                        " ends in ",
-                        absl::FormatDuration(absl::Seconds(left)),
+                        " ends in ", absl::FormatDuration(absl::Seconds(left)),
                         " and no newer one has come."),
            "Look at what publishes the CRLs before they are too old."});
     }
@@ -82,8 +81,8 @@ void FindSources(const SnapshotKeeper& keeper, std::vector<Finding>* out) {
     out->push_back(
         {false,
          absl::StrCat(Count(errors.size(), "CRL source", "CRL sources"),
-                      " cannot be used (", std::string(name), "): ",
-                      errors.front().source, ": ", errors.front().error),
+                      " cannot be used (", std::string(name),
+                      "): ", errors.front().source, ": ", errors.front().error),
          std::string(RemedyOf(name))});
   }
 }
@@ -93,11 +92,12 @@ void FindAudit(const AuditLog* audit, std::vector<Finding>* out) {
   const AuditCounters counters = audit->counters();
   const bool refuses = audit->options().on_failure == AuditFailure::kRefuse;
   if (counters.failing) {
-    out->push_back({refuses,
-                    absl::StrCat("The audit log fails: ", counters.last_error,
-                                 refuses ? ". Filings are refused."
-                                         : ". Verdicts leave unrecorded."),
-                    "Make room on its disk, or move it; it goes on by itself."});
+    out->push_back(
+        {refuses,
+         absl::StrCat("The audit log fails: ", counters.last_error,
+                      refuses ? ". Filings are refused."
+                              : ". Verdicts leave unrecorded."),
+         "Make room on its disk, or move it; it goes on by itself."});
   }
   if (counters.dropped_lines > 0) {
     out->push_back(
@@ -125,14 +125,13 @@ void FindListener(const char* name, const ListenerOptions& listener,
   }
   const absl::Time expiry = CertificateExpiry(listener.tls->certificate_chain);
   if (expiry - now > kTlsEndsSoon) return;
-  out->push_back(
-      {expiry <= now,
-       absl::StrCat("The certificate of the ", name, " listener ",
-                    expiry <= now ? "ended" : "ends", " on ",
-                    absl::FormatTime("%Y-%m-%d %H:%M UTC", expiry,
-                                     absl::UTCTimeZone()),
-                    "."),
-       "Put the new certificate and key in place."});
+  out->push_back({expiry <= now,
+                  absl::StrCat("The certificate of the ", name, " listener ",
+                               expiry <= now ? "ended" : "ends", " on ",
+                               absl::FormatTime("%Y-%m-%d %H:%M UTC", expiry,
+                                                absl::UTCTimeZone()),
+                               "."),
+                  "Put the new certificate and key in place."});
 }
 
 }  // namespace
@@ -140,23 +139,22 @@ void FindListener(const char* name, const ListenerOptions& listener,
 Readiness ReadinessNow(const OpsView& view, absl::Time now) {
   Readiness readiness;
   const auto snapshot = view.keeper->Current();
-  std::map<std::string, std::pair<size_t, size_t>> partitions;  // all, stale
-  for (const CrlGroup& group : GroupCrls(*snapshot, now)) {
-    partitions[group.profile].first += group.partitions;
-    partitions[group.profile].second += group.stale;
-  }
   for (const auto& [name, profile] : snapshot->profiles) {
     ProfileState state;
     state.name = name;
-    const auto [all, stale] = partitions[name];
-    if (profile.profile->revocation == RevocationMode::kRequired &&
-        all == stale) {
-      state.ready = false;
-      state.reason = all == 0
+    const ProfileReadiness freshness = ReadinessOf(profile, now);
+    const size_t partitions = profile.crls->partitions().size();
+    if (!freshness.ready) {
+      state.reason = freshness.reason;
+    } else if (profile.profile->revocation == RevocationMode::kRequired &&
+               freshness.stale_partitions == partitions) {
+      state.reason = partitions == 0
                          ? "it has no CRL: every filing gets TRY_LATER"
-                         : absl::StrCat("all its ", all,
-                                        " CRLs are too old: filings get "
-                                        "TRY_LATER");
+                         : absl::StrCat("all of its CRLs (", partitions,
+                                        ") are too old: filings get TRY_LATER");
+    }
+    state.ready = state.reason.empty();
+    if (!state.ready) {
       readiness.reasons.push_back(
           absl::StrCat("profile ", name, ": ", state.reason));
     }
@@ -187,7 +185,8 @@ std::vector<Finding> FindingsNow(const OpsView& view, absl::Time now) {
   for (const ProfileState& profile : ReadinessNow(view, now).profiles) {
     if (profile.ready) continue;
     findings.push_back(
-        {true, absl::StrCat("Profile ", profile.name, ": ", profile.reason, "."),
+        {true,
+         absl::StrCat("Profile ", profile.name, ": ", profile.reason, "."),
          "Look at the sources below, and at what publishes the CRLs."});
   }
   const std::string stuck = WhyNotAlive(view);
@@ -222,9 +221,9 @@ std::string WhyNotAlive(const OpsView& view) {
   const absl::Duration longest =
       absl::Nanoseconds(view.metrics->LongestBatchNs());
   if (longest < kStuckAfter) return "";
-  return absl::StrCat("a worker has been at one batch for ",
-                      absl::FormatDuration(absl::Trunc(longest,
-                                                       absl::Seconds(1))));
+  return absl::StrCat(
+      "a worker has been at one batch for ",
+      absl::FormatDuration(absl::Trunc(longest, absl::Seconds(1))));
 }
 
 }  // namespace inkan

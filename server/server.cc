@@ -4,6 +4,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -15,7 +16,10 @@
 #include "grpcpp/impl/server_builder_option.h"
 #include "grpcpp/impl/server_builder_plugin.h"
 #include "server/health.h"
+#include "server/metrics.h"
 #include "server/operations.h"
+#include "server/ops_port.h"
+#include "server/recording_judge.h"
 #include "server/service.h"
 #include "server/snapshot_judge.h"
 
@@ -70,11 +74,19 @@ std::shared_ptr<grpc::ServerCredentials> CredentialsOf(
 // its connections: some round trips, even around the world.
 constexpr absl::Duration kRefusingTime = absl::Milliseconds(500);
 
+// The process among all that ever wrote to an audit log.
+std::string NameOfRun(absl::Time started_at) {
+  return absl::StrCat(absl::Hex(absl::ToUnixMicros(started_at)), "-", getpid());
+}
+
 }  // namespace
 
 // In the order they are made; destroyed in the opposite one.
 struct Server::Parts {
   ServerOptions options;
+  absl::Time started_at = absl::Now();
+  Metrics metrics;
+  std::unique_ptr<AuditLog> audit;  // null: there is none
   std::unique_ptr<SnapshotKeeper> keeper;
   std::unique_ptr<Batcher> batcher;
   std::unique_ptr<Reloader> reloader;
@@ -85,16 +97,25 @@ struct Server::Parts {
   std::unique_ptr<OperationsServiceImpl> operations;
   std::unique_ptr<grpc::Server> intake_server;
   std::unique_ptr<grpc::Server> operations_server;
+  std::unique_ptr<OpsPort> ops_port;  // null: there is none
   int port = 0;
   int operations_port = 0;
   bool shut_down = false;
 
   void MakeServices(const std::string& config_path);
+  std::unique_ptr<Judge> MakeJudge();
   absl::Status Listen();
+  absl::Status OpenOpsPort();
   absl::StatusOr<std::unique_ptr<grpc::Server>> ListenOn(
       const ListenerOptions& listener,
-      const std::vector<grpc::Service*>& services, int* bound_port) const;
+      const std::vector<grpc::Service*>& services, int* bound_port);
 };
+
+std::unique_ptr<Judge> Server::Parts::MakeJudge() {
+  return std::make_unique<RecordingJudge>(
+      std::make_unique<SnapshotJudge>(*keeper), metrics.AddWorker(),
+      audit.get(), NameOfRun(started_at));
+}
 
 void Server::Parts::MakeServices(const std::string& config_path) {
   BatcherOptions batching;
@@ -103,8 +124,7 @@ void Server::Parts::MakeServices(const std::string& config_path) {
   batching.worker_batch_filings_max = options.limits.worker_batch_filings_max;
   batching.queue_filings_max = options.limits.queue_filings_max;
   batching.queue_bytes_max = options.limits.queue_bytes_max;
-  batcher = std::make_unique<Batcher>(
-      batching, [this] { return std::make_unique<SnapshotJudge>(*keeper); });
+  batcher = std::make_unique<Batcher>(batching, [this] { return MakeJudge(); });
   reloader = std::make_unique<Reloader>(config_path, keeper.get());
   health_service = std::make_unique<HealthService>(&health);
   operations_health_service = std::make_unique<HealthService>(&health);
@@ -116,7 +136,7 @@ void Server::Parts::MakeServices(const std::string& config_path) {
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> Server::Parts::ListenOn(
     const ListenerOptions& listener,
-    const std::vector<grpc::Service*>& services, int* bound_port) const {
+    const std::vector<grpc::Service*>& services, int* bound_port) {
   grpc::ServerBuilder builder;
   builder.SetOption(std::make_unique<OnlyAskedForPlugins>(options));
   builder.AddListeningPort(listener.address, CredentialsOf(listener),
@@ -129,6 +149,8 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Server::Parts::ListenOn(
   // Two servers must not share a port by accident.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   for (grpc::Service* service : services) builder.RegisterService(service);
+  builder.experimental().SetInterceptorCreators(
+      metrics.rpc().MakeInterceptors());
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) {
     return absl::UnavailableError(
@@ -182,13 +204,39 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       SnapshotKeeper::Start(std::move(config.snapshot));
   if (!keeper.ok()) return keeper.status();
   parts->keeper = *std::move(keeper);
+  if (parts->options.audit.has_value()) {
+    absl::StatusOr<std::unique_ptr<AuditLog>> audit =
+        AuditLog::Open(*parts->options.audit, parts->options.audit_listener);
+    if (!audit.ok()) return audit.status();
+    parts->audit = *std::move(audit);
+  }
   parts->MakeServices(config_path);
   // From here on the destructor shuts down whatever was started.
   auto server = std::unique_ptr<Server>(new Server(std::move(parts)));
   const absl::Status listening = server->parts_->Listen();
   if (!listening.ok()) return listening;
+  const absl::Status ops_port = server->parts_->OpenOpsPort();
+  if (!ops_port.ok()) return ops_port;
   server->parts_->health.SetServing(true);
   return server;
+}
+
+absl::Status Server::Parts::OpenOpsPort() {
+  if (options.ops_http_address.empty()) return absl::OkStatus();
+  OpsView view;
+  view.options = &options;
+  view.keeper = keeper.get();
+  view.batcher = batcher.get();
+  view.metrics = &metrics;
+  view.audit = audit.get();
+  view.serving = [this] { return health.serving(); };
+  view.started_at = started_at;
+  view.grpc_version = grpc::Version();
+  absl::StatusOr<std::unique_ptr<OpsPort>> started =
+      OpsPort::Start(options.ops_http_address, view);
+  if (!started.ok()) return started.status();
+  ops_port = *std::move(started);
+  return absl::OkStatus();
 }
 
 void Server::Shutdown() {
@@ -208,6 +256,8 @@ void Server::Shutdown() {
   absl::SleepFor(std::min(kRefusingTime, parts.options.drain_timeout / 2));
   // Each returns when its last call is answered; at the deadline it cancels the
   // rest.
+  // Whatever comes from here on is refused, so no line comes any more.
+  if (parts.audit != nullptr) parts.audit->Close();
   for (grpc::Server* server :
        {parts.intake_server.get(), parts.operations_server.get()}) {
     if (server != nullptr) server->Shutdown(absl::ToChronoTime(deadline));
@@ -219,5 +269,9 @@ int Server::operations_port() const { return parts_->operations_port; }
 SnapshotKeeper& Server::keeper() { return *parts_->keeper; }
 Batcher& Server::batcher() { return *parts_->batcher; }
 Reloader& Server::reloader() { return *parts_->reloader; }
+AuditLog* Server::audit() { return parts_->audit.get(); }
+int Server::ops_http_port() const {
+  return parts_->ops_port == nullptr ? 0 : parts_->ops_port->port();
+}
 
 }  // namespace inkan

@@ -18,6 +18,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/audit_log.h"
 #include "server/batcher.h"
 #include "server/config.h"
 #include "server/reloader.h"
@@ -37,6 +38,7 @@ class Server {
   // Ports bound; 0 for a listener that is not there, or not TCP.
   int port() const;
   int operations_port() const;
+  int ops_http_port() const;
 
   // Says NOT_SERVING, takes no new calls, and returns when every accepted
   // filing has its verdict or the drain timeout is over.
@@ -45,6 +47,7 @@ class Server {
   SnapshotKeeper& keeper();
   Batcher& batcher();
   Reloader& reloader();
+  AuditLog* audit();  // null: there is none
 
  private:
   struct Parts;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -31,7 +32,8 @@ void Spark(const std::vector<double>& values, const char* label, Html* html) {
       values.empty() ? 0 : *std::max_element(values.begin(), values.end());
   const auto x = [&](size_t i) {
     const double from_right = static_cast<double>(values.size() - 1 - i);
-    return kWidth - from_right * kWidth / (StatusSampler::kSamples - 1);
+    return kWidth - from_right * kWidth /
+                        static_cast<double>(StatusSampler::kSamples - 1);
   };
   const auto y = [&](double value) {
     return kHeight - 1.5 - (top > 0 ? value / top * (kHeight - 4) : 0);
@@ -84,8 +86,8 @@ void ThroughputCard(const StatusPage& page, Html* html) {
   }
   html->Raw("<div class=\"card\"><div class=\"label\">Filings a second</div>");
   html->Raw("<div class=\"big\" id=\"rate\">")
-      .Count(static_cast<uint64_t>(
-          RatePerSecond(page.samples, kNowSamples) + 0.5))
+      .Count(
+          static_cast<uint64_t>(RatePerSecond(page.samples, kNowSamples) + 0.5))
       .Raw(" <small>now</small></div>");
   Spark(rates, "filings a second, last minute", html);
   html->Raw("<div class=\"sub\">")
@@ -115,8 +117,7 @@ void LatencyCard(const StatusPage& page, Html* html) {
 
 void QueueCard(const StatusPage& page, Html* html) {
   const auto share = [](uint64_t part, uint64_t all) {
-    return all == 0 ? 0
-                    : static_cast<double>(part) / static_cast<double>(all);
+    return all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all);
   };
   html->Raw(
       "<div class=\"card\"><div class=\"label\">Filings waiting</div><div "
@@ -291,6 +292,10 @@ void Ends(std::optional<int64_t> at, absl::Time now, Html* html) {
     html->Raw("never");
     return;
   }
+  if (*at == std::numeric_limits<int64_t>::min()) {
+    html->Raw("<span class=\"bad\">not at all</span>");
+    return;
+  }
   const absl::Duration left = absl::FromUnixSeconds(*at) - now;
   if (left <= absl::ZeroDuration()) {
     html->Raw("<span class=\"bad\">").Text(SpanText(-left)).Raw(" ago</span>");
@@ -352,12 +357,14 @@ void CrlGroupDetails(const StatusPage& page, const CrlGroup& group,
     html->Raw(" CRLs");
   }
   if (group.stale > 0) {
-    html->Raw(", <span class=\"bad\">").Count(group.stale).Raw(" too old</span>");
+    html->Raw(", <span class=\"bad\">")
+        .Count(group.stale)
+        .Raw(" too old</span>");
   }
   html->Raw("</span><span>").Count(group.entries).Raw(" entries</span><span>");
   html->Raw("oldest ")
-      .Text(SpanText(page.now -
-                     absl::FromUnixSeconds(group.oldest_this_update)))
+      .Text(
+          SpanText(page.now - absl::FromUnixSeconds(group.oldest_this_update)))
       .Raw("</span><span>first ends ");
   Ends(group.earliest_stale_at, page.now, html);
   html->Raw("</span></summary>");
@@ -434,8 +441,8 @@ void Facts(const StatusPage& page, Html* html) {
   }
   html->Raw("</dl></div><div class=\"card\"><dl>");
   Term("Resident memory", BytesText(page.process.resident_bytes), html);
-  Term("Processor time",
-       SpanText(absl::Seconds(page.process.cpu_seconds)), html);
+  Term("Processor time", SpanText(absl::Seconds(page.process.cpu_seconds)),
+       html);
   Term("File descriptors",
        absl::StrCat(WithCommas(page.process.open_fds), " of ",
                     WithCommas(page.process.max_fds)),
@@ -482,7 +489,8 @@ std::string RenderStatusPage(const StatusPage& page) {
   Html html;
   html.Raw(
       "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
+      "<meta name=\"viewport\" "
+      "content=\"width=device-width,initial-scale=1\">");
   if (page.live) html.Raw("<meta http-equiv=\"refresh\" content=\"5\">");
   // An icon of its own, so that no browser asks for one.
   html.Raw(
@@ -505,7 +513,8 @@ std::string RenderStatusPage(const StatusPage& page) {
   Facts(page, &html);
   html.Raw("<footer>");
   if (page.live) {
-    html.Raw("Loads itself again every 5 s. <a href=\"/statusz\">Stop that</a>");
+    html.Raw(
+        "Loads itself again every 5 s. <a href=\"/statusz\">Stop that</a>");
   } else {
     html.Raw("<a href=\"/statusz/live\">Load again every 5 s</a>");
   }

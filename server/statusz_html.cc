@@ -49,7 +49,7 @@ std::string WithCommas(uint64_t n) {
   std::string digits = absl::StrCat(n);
   for (size_t at = digits.size(); at > 3;) {
     at -= 3;
-    digits.insert(at, ",");
+    digits.insert(at, 1, ',');
   }
   return digits;
 }
