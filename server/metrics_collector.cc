@@ -211,6 +211,15 @@ void AddReadiness(const OpsView& view, Families* out) {
   }
 }
 
+void AddCache(const VerifiedCertificates* certificates, Families* out) {
+  if (certificates == nullptr) return;
+  const VerifiedCertificates::Counters counters = certificates->counters();
+  out->Add(MetricId::kCacheHits, static_cast<double>(counters.hits));
+  out->Add(MetricId::kCacheMisses, static_cast<double>(counters.misses));
+  out->Add(MetricId::kCacheEntries,
+           static_cast<double>(counters.added - counters.evicted));
+}
+
 void AddAudit(const AuditLog* audit, Families* out) {
   const AuditCounters counters =
       audit == nullptr ? AuditCounters() : audit->counters();
@@ -263,6 +272,7 @@ std::vector<MetricFamily> MetricsCollector::Collect() const {
   AddCalls(*view_.metrics, &families);
   AddWork(*view_.metrics, &families);
   AddQueue(view_, &families);
+  AddCache(view_.certificates, &families);
   AddCrls(view_, *sampler_, &families);
   AddReadiness(view_, &families);
   AddAudit(view_.audit, &families);

@@ -13,6 +13,7 @@
 
 #include "absl/time/time.h"
 #include "cache/snapshot_keeper.h"
+#include "cache/verified_certificates.h"
 #include "server/audit_log.h"
 #include "server/batcher.h"
 #include "server/config.h"
@@ -26,6 +27,7 @@ struct OpsView {
   const Batcher* batcher = nullptr;
   const Metrics* metrics = nullptr;
   const AuditLog* audit = nullptr;  // null: there is none
+  const VerifiedCertificates* certificates = nullptr;  // null: there are none
   // What health says.
   std::function<bool()> serving;
   absl::Time started_at;

@@ -1,7 +1,10 @@
 #include "server/service.h"
 
 #include <array>
+#include <memory>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "server/filing_batch.h"
@@ -11,6 +14,16 @@
 namespace inkan {
 namespace {
 
+// What mutual TLS calls the caller; empty without. It belongs to the connection
+// and lives as long as the call.
+std::string_view ClientOf(const grpc::CallbackServerContext& call) {
+  const std::shared_ptr<const grpc::AuthContext> auth = call.auth_context();
+  if (auth == nullptr || !auth->IsPeerAuthenticated()) return {};
+  const std::vector<grpc::string_ref> names = auth->GetPeerIdentity();
+  if (names.empty()) return {};
+  return {names.front().data(), names.front().size()};
+}
+
 RequestContext ContextOf(grpc::CallbackServerContext* call,
                          const Limits& limits, bool want_checks) {
   RequestContext context;
@@ -18,6 +31,7 @@ RequestContext ContextOf(grpc::CallbackServerContext* call,
   context.received = absl::Now();
   context.received_at = absl::ToUnixSeconds(context.received);
   context.origin.number = NextRequestNumber();
+  context.origin.client = ClientOf(*call);
   context.deadline = absl::FromChrono(call->deadline());
   context.want_checks = want_checks;
   return context;
@@ -114,7 +128,8 @@ grpc::ServerUnaryReactor* VerificationServiceImpl::BatchVerify(
 grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
 VerificationServiceImpl::StreamVerify(grpc::CallbackServerContext* context) {
   return StartStreamCall(limits_, batcher_,
-                         absl::FromChrono(context->deadline()), &streams_);
+                         absl::FromChrono(context->deadline()),
+                         ClientOf(*context), &streams_);
 }
 
 grpc::ServerUnaryReactor* VerificationServiceImpl::CheckCertificate(

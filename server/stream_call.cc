@@ -25,10 +25,11 @@ class StreamCall final
                                      v1::StreamVerifyResponse> {
  public:
   StreamCall(const Limits& limits, Batcher* batcher, absl::Time deadline,
-             OpenStreams* streams)
+             std::string_view client, OpenStreams* streams)
       : limits_(limits),
         batcher_(batcher),
         deadline_(deadline),
+        client_(client),
         streams_(streams) {}
 
   void Start() ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -69,6 +70,7 @@ class StreamCall final
   const Limits& limits_;
   Batcher* const batcher_;
   const absl::Time deadline_;
+  const std::string_view client_;
   OpenStreams* const streams_;
 
   Mutex mutex_;
@@ -155,6 +157,7 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
   context.received = absl::Now();
   context.received_at = absl::ToUnixSeconds(context.received);
   context.origin.number = NextRequestNumber();
+  context.origin.client = client_;
   context.deadline = deadline_;
   context.want_checks = exchange->request->want_checks();
   BatchItem* item = exchange->MakeItem(this, context);
@@ -272,8 +275,8 @@ void OpenStreams::BeginDrain() {
 
 grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
 StartStreamCall(const Limits& limits, Batcher* batcher, absl::Time deadline,
-                OpenStreams* streams) {
-  auto* call = new StreamCall(limits, batcher, deadline, streams);
+                std::string_view client, OpenStreams* streams) {
+  auto* call = new StreamCall(limits, batcher, deadline, client, streams);
   call->Start();
   return call;
 }

@@ -9,6 +9,8 @@
 #ifndef INKAN_SERVER_STREAM_CALL_H_
 #define INKAN_SERVER_STREAM_CALL_H_
 
+#include <string_view>
+
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
@@ -36,10 +38,11 @@ class OpenStreams {
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// The call owns itself. The arguments must outlive it.
+// The call owns itself. The arguments must outlive it. `client`: the caller's
+// identity by mutual TLS, or empty.
 grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
 StartStreamCall(const Limits& limits, Batcher* batcher, absl::Time deadline,
-                OpenStreams* streams);
+                std::string_view client, OpenStreams* streams);
 
 }  // namespace inkan
 
