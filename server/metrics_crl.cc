@@ -68,6 +68,8 @@ std::vector<CrlGroup> GroupCrls(const Snapshot& snapshot, absl::Time now) {
   const int64_t now_seconds = absl::ToUnixSeconds(now);
   std::map<std::pair<std::string, std::string>, CrlGroup> groups;
   for (const auto& [name, profile] : snapshot.profiles) {
+    // Where nobody asks them, their age is no news.
+    if (profile.profile->revocation == RevocationMode::kOff) continue;
     for (const CrlPartition& partition : profile.crls->partitions()) {
       auto key = std::pair(name, partition.crl->canonical_issuer);
       auto found = groups.find(key);

@@ -45,7 +45,8 @@ struct CrlGroup {
 // many names cannot make many metrics. JPKI has two a profile.
 inline constexpr size_t kCrlGroupsMax = 200;
 
-// The group with the most stale partitions first, then by what ends first.
+// Of profiles that ask for revocation. The group with the most stale partitions
+// first, then by what ends first.
 std::vector<CrlGroup> GroupCrls(const Snapshot& snapshot, absl::Time now);
 
 // A few classes for the reasons a CRL file or source cannot be used.

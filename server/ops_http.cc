@@ -101,9 +101,17 @@ class Http final : public httplib::Server {
         });
   }
 
-  void Process(OpsHttpConnection* connection) {
+  // False if the library gave up.
+  bool Process(OpsHttpConnection* connection) {
     bool closed = false;
-    process_request(*connection, /*close_connection=*/true, closed, nullptr);
+    try {
+      return process_request(*connection, /*close_connection=*/true, closed,
+                             nullptr);
+    } catch (...) {
+      // No memory, or a request it cannot take; either ends this connection and
+      // nothing else.
+      return false;
+    }
   }
 
  private:
@@ -243,7 +251,7 @@ class OpsHttp::Impl {
       counters_->Answered("other", 431);
       connection->write(kTooLarge, sizeof(kTooLarge) - 1);
     } else {
-      http_.Process(connection);
+      if (!http_.Process(connection)) counters_->Dropped();
     }
     connection->Finish();
   }

@@ -184,7 +184,7 @@ TEST_F(OpsHttpTest, PastItsBoundConnectionsAreClosedAtOnce) {
   silent.clear();
   // There is room again.
   std::string answer;
-  for (int i = 0; i < 300 && answer.empty(); ++i) {
+  for (int i = 0; i < 6000 && answer.empty(); ++i) {
     answer = HttpGet(http_->port(), "/page");
     if (answer.empty()) absl::SleepFor(absl::Milliseconds(10));
   }

@@ -374,6 +374,38 @@ TEST(OpsTest, AnAuditLogInUseKeepsASecondServerFromStarting) {
               HasSubstr("in use by another process"));
 }
 
+TEST(OpsTest, ConfigurationMistakesAreNamed) {
+  TestWorld world;
+  const auto error = [&](const std::string& more) {
+    return std::string(ParseConfig(world.ConfigText(more), world.Path("c"))
+                           .status()
+                           .message());
+  };
+  EXPECT_THAT(error("ops_http { address: \"nowhere\" }"),
+              HasSubstr("ops_http.address"));
+  EXPECT_THAT(error("ops_http { address: \"localhost:65536\" }"),
+              HasSubstr("ops_http.address"));
+  EXPECT_EQ(error("ops_http { address: \"localhost:65535\" }"), "");
+  EXPECT_THAT(error("audit_log { }"), HasSubstr("audit_log.file"));
+  EXPECT_THAT(error("audit_log { file: \"no/such/folder/a\" }"),
+              HasSubstr("audit_log.file"));
+  const auto audit = [&](const std::string& field) {
+    return error(absl::StrCat("audit_log { file: \"a\" ", field, " }"));
+  };
+  EXPECT_EQ(audit("rotate_bytes: 4096"), "");
+  EXPECT_THAT(audit("rotate_bytes: 4095"), HasSubstr("rotate_bytes"));
+  EXPECT_EQ(audit("buffer_bytes_max: 65536"), "");
+  EXPECT_THAT(audit("buffer_bytes_max: 65535"), HasSubstr("buffer_bytes_max"));
+  EXPECT_EQ(audit("buffer_bytes_max: 1073741824"), "");
+  EXPECT_THAT(audit("buffer_bytes_max: 1073741825"),
+              HasSubstr("buffer_bytes_max"));
+  EXPECT_EQ(audit("sync_interval { seconds: 3600 }"), "");
+  EXPECT_THAT(audit("sync_interval { seconds: 3601 }"),
+              HasSubstr("sync_interval"));
+  EXPECT_THAT(audit("rotate_interval { seconds: 0 }"),
+              HasSubstr("rotate_interval"));
+}
+
 // --- The page ---
 
 StatusPage EmptyPage() {
