@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "server/metrics_worker.h"
+#include "server/steady_clock.h"
 
 namespace inkan {
 namespace {

@@ -1,15 +1,8 @@
 #include "server/metrics_worker.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace inkan {
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 size_t ProfileSlots::SlotOf(std::string_view name) {
   MutexLock lock(&mutex_);

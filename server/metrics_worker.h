@@ -29,6 +29,7 @@
 #include "cache/snapshot.h"
 #include "crypto/rsa.h"
 #include "server/metrics_totals.h"
+#include "server/steady_clock.h"
 #include "server/verdict_record.h"
 
 namespace inkan {
@@ -103,9 +104,6 @@ class alignas(64) WorkerMetrics {
   std::array<std::array<OwnCounter, kOutcomeCount>, ProfileSlots::kSlots>
       verdicts_;
 };
-
-// A clock that never goes back, nanoseconds.
-int64_t NowNs();
 
 }  // namespace inkan
 

@@ -77,10 +77,11 @@ class FileSizeLimit {
 };
 
 bool Until(const std::function<bool()>& holds) {
-  for (int i = 0; i < 6000 && !holds(); ++i) {
+  for (int i = 0; i < 6000; ++i) {
+    if (holds()) return true;
     absl::SleepFor(absl::Milliseconds(10));
   }
-  return holds();
+  return false;
 }
 
 bool AppendLine(AuditLog* log, const std::string& text) {
