@@ -51,6 +51,15 @@ struct RsaJob {
 
 void RsaPublicOperations(absl::Span<RsaJob> jobs);
 
+// What this thread's calls did since it began, for metrics.
+struct RsaCounts {
+  // [n]: runs of the kernel with n lanes filled; [0] is not used.
+  uint64_t groups[9] = {};
+  // Operations that ran alone, in the portable kernel instead.
+  uint64_t alone = 0;
+};
+const RsaCounts& ThreadRsaCounts();
+
 // The kernel in use, chosen once by CPUID, proven by a known-answer test, and
 // overridden by INKAN_ISA=portable|avx512ifma.
 struct RsaKernelInfo {

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <new>
 
@@ -77,6 +78,10 @@ size_t SizeClass(size_t modulus_bits) {
   }
   std::abort();
 }
+
+// One a thread, so that counting is a plain addition.
+thread_local RsaCounts rsa_counts;
+static_assert(std::size(RsaCounts{}.groups) == kRsaLanesMax + 1);
 
 // ---------------------------------------------------------------------------
 // Scheduling into lanes.
@@ -159,8 +164,10 @@ class Scheduler {
   void Run(Group& group) {
     if (group.count == 1 && &kernel_ != &kRsaPortableKernel) {
       group.lanes[0].prepared = nullptr;
+      ++rsa_counts.alone;
       kRsaPortableKernel.run(group.size_class, group.exponent, group.lanes, 1);
     } else {
+      ++rsa_counts.groups[group.count];
       kernel_.run(group.size_class, group.exponent, group.lanes, group.count);
     }
     group.count = 0;
@@ -235,6 +242,8 @@ void RsaPublicOperations(absl::Span<RsaJob> jobs) {
   }
   scheduler.Finish();
 }
+
+const RsaCounts& ThreadRsaCounts() { return rsa_counts; }
 
 Fault InitRsaKernel() { return ChosenKernel().fault; }
 

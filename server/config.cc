@@ -11,6 +11,7 @@
 #include "server/certificate_files.h"
 #include "server/config_access.h"
 #include "server/config_crl_source.h"
+#include "server/config_ops.h"
 #include "server/config_profile.h"
 #include "server/config_text.h"
 #include "server/tls_files.h"
@@ -153,6 +154,14 @@ Config ReadConfig(const config::v1::ServerConfig& proto, const ConfigNode& root,
   if (proto.has_operations_listener()) {
     server.operations_listener = ReadListener(
         proto.operations_listener(), root.Child("operations_listener"), folder);
+  }
+  if (proto.has_ops_http()) {
+    server.ops_http_address =
+        ReadOpsHttp(proto.ops_http(), root.Child("ops_http"));
+  }
+  if (proto.has_audit_log()) {
+    server.audit =
+        ReadAuditLog(proto.audit_log(), root.Child("audit_log"), folder);
   }
   server.limits = ReadLimits(proto.limits(), root.Child("limits"));
   server.access = ReadAccessRules(proto, root);

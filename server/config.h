@@ -10,6 +10,7 @@
 #define INKAN_SERVER_CONFIG_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -17,6 +18,7 @@
 #include "absl/time/time.h"
 #include "cache/snapshot_keeper.h"
 #include "server/access.h"
+#include "server/audit_options.h"
 #include "server/client_quotas.h"
 #include "server/limits.h"
 
@@ -56,6 +58,10 @@ inline constexpr uint32_t kVerifiedCertificatesMax = 131072;
 struct ServerOptions {
   ListenerOptions listener;
   std::optional<ListenerOptions> operations_listener;
+  std::string ops_http_address;  // empty: none
+  std::optional<AuditOptions> audit;
+  // Told when the audit log begins or ceases to fail; set by the program.
+  std::function<void(const absl::Status&)> audit_listener;
   Limits limits;
   AccessRules access;
   QuotaOptions quotas;

@@ -28,6 +28,13 @@ listener {
 # Given: OperationsService is served here and no longer to intake clients.
 # operations_listener { address: "127.0.0.1:8444" ... }
 
+# Given: metrics (/metrics), /healthz, /readyz and a status page (/statusz) over
+# plain HTTP. Keep it to loopback or to a network of operators.
+# ops_http { address: "127.0.0.1:9464" }
+
+# Given: one line for each verdict, without personal data.
+# audit_log { file: "audit.log" on_failure: AUDIT_FAILURE_REFUSE }
+
 profiles {
   name: "jpki-signature"
   anchor_files: "anchors/jpki-signature.pem"

@@ -42,15 +42,18 @@ std::string ClientOf(const grpc::CallbackServerContext& context) {
   return kAnonymous;
 }
 
-Gate::Gate(AccessRules rules, QuotaOptions quotas)
-    : open_(false), unbounded_(false), quotas_(QuotaOptions()) {
+Gate::Gate(AccessRules rules, QuotaOptions quotas, bool identify)
+    : identify_(identify),
+      open_(false),
+      unbounded_(false),
+      quotas_(QuotaOptions()) {
   Replace(std::move(rules), std::move(quotas));
 }
 
 grpc::Status Gate::CheckAccess(const grpc::CallbackServerContext& context,
                                Method method, std::string* client) {
   const bool open = open_.load(std::memory_order_acquire);
-  if (open && unbounded_.load(std::memory_order_acquire)) {
+  if (!identify_ && open && unbounded_.load(std::memory_order_acquire)) {
     client->clear();
     return grpc::Status::OK;
   }

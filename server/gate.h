@@ -31,7 +31,9 @@ std::string ClientOf(const grpc::CallbackServerContext& context);
 
 class Gate {
  public:
-  Gate(AccessRules rules, QuotaOptions quotas);
+  // `identify`: name the client of every call, though no rule asks (for the
+  // audit log).
+  Gate(AccessRules rules, QuotaOptions quotas, bool identify);
 
   // OK, or PERMISSION_DENIED; then `client` is who calls, for TakeQuota. Empty
   // if nobody needs to know.
@@ -51,6 +53,7 @@ class Gate {
  private:
   std::atomic<uint64_t> denied_{0};
   // Nobody needs to know who calls.
+  const bool identify_;
   std::atomic<bool> open_;
   std::atomic<bool> unbounded_;
   ClientQuotas quotas_;

@@ -100,8 +100,12 @@ bool WritePortFile(const std::string& path, const Server& server) {
   FILE* file = std::fopen(unfinished.c_str(), "w");
   if (file == nullptr) return false;
   std::string text = absl::StrCat(server.port(), "\n");
-  if (server.operations_port() != 0) {
+  // Lines by position: 0 for the second if only the third is there.
+  if (server.operations_port() != 0 || server.ops_http_port() != 0) {
     absl::StrAppend(&text, server.operations_port(), "\n");
+  }
+  if (server.ops_http_port() != 0) {
+    absl::StrAppend(&text, server.ops_http_port(), "\n");
   }
   const bool written =
       std::fwrite(text.data(), 1, text.size(), file) == text.size();
@@ -137,6 +141,7 @@ void ServeUntilTold(Server* server) {
           signal);
       return;
     }
+    if (server->audit() != nullptr) server->audit()->Reopen();
     Reload(server);
   }
 }
@@ -182,7 +187,16 @@ void RaiseDescriptorLimit(const ServerOptions& options) {
   }
 }
 
+void LogAudit(const absl::Status& status) {
+  if (status.ok()) {
+    spdlog::info("the audit log is written again");
+  } else {
+    spdlog::error("audit log: {}", std::string(status.message()));
+  }
+}
+
 int Serve(const Flags& flags, Config config) {
+  config.server.audit_listener = LogAudit;
   const ServerOptions options = config.server;
   RaiseDescriptorLimit(options);
   auto started =
@@ -209,6 +223,10 @@ int Serve(const Flags& flags, Config config) {
         "operations on {} (port {}, {})", options.operations_listener->address,
         server.operations_port(),
         options.operations_listener->tls.has_value() ? "TLS" : "PLAINTEXT");
+  }
+  if (server.ops_http_port() != 0) {
+    spdlog::info("operations port on {} (port {}, plain HTTP)",
+                 options.ops_http_address, server.ops_http_port());
   }
   if (!flags.port_file.empty() && !WritePortFile(flags.port_file, server)) {
     spdlog::critical("cannot write {}", flags.port_file);
@@ -273,6 +291,8 @@ int Main(int argc, char** argv) {
   const sigset_t signals = TakenSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  // A file that may grow no more is an error to be handled, not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
   return Run(flags);
 }
 

@@ -4,6 +4,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,8 +17,11 @@
 #include "server/gate.h"
 #include "server/grpc_listener.h"
 #include "server/health.h"
+#include "server/metrics.h"
 #include "server/operations.h"
+#include "server/ops_port.h"
 #include "server/readiness.h"
+#include "server/recording_judge.h"
 #include "server/service.h"
 #include "server/snapshot_judge.h"
 
@@ -44,6 +48,11 @@ constexpr absl::Duration kRefusingTime = absl::Milliseconds(500);
 // How long answers that are ready may take to be sent at the very end.
 constexpr absl::Duration kLastWords = absl::Milliseconds(500);
 
+// The process among all that ever wrote to an audit log.
+std::string NameOfRun(absl::Time started_at) {
+  return absl::StrCat(absl::Hex(absl::ToUnixMicros(started_at)), "-", getpid());
+}
+
 }  // namespace
 
 // In the order they are made; destroyed in the opposite one.
@@ -59,6 +68,9 @@ struct Server::Parts {
 
   ServerOptions options;
   Notice notice;
+  absl::Time started_at = absl::Now();
+  Metrics metrics;
+  std::unique_ptr<AuditLog> audit;  // null: there is none
   std::unique_ptr<SnapshotKeeper> keeper;
   std::unique_ptr<VerifiedCertificates> verified;
   std::unique_ptr<Batcher> batcher;
@@ -72,12 +84,21 @@ struct Server::Parts {
   std::unique_ptr<OperationsServiceImpl> operations;
   std::unique_ptr<GrpcListener> intake;
   std::unique_ptr<GrpcListener> operations_listener;
+  std::unique_ptr<OpsPort> ops_port;  // null: there is none
 
   void MakeServices(const std::string& config_path);
+  std::unique_ptr<Judge> MakeJudge();
+  absl::Status OpenOpsPort();
   absl::Status Listen() ABSL_LOCKS_EXCLUDED(apply_mutex);
   absl::Status Apply(Config config) ABSL_LOCKS_EXCLUDED(apply_mutex);
   void WaitUnlessHurried(absl::Duration time) ABSL_LOCKS_EXCLUDED(mutex);
 };
+
+std::unique_ptr<Judge> Server::Parts::MakeJudge() {
+  return std::make_unique<RecordingJudge>(
+      std::make_unique<SnapshotJudge>(*keeper, verified.get()),
+      metrics.AddWorker(), audit.get(), NameOfRun(started_at));
+}
 
 void Server::Parts::MakeServices(const std::string& config_path) {
   BatcherOptions batching;
@@ -94,10 +115,9 @@ void Server::Parts::MakeServices(const std::string& config_path) {
   batching.bulk_weight = options.limits.bulk_weight;
   verified =
       std::make_unique<VerifiedCertificates>(options.verified_certificates_max);
-  batcher = std::make_unique<Batcher>(batching, [this] {
-    return std::make_unique<SnapshotJudge>(*keeper, verified.get());
-  });
-  gate = std::make_unique<Gate>(options.access, options.quotas);
+  batcher = std::make_unique<Batcher>(batching, [this] { return MakeJudge(); });
+  gate = std::make_unique<Gate>(options.access, options.quotas,
+                                options.audit.has_value());
   reloader = std::make_unique<Reloader>(
       config_path, [this](Config config) { return Apply(std::move(config)); });
   readiness = std::make_unique<Readiness>(keeper.get(), &health);
@@ -116,6 +136,14 @@ absl::Status Server::Parts::Listen() {
     notice(status.ok() ? absl::OkStatus() : status,
            "new TLS files are in use from the next connection on");
   };
+  // Calls are counted where somebody can look at the counts.
+  GrpcListener::Prepare prepare;
+  if (!options.ops_http_address.empty()) {
+    prepare = [this](grpc::ServerBuilder* builder) {
+      builder->experimental().SetInterceptorCreators(
+          metrics.rpc().MakeInterceptors());
+    };
+  }
   std::vector<grpc::Service*> services = {health_service.get(),
                                           verification.get()};
   if (!options.operations_listener.has_value()) {
@@ -123,12 +151,12 @@ absl::Status Server::Parts::Listen() {
   } else {
     auto listener = GrpcListener::Start(
         "operations_listener", options, *options.operations_listener,
-        {operations_health_service.get(), operations.get()}, news);
+        {operations_health_service.get(), operations.get()}, news, prepare);
     if (!listener.ok()) return listener.status();
     operations_listener = *std::move(listener);
   }
   auto listener = GrpcListener::Start("listener", options, options.listener,
-                                      services, news);
+                                      services, news, prepare);
   if (!listener.ok()) return listener.status();
   intake = *std::move(listener);
   return absl::OkStatus();
@@ -196,13 +224,40 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       SnapshotKeeper::Start(std::move(config.snapshot));
   if (!keeper.ok()) return keeper.status();
   parts->keeper = *std::move(keeper);
+  if (parts->options.audit.has_value()) {
+    absl::StatusOr<std::unique_ptr<AuditLog>> audit =
+        AuditLog::Open(*parts->options.audit, parts->options.audit_listener);
+    if (!audit.ok()) return audit.status();
+    parts->audit = *std::move(audit);
+  }
   parts->MakeServices(config_path);
   // From here on the destructor shuts down whatever was started.
   auto server = std::unique_ptr<Server>(new Server(std::move(parts)));
   const absl::Status listening = server->parts_->Listen();
   if (!listening.ok()) return listening;
+  const absl::Status ops_port = server->parts_->OpenOpsPort();
+  if (!ops_port.ok()) return ops_port;
   server->parts_->health.SetServing(true);
   return server;
+}
+
+absl::Status Server::Parts::OpenOpsPort() {
+  if (options.ops_http_address.empty()) return absl::OkStatus();
+  OpsView view;
+  view.options = &options;
+  view.keeper = keeper.get();
+  view.batcher = batcher.get();
+  view.metrics = &metrics;
+  view.audit = audit.get();
+  view.certificates = verified.get();
+  view.serving = [this] { return health.serving(); };
+  view.started_at = started_at;
+  view.grpc_version = grpc::Version();
+  absl::StatusOr<std::unique_ptr<OpsPort>> started =
+      OpsPort::Start(options.ops_http_address, view);
+  if (!started.ok()) return started.status();
+  ops_port = *std::move(started);
+  return absl::OkStatus();
 }
 
 void Server::Shutdown() {
@@ -224,6 +279,8 @@ void Server::Shutdown() {
   // clients have had the time to hear that they are refused.
   parts.WaitUnlessHurried(
       std::min(kRefusingTime, parts.options.drain_timeout / 2));
+  // Whatever comes from here on is refused, so no line comes any more.
+  if (parts.audit != nullptr) parts.audit->Close();
   // Each returns when its last call is answered; at the deadline it cancels the
   // rest. Answers that are ready have kLastWords even if draining took all the
   // time there was.
@@ -270,5 +327,9 @@ Reloader& Server::reloader() { return *parts_->reloader; }
 const Gate& Server::gate() const { return *parts_->gate; }
 GrpcListener& Server::intake() { return *parts_->intake; }
 GrpcListener* Server::operations() { return parts_->operations_listener.get(); }
+AuditLog* Server::audit() { return parts_->audit.get(); }
+int Server::ops_http_port() const {
+  return parts_->ops_port == nullptr ? 0 : parts_->ops_port->port();
+}
 
 }  // namespace inkan

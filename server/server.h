@@ -19,6 +19,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/audit_log.h"
 #include "server/batcher.h"
 #include "server/config.h"
 #include "server/gate.h"
@@ -45,6 +46,7 @@ class Server {
   // Ports bound; 0 for a listener that is not there, or not TCP.
   int port() const;
   int operations_port() const;
+  int ops_http_port() const;
 
   // Says NOT_SERVING, takes no new calls, and returns when every accepted
   // filing has its verdict or the drain timeout is over.
@@ -60,6 +62,7 @@ class Server {
   GrpcListener& intake();
   // Null if operations share the intake listener.
   GrpcListener* operations();
+  AuditLog* audit();  // null: there is none
 
  private:
   struct Parts;

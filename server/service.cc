@@ -13,12 +13,14 @@ namespace inkan {
 namespace {
 
 RequestContext ContextOf(grpc::CallbackServerContext* call,
-                         const Limits& limits, bool want_checks) {
+                         const Limits& limits, std::string client,
+                         bool want_checks) {
   RequestContext context;
   context.limits = &limits;
   context.received = absl::Now();
   context.received_at = absl::ToUnixSeconds(context.received);
   context.origin.number = NextRequestNumber();
+  context.origin.client = std::move(client);
   context.deadline = absl::FromChrono(call->deadline());
   context.want_checks = want_checks;
   return context;
@@ -97,12 +99,11 @@ grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context,
 // sound, and the client's quota has room for it.
 grpc::Status Enter(grpc::CallbackServerContext* context, Gate* gate,
                    Method method, const RequestFault& fault, int filings,
-                   ClientQuotas::Ticket* ticket) {
-  std::string client;
-  grpc::Status status = gate->CheckAccess(*context, method, &client);
+                   std::string* client, ClientQuotas::Ticket* ticket) {
+  grpc::Status status = gate->CheckAccess(*context, method, client);
   if (status.ok() && !fault.ok()) status = InvalidArgument(fault);
   if (!status.ok()) return status;
-  return gate->TakeQuota(client, static_cast<size_t>(filings), ticket);
+  return gate->TakeQuota(*client, static_cast<size_t>(filings), ticket);
 }
 
 }  // namespace
@@ -118,13 +119,14 @@ VerificationServiceImpl::VerificationServiceImpl(const Limits& limits,
 grpc::ServerUnaryReactor* VerificationServiceImpl::Verify(
     grpc::CallbackServerContext* context, const v1::VerifyRequest* request,
     v1::VerifyResponse* response) {
+  std::string client;
   ClientQuotas::Ticket ticket;
   grpc::Status entered = Enter(context, gate_, Method::kVerify,
-                               CheckRequest(*request), 1, &ticket);
+                               CheckRequest(*request), 1, &client, &ticket);
   if (!entered.ok()) return Refuse(context, std::move(entered));
   auto* call = new UnaryCall<OneFilingBatch>(
       request->filing(), response->mutable_verdict(), MemoryOf(*request, 1),
-      ContextOf(context, limits_, request->want_checks()));
+      ContextOf(context, limits_, std::move(client), request->want_checks()));
   call->Start(context, batcher_, Lane::kInteractive, std::move(ticket));
   return call;
 }
@@ -132,15 +134,16 @@ grpc::ServerUnaryReactor* VerificationServiceImpl::Verify(
 grpc::ServerUnaryReactor* VerificationServiceImpl::BatchVerify(
     grpc::CallbackServerContext* context, const v1::BatchVerifyRequest* request,
     v1::BatchVerifyResponse* response) {
+  std::string client;
   ClientQuotas::Ticket ticket;
   grpc::Status entered = Enter(context, gate_, Method::kBatchVerify,
                                CheckFilings(request->filings(), limits_),
-                               request->filings_size(), &ticket);
+                               request->filings_size(), &client, &ticket);
   if (!entered.ok()) return Refuse(context, std::move(entered));
   auto* call = new UnaryCall<FilingBatch>(
       FilingsOf(*request), MakeVerdicts(*request, response),
       MemoryOf(*request, request->filings().size()),
-      ContextOf(context, limits_, request->want_checks()));
+      ContextOf(context, limits_, std::move(client), request->want_checks()));
   call->Start(context, batcher_, Lane::kBatch, std::move(ticket));
   return call;
 }
@@ -154,13 +157,14 @@ grpc::ServerUnaryReactor* VerificationServiceImpl::CheckCertificate(
     grpc::CallbackServerContext* context,
     const v1::CheckCertificateRequest* request,
     v1::CheckCertificateResponse* response) {
+  std::string client;
   ClientQuotas::Ticket ticket;
   grpc::Status entered = Enter(context, gate_, Method::kCheckCertificate,
-                               CheckRequest(*request), 1, &ticket);
+                               CheckRequest(*request), 1, &client, &ticket);
   if (!entered.ok()) return Refuse(context, std::move(entered));
   auto* call = new UnaryCall<CertificateBatch>(
       *request, response->mutable_verdict(), MemoryOf(*request, 1),
-      ContextOf(context, limits_, request->want_checks()));
+      ContextOf(context, limits_, std::move(client), request->want_checks()));
   call->Start(context, batcher_, Lane::kInteractive, std::move(ticket));
   return call;
 }

@@ -180,6 +180,7 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
   context.received = absl::Now();
   context.received_at = absl::ToUnixSeconds(context.received);
   context.origin.number = NextRequestNumber();
+  context.origin.client = client_;
   context.deadline = deadline_;
   context.want_checks = exchange->request->want_checks();
   BatchItem* item = exchange->MakeItem(this, context);

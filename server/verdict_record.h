@@ -9,6 +9,7 @@
 #define INKAN_SERVER_VERDICT_RECORD_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,8 +22,9 @@ namespace inkan {
 struct RequestOrigin {
   // Counts the requests since the process started; 0: none was given.
   uint64_t number = 0;
-  // The client's identity by mutual TLS; empty without.
-  std::string_view client;
+  // Who asks, as access rules and quotas name them (server/gate.h); empty where
+  // neither is configured.
+  std::string client;
 };
 
 struct VerdictRecord {

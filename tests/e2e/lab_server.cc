@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -125,9 +126,12 @@ LabServer::LabServer(const std::string& work_dir,
   }
   EXPECT_TRUE(process_->Running()) << process_->Output();
   if (!process_->Running()) return;
-  std::string port = ReadFile(port_file);
-  while (!port.empty() && port.back() == '\n') port.pop_back();
-  target_ = "127.0.0.1:" + port;
+  // The port, the operations listener's (0: none), that of ops_http.
+  std::istringstream ports(ReadFile(port_file));
+  int port = 0;
+  int operations_port = 0;
+  ports >> port >> operations_port >> ops_http_port_;
+  target_ = absl::StrCat("127.0.0.1:", port);
 }
 
 std::shared_ptr<grpc::Channel> LabServer::channel() const {

@@ -43,6 +43,7 @@ class LabServer {
                      const std::string& config_tail = "");
 
   const std::string& target() const { return target_; }
+  int ops_http_port() const { return ops_http_port_; }  // 0: none
   std::string lab() const { return work_dir_ + "/lab"; }
   Process& process() { return *process_; }
   std::shared_ptr<grpc::Channel> channel() const;
@@ -56,6 +57,7 @@ class LabServer {
  private:
   std::string work_dir_;
   std::string target_;
+  int ops_http_port_ = 0;
   std::unique_ptr<Process> process_;
 };
 

@@ -1,0 +1,229 @@
+#include "server/ops_view.h"
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "cache/crl_freshness.h"
+#include "server/metrics_crl.h"
+#include "server/metrics_process.h"
+#include "server/tls_expiry.h"
+
+namespace inkan {
+namespace {
+
+// A CRL that ends this soon, with no newer one there, is late: JPKI's are made
+// once a day and reach operators within minutes.
+constexpr int64_t kCrlEndsSoonSeconds = int64_t{4} * 3600;
+// Time to get a certificate issued through an office.
+constexpr absl::Duration kTlsEndsSoon = absl::Hours(24 * 14);
+
+std::string Count(size_t count, std::string_view one, std::string_view many) {
+  return absl::StrCat(count, " ",
+                      count == 1 ? std::string(one) : std::string(many));
+}
+
+// What to do about a class of source errors; docs/OPERATIONS.md says more.
+std::string_view RemedyOf(std::string_view error_class) {
+  constexpr std::pair<std::string_view, std::string_view> kRemedies[] = {
+      {"unreadable", "Check that the path exists and inkand may read it."},
+      {"malformed", "Fetch the file again; write elsewhere, then rename."},
+      {"signature",
+       "Ask the CA. Until it is explained, treat it as an attack."},
+      {"issuer", "Remove the file, or add its CA to a profile."},
+      {"number", "Usually nothing; look at what publishes older CRLs."},
+      {"time", "Check the clocks (NTP) here and at the CA."},
+      {"extension", "Ask the CA: this CRL cannot be used safely."},
+      {"network", "Check the network, the address and its certificate."},
+  };
+  for (const auto& [name, remedy] : kRemedies) {
+    if (name == error_class) return remedy;
+  }
+  return "See what the error says, and docs/OPERATIONS.md.";
+}
+
+void FindCrls(const Snapshot& snapshot, absl::Time now,
+              std::vector<Finding>* out) {
+  for (const CrlGroup& group : GroupCrls(snapshot, now)) {
+    const int64_t left =
+        group.earliest_stale_at.value_or(absl::ToUnixSeconds(now) +
+                                         2 * kCrlEndsSoonSeconds) -
+        absl::ToUnixSeconds(now);
+    if (group.stale > 0) {
+      out->push_back(
+          {true,
+           absl::StrCat("Profile ", group.profile, ": ", group.stale, " of ",
+                        Count(group.partitions, "CRL", "CRLs"), " of ",
+                        group.issuer, group.stale == 1 ? " is" : " are",
+                        " too old. The filings concerned get TRY_LATER."),
+           "Look at what publishes the CRLs and at the sources below; the "
+           "verdicts come back by themselves with a newer CRL."});
+    } else if (left < kCrlEndsSoonSeconds) {
+      out->push_back(
+          {false,
+           absl::StrCat("Profile ", group.profile, ": a CRL of ", group.issuer,
+                        " ends in ", absl::FormatDuration(absl::Seconds(left)),
+                        " and no newer one has come."),
+           "Look at what publishes the CRLs before they are too old."});
+    }
+  }
+}
+
+void FindSources(const SnapshotKeeper& keeper, std::vector<Finding>* out) {
+  std::map<std::string_view, std::vector<CrlSourceError>> by_class;
+  for (CrlSourceError& error : keeper.source_errors()) {
+    by_class[ClassOfSourceError(error.error)].push_back(std::move(error));
+  }
+  for (const auto& [name, errors] : by_class) {
+    out->push_back(
+        {false,
+         absl::StrCat(Count(errors.size(), "CRL source", "CRL sources"),
+                      " cannot be used (", std::string(name),
+                      "): ", errors.front().source, ": ", errors.front().error),
+         std::string(RemedyOf(name))});
+  }
+}
+
+void FindAudit(const AuditLog* audit, std::vector<Finding>* out) {
+  if (audit == nullptr) return;
+  const AuditCounters counters = audit->counters();
+  const bool refuses = audit->options().on_failure == AuditFailure::kRefuse;
+  if (counters.failing) {
+    out->push_back(
+        {refuses,
+         absl::StrCat("The audit log fails: ", counters.last_error,
+                      refuses ? ". Filings are refused."
+                              : ". Verdicts leave unrecorded."),
+         "Make room on its disk, or move it; it goes on by itself."});
+  }
+  if (counters.dropped_lines > 0) {
+    out->push_back(
+        {false,
+         absl::StrCat(Count(counters.dropped_lines, "line", "lines"),
+                      " of the audit log were lost since the start."),
+         "Where each verdict must be on record, set audit_log.on_failure to "
+         "AUDIT_FAILURE_REFUSE."});
+  }
+}
+
+void FindListener(const char* name, const ListenerOptions& listener,
+                  absl::Time now, std::vector<Finding>* out) {
+  if (!listener.tls.has_value()) {
+    const bool local = absl::StartsWith(listener.address, "127.") ||
+                       absl::StartsWith(listener.address, "localhost:") ||
+                       absl::StartsWith(listener.address, "[::1]:") ||
+                       absl::StartsWith(listener.address, "unix:");
+    if (local) return;
+    out->push_back({false,
+                    absl::StrCat("The ", name, " listener, ", listener.address,
+                                 ", is not encrypted."),
+                    "Give it tls in the configuration."});
+    return;
+  }
+  const absl::Time expiry = CertificateExpiry(listener.tls->certificate_chain);
+  if (expiry - now > kTlsEndsSoon) return;
+  out->push_back({expiry <= now,
+                  absl::StrCat("The certificate of the ", name, " listener ",
+                               expiry <= now ? "ended" : "ends", " on ",
+                               absl::FormatTime("%Y-%m-%d %H:%M UTC", expiry,
+                                                absl::UTCTimeZone()),
+                               "."),
+                  "Put the new certificate and key in place."});
+}
+
+}  // namespace
+
+ServerReadiness ReadinessNow(const OpsView& view, absl::Time now) {
+  ServerReadiness readiness;
+  const auto snapshot = view.keeper->Current();
+  for (const auto& [name, profile] : snapshot->profiles) {
+    ProfileState state;
+    state.name = name;
+    const ProfileReadiness freshness = ReadinessOf(profile, now);
+    const size_t partitions = profile.crls->partitions().size();
+    if (!freshness.ready) {
+      state.reason = freshness.reason;
+    } else if (profile.profile->revocation == RevocationMode::kRequired &&
+               freshness.stale_partitions == partitions) {
+      state.reason = partitions == 0
+                         ? "it has no CRL: every filing gets TRY_LATER"
+                         : absl::StrCat("all of its CRLs (", partitions,
+                                        ") are too old: filings get TRY_LATER");
+    }
+    state.ready = state.reason.empty();
+    if (!state.ready) {
+      readiness.reasons.push_back(
+          absl::StrCat("profile ", name, ": ", state.reason));
+    }
+    readiness.profiles.push_back(std::move(state));
+  }
+  if (view.audit != nullptr && view.audit->counters().failing &&
+      view.audit->options().on_failure == AuditFailure::kRefuse) {
+    readiness.reasons.push_back(
+        absl::StrCat("the audit log cannot be written: ",
+                     view.audit->counters().last_error));
+  }
+  if (!view.serving()) {
+    readiness.reasons.insert(readiness.reasons.begin(),
+                             "health says NOT_SERVING: starting, or ending");
+  }
+  readiness.ready = readiness.reasons.empty();
+  return readiness;
+}
+
+std::vector<Finding> FindingsNow(const OpsView& view, absl::Time now) {
+  std::vector<Finding> findings;
+  if (!view.serving()) {
+    findings.push_back({true,
+                        "Health says NOT_SERVING: the server is starting or "
+                        "ending.",
+                        "If it stays so, look at its log."});
+  }
+  for (const ProfileState& profile : ReadinessNow(view, now).profiles) {
+    if (profile.ready) continue;
+    findings.push_back(
+        {true,
+         absl::StrCat("Profile ", profile.name, ": ", profile.reason, "."),
+         "Look at the sources below, and at what publishes the CRLs."});
+  }
+  const std::string stuck = WhyNotAlive(view);
+  if (!stuck.empty()) {
+    findings.push_back(
+        {true, absl::StrCat("Not alive: ", stuck, "."),
+         "Restart the server, and keep its log and a core for us."});
+  }
+  FindAudit(view.audit, &findings);
+  FindCrls(*view.keeper->Current(), now, &findings);
+  FindSources(*view.keeper, &findings);
+  FindListener("intake", view.options->listener, now, &findings);
+  if (view.options->operations_listener.has_value()) {
+    FindListener("operations", *view.options->operations_listener, now,
+                 &findings);
+  }
+  const ProcessFacts facts = ReadProcessFacts();
+  if (facts.open_fds * 10 > facts.max_fds * 9) {
+    findings.push_back({false,
+                        absl::StrCat(facts.open_fds, " of ", facts.max_fds,
+                                     " file descriptors are open."),
+                        "Raise LimitNOFILE, or find who opens so many "
+                        "connections."});
+  }
+  std::stable_sort(
+      findings.begin(), findings.end(),
+      [](const Finding& a, const Finding& b) { return a.severe > b.severe; });
+  return findings;
+}
+
+std::string WhyNotAlive(const OpsView& view) {
+  const absl::Duration longest =
+      absl::Nanoseconds(view.metrics->LongestBatchNs());
+  if (longest < kStuckAfter) return "";
+  return absl::StrCat(
+      "a worker has been at one batch for ",
+      absl::FormatDuration(absl::Trunc(longest, absl::Seconds(1))));
+}
+
+}  // namespace inkan

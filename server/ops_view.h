@@ -1,0 +1,71 @@
+// What the operations port looks at: metrics, status page, health and readiness
+// all see the server through this.
+//
+// Thread safety: everything it points to may be read from any thread.
+// Ownership: everything must outlive whoever holds it.
+#ifndef INKAN_SERVER_OPS_VIEW_H_
+#define INKAN_SERVER_OPS_VIEW_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "cache/snapshot_keeper.h"
+#include "cache/verified_certificates.h"
+#include "server/audit_log.h"
+#include "server/batcher.h"
+#include "server/config.h"
+#include "server/metrics.h"
+
+namespace inkan {
+
+struct OpsView {
+  const ServerOptions* options = nullptr;
+  const SnapshotKeeper* keeper = nullptr;
+  const Batcher* batcher = nullptr;
+  const Metrics* metrics = nullptr;
+  const AuditLog* audit = nullptr;                     // null: there is none
+  const VerifiedCertificates* certificates = nullptr;  // null: there are none
+  // What health says.
+  std::function<bool()> serving;
+  absl::Time started_at;
+  std::string grpc_version;
+};
+
+// Whether filings of one profile can get verdicts now, and if not, why.
+struct ProfileState {
+  std::string name;
+  bool ready = true;
+  std::string reason;
+};
+
+// Something that is wrong, in words, and what to do about it.
+struct Finding {
+  bool severe = false;  // filings do not get verdicts because of it
+  std::string what;
+  std::string remedy;
+};
+
+// The server as a whole: ready if it is serving and every profile is ready.
+struct ServerReadiness {
+  bool ready = true;
+  std::vector<std::string> reasons;
+  std::vector<ProfileState> profiles;
+};
+
+ServerReadiness ReadinessNow(const OpsView& view, absl::Time now);
+
+// Worst first; empty if all is well.
+std::vector<Finding> FindingsNow(const OpsView& view, absl::Time now);
+
+// A batch takes milliseconds; a worker that is at one for this long hangs.
+inline constexpr absl::Duration kStuckAfter = absl::Seconds(60);
+
+// Why the process should be restarted; empty if it is alive.
+std::string WhyNotAlive(const OpsView& view);
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_OPS_VIEW_H_

@@ -1,0 +1,496 @@
+// Metrics, readiness, status page and audit log of a running server.
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "cache/crl_data.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/metrics_list.h"
+#include "server/statusz.h"
+#include "tests/server/http_client.h"
+#include "tests/server/raw_client.h"
+#include "tests/server/test_world.h"
+
+namespace inkan {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::HttpBody;
+using testing::HttpGet;
+using ::testing::Not;
+using testing::RawClient;
+using ::testing::StartsWith;
+using testing::TestWorld;
+
+constexpr char kOpsHttp[] = "ops_http { address: \"127.0.0.1:0\" }\n";
+
+// Of a world whose CRL has ended long ago, ready all the same.
+std::string ReadyConfig(const TestWorld& world, const std::string& more = "") {
+  return absl::StrReplaceAll(
+      world.ConfigText(absl::StrCat(kOpsHttp, more)),
+      {{"anchor_files: \"ca.cer\"",
+        "anchor_files: \"ca.cer\" revocation: REVOCATION_MODE_OFF"}});
+}
+
+void Verify(const Server& server, const v1::Filing& filing, int count = 1) {
+  RawClient client(server.port());
+  v1::BatchVerifyRequest request;
+  for (int i = 0; i < count; ++i) *request.add_filings() = filing;
+  grpc::ClientContext context;
+  v1::BatchVerifyResponse response;
+  const grpc::Status status =
+      client.verification->BatchVerify(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+}
+
+// Sample name with labels -> value.
+std::map<std::string, std::string> Samples(const std::string& text) {
+  std::map<std::string, std::string> samples;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    const size_t space = line.rfind(' ');
+    if (line.empty() || line[0] == '#') continue;
+    samples[line.substr(0, space)] = line.substr(space + 1);
+  }
+  return samples;
+}
+
+// name -> type and labels, sorted.
+struct Described {
+  std::string type;
+  std::set<std::string> labels;
+  bool operator==(const Described& other) const = default;
+};
+using Descriptions = std::map<std::string, Described>;
+
+std::ostream& operator<<(std::ostream& out, const Described& described) {
+  out << described.type;
+  for (const std::string& label : described.labels) out << " " << label;
+  return out;
+}
+
+Descriptions InTheDocument() {
+  Descriptions found;
+  std::ifstream in(INKAN_SOURCE_DIR "/docs/METRICS.md");
+  for (std::string line; std::getline(in, line);) {
+    if (!absl::StartsWith(line, "| `")) continue;
+    const std::vector<std::string> cells = absl::StrSplit(line, " | ");
+    if (cells.size() != 4) continue;
+    Described& described =
+        found[absl::StrReplaceAll(cells[0], {{"| ", ""}, {"`", ""}})];
+    described.type = cells[1];
+    for (const auto label :
+         absl::StrSplit(cells[2], ",", absl::SkipWhitespace())) {
+      described.labels.insert(
+          absl::StrReplaceAll(label, {{"`", ""}, {" ", ""}}));
+    }
+  }
+  return found;
+}
+
+Descriptions InTheCode() {
+  Descriptions found;
+  for (const MetricSpec& spec : MetricList()) {
+    Described& described = found[std::string(spec.name)];
+    described.type = spec.type == MetricType::kCounter ? "counter"
+                     : spec.type == MetricType::kGauge ? "gauge"
+                                                       : "histogram";
+    for (const auto label :
+         absl::StrSplit(std::string(spec.labels), ',', absl::SkipEmpty())) {
+      described.labels.insert(std::string(label));
+    }
+  }
+  return found;
+}
+
+std::string FamilyOf(const std::string& sample, const Descriptions& types) {
+  const std::string name = sample.substr(0, sample.find('{'));
+  if (types.contains(name)) return name;
+  for (const char* suffix : {"_bucket", "_sum", "_count"}) {
+    if (absl::EndsWith(name, suffix)) {
+      return name.substr(0, name.size() - std::string(suffix).size());
+    }
+  }
+  return name;
+}
+
+Descriptions OnTheWire(const std::string& text) {
+  Descriptions found;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    if (!absl::StartsWith(line, "# TYPE ")) continue;
+    const std::vector<std::string> words = absl::StrSplit(line, ' ');
+    found[words[2]].type = words[3];
+  }
+  for (const auto& [sample, value] : Samples(text)) {
+    const size_t brace = sample.find('{');
+    if (brace == std::string::npos) continue;
+    Described& described = found[FamilyOf(sample, found)];
+    // label="value",: names end at =" and values hold no quote unescaped.
+    size_t at = brace + 1;
+    while (at < sample.size() && sample[at] != '}') {
+      const size_t equals = sample.find("=\"", at);
+      const std::string label = sample.substr(at, equals - at);
+      if (label != "le") described.labels.insert(label);
+      at = equals + 2;
+      while (sample[at] != '"') at += sample[at] == '\\' ? 2 : 1;
+      ++at;
+      if (at < sample.size() && sample[at] == ',') ++at;
+    }
+  }
+  return found;
+}
+
+TEST(OpsTest, DocumentCodeAndServerNameTheSameMetrics) {
+  EXPECT_EQ(InTheDocument(), InTheCode());
+  TestWorld world;
+  auto server = world.StartServer(world.ConfigText(kOpsHttp));
+  Verify(*server, world.GoodFiling());
+  HttpGet(server->ops_http_port(), "/statusz");
+  const Descriptions exposed =
+      OnTheWire(HttpBody(HttpGet(server->ops_http_port(), "/metrics")));
+  const Descriptions listed = InTheCode();
+  for (const auto& [name, described] : exposed) {
+    const auto found = listed.find(name);
+    ASSERT_NE(found, listed.end()) << name << " is not listed";
+    EXPECT_EQ(described.type, found->second.type) << name;
+    // Families without a sample now show no labels.
+    if (!described.labels.empty()) {
+      EXPECT_EQ(described, found->second) << name;
+    }
+  }
+  for (const auto& [name, described] : listed) {
+    EXPECT_TRUE(exposed.contains(name)) << name << " is not exposed";
+  }
+}
+
+TEST(OpsTest, VerdictsCallsAndBatchesAreCounted) {
+  TestWorld world;
+  auto server = world.StartServer(world.ConfigText(kOpsHttp));
+  Verify(*server, world.GoodFiling(), 20);
+  Verify(*server, world.RevokedFiling(), 3);
+  v1::Filing stranger = world.GoodFiling();
+  stranger.set_profile("Yamada Taro, 1-1-1 Chiyoda");
+  Verify(*server, stranger, 2);
+  v1::Filing without = world.GoodFiling();
+  without.clear_signature();
+  Verify(*server, without);
+
+  const std::string text =
+      HttpBody(HttpGet(server->ops_http_port(), "/metrics"));
+  const auto samples = Samples(text);
+  const auto value = [&](const std::string& sample) -> std::string {
+    const auto found = samples.find(sample);
+    return found == samples.end() ? "absent" : found->second;
+  };
+  EXPECT_EQ(value("inkan_verdicts_total{profile=\"signature\",indication="
+                  "\"TOTAL_PASSED\",sub_indication=\"\"}"),
+            "20");
+  EXPECT_EQ(value("inkan_verdicts_total{profile=\"signature\",indication="
+                  "\"TOTAL_FAILED\",sub_indication=\"REVOKED\"}"),
+            "3");
+  EXPECT_EQ(value("inkan_verdicts_total{profile=\"unknown\",indication="
+                  "\"INDETERMINATE\",sub_indication=\"GENERIC\"}"),
+            "2");
+  // What callers make up is nowhere.
+  EXPECT_THAT(text, Not(HasSubstr("Yamada")));
+  const std::string method =
+      "grpc_type=\"unary\",grpc_service=\"inkan.v1.VerificationService\","
+      "grpc_method=\"BatchVerify\"";
+  EXPECT_EQ(value(absl::StrCat("grpc_server_started_total{", method, "}")),
+            "4");
+  EXPECT_EQ(value(absl::StrCat("grpc_server_handled_total{", method,
+                               ",grpc_code=\"OK\"}")),
+            "4");
+  EXPECT_EQ(
+      value(absl::StrCat("grpc_server_handling_seconds_count{", method, "}")),
+      "4");
+  EXPECT_EQ(value("inkan_batch_filings_sum"), "26");
+  EXPECT_EQ(value("inkan_queue_wait_seconds_count"), "4");
+  EXPECT_EQ(value("inkan_serving"), "1");
+  EXPECT_EQ(value("inkan_audit_enabled"), "0");
+}
+
+TEST(OpsTest, CallsThatFailAreCountedByTheirCode) {
+  TestWorld world;
+  auto server = world.StartServer(world.ConfigText(kOpsHttp));
+  {
+    RawClient client(server->port());
+    grpc::ClientContext context;
+    v1::BatchVerifyResponse response;
+    EXPECT_EQ(
+        client.verification->BatchVerify(&context, {}, &response).error_code(),
+        grpc::StatusCode::INVALID_ARGUMENT);
+    // A stream that its client leaves.
+    grpc::ClientContext left;
+    auto stream = client.verification->StreamVerify(&left);
+    v1::StreamVerifyRequest request;
+    *request.add_filings() = world.GoodFiling();
+    ASSERT_TRUE(stream->Write(request));
+    v1::StreamVerifyResponse answer;
+    ASSERT_TRUE(stream->Read(&answer));
+    left.TryCancel();
+    EXPECT_FALSE(stream->Finish().ok());
+  }
+  EXPECT_THAT(
+      HttpBody(HttpGet(server->ops_http_port(), "/metrics")),
+      HasSubstr("grpc_method=\"BatchVerify\",grpc_code=\"INVALID_ARGUMENT\"} "
+                "1"));
+  std::string text;
+  for (int i = 0; i < 3000; ++i) {
+    text = HttpBody(HttpGet(server->ops_http_port(), "/metrics"));
+    if (absl::StrContains(text,
+                          "grpc_method=\"StreamVerify\",grpc_code=\"CANCEL")) {
+      break;
+    }
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_THAT(
+      text,
+      HasSubstr("grpc_method=\"StreamVerify\",grpc_code=\"CANCELLED\"} 1"));
+}
+
+TEST(OpsTest, ReadinessNamesTheProfileThatIsNot) {
+  TestWorld world;
+  // The only CRL ended on 2026-03-16.
+  auto server = world.StartServer(world.ConfigText(kOpsHttp));
+  const std::string answer = HttpGet(server->ops_http_port(), "/readyz");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(answer, HasSubstr("profile signature: all of its CRLs"));
+  EXPECT_THAT(HttpGet(server->ops_http_port(), "/healthz"),
+              StartsWith("HTTP/1.1 200"));
+  const std::string text =
+      HttpBody(HttpGet(server->ops_http_port(), "/metrics"));
+  EXPECT_THAT(text, HasSubstr("inkan_profile_ready{profile=\"signature\"} 0"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("inkan_crl_stale_partitions{profile=\"signature\",issuer=\"CN="
+                "World CA,C=JP\"} 1"));
+}
+
+TEST(OpsTest, AServerThatGivesVerdictsIsReadyUntilItDrains) {
+  TestWorld world;
+  auto server = world.StartServer(ReadyConfig(world));
+  EXPECT_THAT(HttpGet(server->ops_http_port(), "/readyz"),
+              StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(HttpGet(server->ops_http_port(), "/"),
+              HasSubstr("href=\"/statusz\""));
+  const std::string page =
+      HttpBody(HttpGet(server->ops_http_port(), "/statusz"));
+  EXPECT_THAT(page, HasSubstr("<div class=\"pill good\""));
+  EXPECT_THAT(page, HasSubstr("Nothing. Filings get their verdicts."));
+  EXPECT_THAT(page, Not(HasSubstr("http-equiv")));
+  EXPECT_THAT(HttpBody(HttpGet(server->ops_http_port(), "/statusz/live")),
+              HasSubstr("http-equiv=\"refresh\""));
+  server->Shutdown();
+  EXPECT_THAT(HttpGet(server->ops_http_port(), "/readyz"),
+              StartsWith("HTTP/1.1 503"));
+}
+
+// --- The audit log of a server ---
+
+std::vector<nlohmann::json> AuditLines(const std::string& path) {
+  std::vector<nlohmann::json> lines;
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    lines.push_back(nlohmann::json::parse(line));
+  }
+  return lines;
+}
+
+TEST(OpsTest, EveryVerdictSentHasItsLineAfterADrainUnderLoad) {
+  for (const char* policy : {"AUDIT_FAILURE_REFUSE", "AUDIT_FAILURE_DROP"}) {
+    TestWorld world;
+    auto server = world.StartServer(world.ConfigText(absl::StrCat(
+        "audit_log { file: \"audit.log\" on_failure: ", policy, " }")));
+    std::vector<std::set<std::string>> answered(3);
+    std::vector<std::thread> clients;
+    for (int t = 0; t < 3; ++t) {
+      clients.emplace_back([&, t] {
+        RawClient client(server->port());
+        for (int i = 0;; ++i) {
+          v1::BatchVerifyRequest request;
+          for (int k = 0; k < 5; ++k) {
+            *request.add_filings() =
+                world.GoodFiling(absl::StrCat(t, "-", i, "-", k));
+          }
+          grpc::ClientContext context;
+          v1::BatchVerifyResponse response;
+          if (!client.verification->BatchVerify(&context, request, &response)
+                   .ok()) {
+            return;
+          }
+          for (const v1::Verdict& verdict : response.verdicts()) {
+            answered[static_cast<size_t>(t)].insert(verdict.filing_id());
+          }
+        }
+      });
+    }
+    for (int i = 0; i < 6000; ++i) {
+      if (server->batcher().counters().filings_judged > 300) break;
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    server->Shutdown();
+    for (std::thread& client : clients) client.join();
+    std::map<std::string, int> lines;
+    for (const auto& line : AuditLines(world.Path("audit.log"))) {
+      EXPECT_EQ(line["indication"], "TOTAL_PASSED");
+      EXPECT_EQ(line["serial"], "11");
+      ++lines[line["id"].get<std::string>()];
+    }
+    size_t verdicts = 0;
+    for (const auto& ids : answered) {
+      verdicts += ids.size();
+      for (const std::string& id : ids) EXPECT_EQ(lines[id], 1) << id;
+    }
+    EXPECT_GT(verdicts, 0U);
+    EXPECT_EQ(lines.size(), server->batcher().counters().filings_judged);
+  }
+}
+
+TEST(OpsTest, AnAuditLogInUseKeepsASecondServerFromStarting) {
+  TestWorld world;
+  const std::string text =
+      world.ConfigText("audit_log { file: \"audit.log\" }");
+  auto server = world.StartServer(text);
+  auto config = ParseConfig(text, world.Path("x"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  const auto second = Server::Start(*std::move(config), world.Path("x"));
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.status().message()),
+              HasSubstr("in use by another process"));
+}
+
+TEST(OpsTest, ConfigurationMistakesAreNamed) {
+  TestWorld world;
+  const auto error = [&](const std::string& more) {
+    return std::string(ParseConfig(world.ConfigText(more), world.Path("c"))
+                           .status()
+                           .message());
+  };
+  EXPECT_THAT(error("ops_http { address: \"nowhere\" }"),
+              HasSubstr("ops_http.address"));
+  EXPECT_THAT(error("ops_http { address: \"localhost:65536\" }"),
+              HasSubstr("ops_http.address"));
+  EXPECT_EQ(error("ops_http { address: \"localhost:65535\" }"), "");
+  EXPECT_THAT(error("audit_log { }"), HasSubstr("audit_log.file"));
+  EXPECT_THAT(error("audit_log { file: \"no/such/folder/a\" }"),
+              HasSubstr("audit_log.file"));
+  const auto audit = [&](const std::string& field) {
+    return error(absl::StrCat("audit_log { file: \"a\" ", field, " }"));
+  };
+  EXPECT_EQ(audit("rotate_bytes: 4096"), "");
+  EXPECT_THAT(audit("rotate_bytes: 4095"), HasSubstr("rotate_bytes"));
+  EXPECT_EQ(audit("buffer_bytes_max: 65536"), "");
+  EXPECT_THAT(audit("buffer_bytes_max: 65535"), HasSubstr("buffer_bytes_max"));
+  EXPECT_EQ(audit("buffer_bytes_max: 1073741824"), "");
+  EXPECT_THAT(audit("buffer_bytes_max: 1073741825"),
+              HasSubstr("buffer_bytes_max"));
+  EXPECT_EQ(audit("sync_interval { seconds: 3600 }"), "");
+  EXPECT_THAT(audit("sync_interval { seconds: 3601 }"),
+              HasSubstr("sync_interval"));
+  EXPECT_THAT(audit("rotate_interval { seconds: 0 }"),
+              HasSubstr("rotate_interval"));
+}
+
+// --- The page ---
+
+StatusPage EmptyPage() {
+  StatusPage page;
+  page.now = absl::FromUnixSeconds(1773576000);
+  page.started_at = page.now - absl::Hours(30);
+  page.snapshot_since = page.now - absl::Minutes(3);
+  page.snapshot = std::make_shared<Snapshot>();
+  page.totals.verdicts.resize(ProfileSlots::kSlots);
+  page.profiles = {"unknown"};
+  return page;
+}
+
+TEST(StatuszTest, NothingFromCertificatesOrFilesBecomesMarkup) {
+  const std::string evil =
+      "<script>alert('1')</script><img src=x onerror=\"alert(2)\">&\x01";
+  auto crl = std::make_shared<CrlData>();
+  crl->scope_text = evil;
+  crl->source = evil;
+  StatusPage page = EmptyPage();
+  page.profiles.push_back(evil);
+  page.totals.verdicts[1][0] = 5;
+  page.kernel = page.kernel_reason = page.version = page.build = evil;
+  page.libraries = page.audit_file = evil;
+  page.audit = AuditCounters();
+  page.findings.push_back({true, evil, evil});
+  page.source_errors.push_back({evil, evil, page.now, true});
+  CrlGroup group;
+  group.issuer = group.profile = evil;
+  group.partitions = 1;
+  group.rows.push_back({crl.get(), true, 5});
+  page.groups.push_back(group);
+  const std::string html = RenderStatusPage(page);
+  EXPECT_THAT(html, Not(HasSubstr("<script")));
+  EXPECT_THAT(html, Not(HasSubstr("<img")));
+  EXPECT_THAT(html, Not(HasSubstr("onerror=\"")));
+  EXPECT_EQ(html.find('\x01'), std::string::npos);
+  EXPECT_THAT(html, HasSubstr("&lt;script&gt;alert(&#39;1&#39;)"));
+}
+
+TEST(StatuszTest, ThousandsOfCrlsMakeAPageOfBoundedSize) {
+  std::vector<std::unique_ptr<CrlData>> crls;
+  StatusPage page = EmptyPage();
+  for (int g = 0; g < 300; ++g) {
+    CrlGroup group;
+    group.issuer = absl::StrCat("CN=CA ", g);
+    group.profile = "jpki-signature";
+    group.partitions = 1900;
+    for (int i = 0; i < 1900; ++i) {
+      if (crls.size() < 1900) {
+        crls.push_back(std::make_unique<CrlData>());
+        crls.back()->scope_text = absl::StrCat("CN=municipality ", i);
+      }
+      group.rows.push_back(
+          {crls[static_cast<size_t>(i)].get(), false, 1773576000 + i});
+    }
+    page.groups.push_back(std::move(group));
+    page.source_errors.push_back({"source", "error", page.now, false});
+    page.findings.push_back({false, "what", "remedy"});
+  }
+  const std::string html = RenderStatusPage(page);
+  EXPECT_LT(html.size(), 1000000U);
+  EXPECT_THAT(html, HasSubstr("CN=municipality 0"));
+  EXPECT_THAT(html, HasSubstr("more issuers"));
+}
+
+TEST(StatuszTest, QuantilesLieWhereTheCountsAre) {
+  SecondsHistogram histogram;
+  EXPECT_EQ(Quantile(histogram, kSecondsBoundsNs, 0.5), 0);
+  histogram.counts[4] = 98;  // 500 µs to 1 ms
+  histogram.counts[8] = 2;   // 10 ms to 25 ms
+  EXPECT_NEAR(Quantile(histogram, kSecondsBoundsNs, 0.49), 750'000, 1);
+  EXPECT_NEAR(Quantile(histogram, kSecondsBoundsNs, 0.99), 17'500'000, 1);
+  histogram = SecondsHistogram();
+  histogram.counts.back() = 1;
+  EXPECT_EQ(Quantile(histogram, kSecondsBoundsNs, 0.5), 1e10);
+}
+
+TEST(StatuszTest, BucketsTakeTheirBoundAndNotMore) {
+  EXPECT_EQ(BucketOf(kBatchBounds, 1), 0U);
+  EXPECT_EQ(BucketOf(kBatchBounds, 2), 1U);
+  EXPECT_EQ(BucketOf(kBatchBounds, 3), 2U);
+  EXPECT_EQ(BucketOf(kBatchBounds, 65536), std::size(kBatchBounds) - 1);
+  EXPECT_EQ(BucketOf(kBatchBounds, 65537), std::size(kBatchBounds));
+}
+
+}  // namespace
+}  // namespace inkan
