@@ -115,7 +115,7 @@ class Http final : public httplib::Server {
   }
 
  private:
-  static HttpReply ReplyTo(const HttpHandlers& handlers,
+  static OpsReply ReplyTo(const HttpHandlers& handlers,
                            const httplib::Request& request) {
     if (request.method != "GET" && request.method != "HEAD") {
       return {405, "text/plain; charset=utf-8", "Only GET and HEAD.\n"};
@@ -129,7 +129,7 @@ class Http final : public httplib::Server {
   static void Answer(const HttpHandlers& handlers, OpsCounters* counters,
                      const httplib::Request& request,
                      httplib::Response* response) {
-    const HttpReply reply = ReplyTo(handlers, request);
+    const OpsReply reply = ReplyTo(handlers, request);
     response->status = reply.code;
     response->set_content(reply.body, reply.type.c_str());
     if (reply.code == 405) response->set_header("Allow", "GET, HEAD");

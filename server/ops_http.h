@@ -27,14 +27,14 @@
 
 namespace inkan {
 
-struct HttpReply {
+struct OpsReply {
   int code = 200;
   std::string type = "text/plain; charset=utf-8";
   std::string body;
 };
 
 // By path, exactly.
-using HttpHandlers = std::map<std::string, std::function<HttpReply()>>;
+using HttpHandlers = std::map<std::string, std::function<OpsReply()>>;
 
 // What one client may do. A browser's request has about 1 KB; Prometheus gives
 // up after 10 s.

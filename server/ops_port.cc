@@ -25,20 +25,20 @@ constexpr char kIndex[] =
     "<li><a href=\"/readyz\">readyz</a>: 200 while filings get verdicts</li>"
     "</ul></body></html>\n";
 
-HttpReply Text(int code, std::string body) {
-  HttpReply reply;
+OpsReply Text(int code, std::string body) {
+  OpsReply reply;
   reply.code = code;
   reply.body = std::move(body);
   return reply;
 }
 
-HttpReply Health(const OpsView& view) {
+OpsReply Health(const OpsView& view) {
   const std::string why_not = WhyNotAlive(view);
   if (why_not.empty()) return Text(200, "alive\n");
   return Text(503, absl::StrCat("not alive: ", why_not, "\n"));
 }
 
-HttpReply Ready(const OpsView& view) {
+OpsReply Ready(const OpsView& view) {
   const ServerReadiness readiness = ReadinessNow(view, absl::Now());
   std::string body = readiness.ready ? "ready\n" : "not ready\n";
   for (const std::string& reason : readiness.reasons) {
@@ -54,10 +54,10 @@ struct OpsPort::Parts {
   explicit Parts(const OpsView& ops_view)
       : view(ops_view), sampler(view), collector(view, &sampler, &counters) {}
 
-  HttpReply Statusz(bool live) const {
+  OpsReply Statusz(bool live) const {
     StatusPage page = CollectStatusPage(view, sampler, absl::Now());
     page.live = live;
-    HttpReply reply = Text(200, RenderStatusPage(page));
+    OpsReply reply = Text(200, RenderStatusPage(page));
     reply.type = kHtmlType;
     return reply;
   }
@@ -65,12 +65,12 @@ struct OpsPort::Parts {
   HttpHandlers Handlers() {
     HttpHandlers handlers;
     handlers["/"] = [] {
-      HttpReply reply = Text(200, kIndex);
+      OpsReply reply = Text(200, kIndex);
       reply.type = kHtmlType;
       return reply;
     };
     handlers["/metrics"] = [this] {
-      HttpReply reply = Text(200, MetricsText(collector));
+      OpsReply reply = Text(200, MetricsText(collector));
       reply.type = kMetricsType;
       return reply;
     };

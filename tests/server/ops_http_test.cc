@@ -36,12 +36,12 @@ class OpsHttpTest : public ::testing::Test {
   void Serve(const OpsHttpLimits& limits = OpsHttpLimits()) {
     HttpHandlers handlers;
     handlers["/page"] = [] {
-      HttpReply reply;
+      OpsReply reply;
       reply.body = "the page";
       return reply;
     };
     handlers["/large"] = [] {
-      HttpReply reply;
+      OpsReply reply;
       reply.body.assign(kLargeBytes, 'x');
       return reply;
     };
