@@ -154,7 +154,7 @@ void StreamCall::OnReadDone(bool ok) {
   // A message that arrives after the end was decided was not accepted: the
   // status says so.
   if (!ok) {
-    End(grpc::Status::OK);
+    End(context_->IsCancelled() ? grpc::Status::CANCELLED : grpc::Status::OK);
   } else if (!end_status_.has_value()) {
     Accept(std::move(exchange));
   }
