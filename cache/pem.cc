@@ -38,6 +38,13 @@ absl::StatusOr<MemoryBlock> PemToDer(Bytes text, std::string_view label) {
   const size_t first = start + begin.size();
   const size_t last = all.find(end, first);
   if (last == std::string_view::npos) return refused;
+  // Headers (RFC 1421), which an encrypted block has, are no base64; the
+  // decoder would take their "-" for the end.
+  const std::string_view body = all.substr(first, last - first);
+  if (body.find('-') != std::string_view::npos ||
+      body.find(':') != std::string_view::npos) {
+    return refused;
+  }
   absl::StatusOr<MemoryBlock> der =
       MemoryBlock::Allocate((last - first) / 4 * 3 + 64);
   if (!der.ok()) return der;
