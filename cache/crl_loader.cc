@@ -111,6 +111,10 @@ std::string CrlLoader::CompiledPath(const std::string& path) const {
 absl::StatusOr<std::shared_ptr<const CrlData>> CrlLoader::Load(
     const std::string& path, std::string source,
     const CrlControl& control) const {
+  if (control.cancelled != nullptr &&
+      control.cancelled->load(std::memory_order_relaxed)) {
+    return absl::CancelledError("cancelled");
+  }
   if (IsCompiled(path)) {
     absl::StatusOr<CompiledCrl> compiled = OpenCompiledCrl(
         path, std::move(source), CompiledCrlAccess::kCopy, options_.bytes_max);

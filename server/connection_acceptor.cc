@@ -122,7 +122,7 @@ absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> ConnectionAcceptor::Listen(
   }
   if (!status.ok()) return status;
   acceptor->stop_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  acceptor->spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  acceptor->spare_fd_ = eventfd(0, EFD_CLOEXEC);
   if (acceptor->stop_fd_ < 0 || acceptor->spare_fd_ < 0) {
     return Cannot("open a descriptor", errno);
   }
@@ -274,7 +274,7 @@ void ConnectionAcceptor::ShedOne(int listener) {
     // Another thread was faster.
     absl::SleepFor(absl::Milliseconds(10));
   }
-  spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  spare_fd_ = eventfd(0, EFD_CLOEXEC);
 }
 
 size_t ConnectionAcceptor::open_connections() {

@@ -242,8 +242,8 @@ TEST(Signature, AnEcPointOffItsCurveIsNamed) {
   job.digest = AsBytes(digest);
   job.signature = AsBytes(signature);
   VerifyBatch(absl::MakeSpan(&job, 1));
-  EXPECT_EQ(job.result, SignatureResult::kInvalid);
-  EXPECT_STREQ(job.fault.problem, "EC point is not on the curve");
+  EXPECT_EQ(job.result, SignatureResult::kRefused);
+  EXPECT_STREQ(job.fault.problem, "EC point is not on its curve");
 }
 
 TEST(Signature, WhatPolicyOrFormForbidsIsRefusedBeforeArithmetic) {
