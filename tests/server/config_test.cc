@@ -384,7 +384,7 @@ TEST_F(ConfigTest, CrlSourcesNameAPlace) {
   const std::string good = absl::StrCat(kListener, kProfile);
   EXPECT_THAT(Complaint(absl::StrCat(good, "crl_sources { }")),
               AllOf(StartsWith("inkand.textproto:9:1: crl_sources[0]: "),
-                    HasSubstr("give file or directory")));
+                    HasSubstr("give file, directory, http or ldap")));
   EXPECT_THAT(Complaint(absl::StrCat(good, "crl_sources { file: \"\" }")),
               HasSubstr("crl_sources[0].file: empty"));
   for (const char* seconds : {"0", "86401"}) {
