@@ -137,9 +137,18 @@ for (const [, dir] of config.matchAll(/"(\/var\/lib\/inkan[^"]*)"/g)) {
   fs.mkdirSync(dir.replace('/var/lib/inkan', state), {recursive: true});
 }
 const configFile = path.join(folder, 'inkand.textproto');
-fs.writeFileSync(configFile, config.replaceAll('/var/lib/inkan', state)
-    .replaceAll(/"0\.0\.0\.0:\d+"/g, '"127.0.0.1:0"'));
+const local = config.replaceAll('/var/lib/inkan', state)
+    .replaceAll(/"0\.0\.0\.0:\d+"/g, '"127.0.0.1:0"');
+fs.writeFileSync(configFile, local);
+// Looks at everything, and fetches nothing.
 execFileSync(path.join(bin, 'inkand'), ['--check-config', '--config', configFile]);
+// To run it, the lab's CRLs take the place of the publisher's. Two of each profile's
+// are stale on purpose, for filings that get TRY_LATER.
+const served = local.replace(/crl_sources \{\n\s*http \{[\s\S]*?\}\n\s*\}/,
+                             `crl_sources { directory: "${lab}/crls" }`)
+    .replaceAll('fresh_partitions_min: 1', 'fresh_partitions_min: 1 stale_partitions_max: 2');
+assert.notEqual(served, local);
+fs.writeFileSync(configFile, served);
 
 // The probes, against a server: each asks for a service that exists and serves.
 await withServer(bin, configFile, work, ([, operations]) => {
