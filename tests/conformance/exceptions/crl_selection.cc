@@ -86,6 +86,37 @@ bool TakesTheOtherKeysCrl(const Difference& d) {
          TwoKeysHaveOneName(d) && OneKeySignedACrlAnotherACertificate(d);
 }
 
+// A CRL that one key of its issuer's name signed, while the case has another
+// key of that name.
+bool OfTwoKeysOneSignedACrl(const Difference& d) {
+  for (size_t i = 0; i < d.crls.size(); ++i) {
+    Crl crl;
+    if (d.crls[i] == nullptr || !ParseCrl(AsBytes(d.c.crls[i]), &crl).ok()) {
+      continue;
+    }
+    bool one_signed = false;
+    bool another_did_not = false;
+    for (size_t j = 1; j < d.views.size(); ++j) {
+      if (d.certificates[j] == nullptr || d.views[j].der.empty() ||
+          X509_get0_pubkey(d.certificates[j].get()) == nullptr ||
+          !SameName(d.views[j].subject, crl.issuer)) {
+        continue;
+      }
+      (X509_CRL_verify(d.crls[i].get(),
+                       X509_get0_pubkey(d.certificates[j].get())) == 1
+           ? one_signed
+           : another_did_not) = true;
+    }
+    if (one_signed && another_did_not) return true;
+  }
+  return false;
+}
+
+bool TriesOneKeyOfTheName(const Difference& d) {
+  return d.TheirsIs({X509_V_ERR_CRL_SIGNATURE_FAILURE}) &&
+         TwoKeysHaveOneName(d) && OfTwoKeysOneSignedACrl(d);
+}
+
 // Without the CRLs that we refuse OpenSSL says what we say.
 bool StopsAtACrlOfNoUse(const Difference& d) {
   if (d.ours.refused_crls.empty()) return false;
@@ -209,6 +240,12 @@ constexpr ExceptionClass kClasses[] = {
      "corresponding CRL in the local CRL cache, while ((reasons_mask is not "
      "all-reasons) and (cert_status is UNREVOKED))\".",
      TakesTheOtherKeysCrl},
+    {"tries one key of the name on a CRL", true,
+     "OpenSSL verifies a CRL with one certificate of its issuer's name, and "
+     "does not try the next. 6.3.3 (f): \"Obtain and validate the "
+     "certification path for the issuer of the complete CRL\"; which of "
+     "several keys it is, a CRL without authorityKeyIdentifier leaves open.",
+     TriesOneKeyOfTheName},
     {"CRL signer speaks for itself", true,
      "PKITS 4.14.30, which expects success: 6.3.3 (f) \"Obtain and validate "
      "the "
