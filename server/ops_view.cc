@@ -46,7 +46,7 @@ std::string_view RemedyOf(std::string_view error_class) {
 }
 
 void FindCrls(const Snapshot& snapshot, absl::Time now,
-              std::vector<Finding>* out) {
+              std::vector<OpsFinding>* out) {
   for (const CrlGroup& group : GroupCrls(snapshot, now)) {
     const int64_t left =
         group.earliest_stale_at.value_or(absl::ToUnixSeconds(now) +
@@ -72,7 +72,7 @@ void FindCrls(const Snapshot& snapshot, absl::Time now,
   }
 }
 
-void FindSources(const SnapshotKeeper& keeper, std::vector<Finding>* out) {
+void FindSources(const SnapshotKeeper& keeper, std::vector<OpsFinding>* out) {
   std::map<std::string_view, std::vector<CrlSourceError>> by_class;
   for (CrlSourceError& error : keeper.source_errors()) {
     by_class[ClassOfSourceError(error.error)].push_back(std::move(error));
@@ -87,7 +87,7 @@ void FindSources(const SnapshotKeeper& keeper, std::vector<Finding>* out) {
   }
 }
 
-void FindAudit(const AuditLog* audit, std::vector<Finding>* out) {
+void FindAudit(const AuditLog* audit, std::vector<OpsFinding>* out) {
   if (audit == nullptr) return;
   const AuditCounters counters = audit->counters();
   const bool refuses = audit->options().on_failure == AuditFailure::kRefuse;
@@ -110,7 +110,7 @@ void FindAudit(const AuditLog* audit, std::vector<Finding>* out) {
 }
 
 void FindListener(const char* name, const ListenerOptions& listener,
-                  absl::Time now, std::vector<Finding>* out) {
+                  absl::Time now, std::vector<OpsFinding>* out) {
   if (!listener.tls.has_value()) {
     const bool local = absl::StartsWith(listener.address, "127.") ||
                        absl::StartsWith(listener.address, "localhost:") ||
@@ -174,8 +174,8 @@ ServerReadiness ReadinessNow(const OpsView& view, absl::Time now) {
   return readiness;
 }
 
-std::vector<Finding> FindingsNow(const OpsView& view, absl::Time now) {
-  std::vector<Finding> findings;
+std::vector<OpsFinding> FindingsNow(const OpsView& view, absl::Time now) {
+  std::vector<OpsFinding> findings;
   if (!view.serving()) {
     findings.push_back({true,
                         "Health says NOT_SERVING: the server is starting or "
@@ -211,9 +211,10 @@ std::vector<Finding> FindingsNow(const OpsView& view, absl::Time now) {
                         "Raise LimitNOFILE, or find who opens so many "
                         "connections."});
   }
-  std::stable_sort(
-      findings.begin(), findings.end(),
-      [](const Finding& a, const Finding& b) { return a.severe > b.severe; });
+  std::stable_sort(findings.begin(), findings.end(),
+                   [](const OpsFinding& a, const OpsFinding& b) {
+                     return a.severe > b.severe;
+                   });
   return findings;
 }
 

@@ -42,7 +42,7 @@ struct ProfileState {
 };
 
 // Something that is wrong, in words, and what to do about it.
-struct Finding {
+struct OpsFinding {
   bool severe = false;  // filings do not get verdicts because of it
   std::string what;
   std::string remedy;
@@ -58,7 +58,7 @@ struct ServerReadiness {
 ServerReadiness ReadinessNow(const OpsView& view, absl::Time now);
 
 // Worst first; empty if all is well.
-std::vector<Finding> FindingsNow(const OpsView& view, absl::Time now);
+std::vector<OpsFinding> FindingsNow(const OpsView& view, absl::Time now);
 
 // A batch takes milliseconds; a worker that is at one for this long hangs.
 inline constexpr absl::Duration kStuckAfter = absl::Seconds(60);

@@ -185,7 +185,7 @@ void Findings(const StatusPage& page, Html* html) {
           .Raw(" more</p>");
       break;
     }
-    const Finding& finding = page.findings[i];
+    const OpsFinding& finding = page.findings[i];
     if (finding.severe) {
       html->Raw("<div class=\"finding bad\"><b>");
     } else {

@@ -34,7 +34,7 @@ struct StatusPage {
   bool live = false;  // refreshes itself
 
   ServerReadiness readiness;
-  std::vector<Finding> findings;
+  std::vector<OpsFinding> findings;
 
   std::vector<StatusSample> samples;
   WorkerTotals totals;

@@ -113,7 +113,8 @@ bool OfTwoKeysOneSignedACrl(const Difference& d) {
 }
 
 bool TriesOneKeyOfTheName(const Difference& d) {
-  return d.TheirsIs({X509_V_ERR_CRL_SIGNATURE_FAILURE}) &&
+  return d.TheirsIs({X509_V_ERR_CRL_SIGNATURE_FAILURE,
+                     X509_V_ERR_DIFFERENT_CRL_SCOPE}) &&
          TwoKeysHaveOneName(d) && OfTwoKeysOneSignedACrl(d);
 }
 
