@@ -116,7 +116,7 @@ class Http final : public httplib::Server {
 
  private:
   static OpsReply ReplyTo(const HttpHandlers& handlers,
-                           const httplib::Request& request) {
+                          const httplib::Request& request) {
     if (request.method != "GET" && request.method != "HEAD") {
       return {405, "text/plain; charset=utf-8", "Only GET and HEAD.\n"};
     }

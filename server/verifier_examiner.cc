@@ -134,8 +134,8 @@ Finding Examiner::JudgeTrusted() const {
   const PolicyState policies(
       profile().initial_policies, profile().require_explicit_policy,
       profile().inhibit_policy_mapping, profile().inhibit_any_policy);
-  const Fault policy_fault = policies.Accept(
-      leaf_, &finding.valid_policies, &finding.policy_qualifiers);
+  const Fault policy_fault = policies.Accept(leaf_, &finding.valid_policies,
+                                             &finding.policy_qualifiers);
   if (!policy_fault.ok()) {
     finding.FailCheck(CheckId::kPolicies, Outcome::kChainConstraintsFailure, 0,
                       "certificate 0: " + FaultText(policy_fault),
