@@ -1,3 +1,4 @@
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -38,6 +39,17 @@ void CompareListeners(const std::string& field, const ListenerOptions& running,
 
 const char* YesNo(bool yes) { return yes ? "true" : "false"; }
 
+std::string Described(const std::optional<AuditOptions>& audit) {
+  if (!audit.has_value()) return "absent";
+  return absl::StrCat(audit->file, " (sync ", static_cast<int>(audit->sync),
+                      " every ", absl::FormatDuration(audit->sync_interval),
+                      ", on_failure ", static_cast<int>(audit->on_failure),
+                      ", rotate_bytes ", audit->rotate_bytes,
+                      ", rotate_interval ",
+                      absl::FormatDuration(audit->rotate_interval),
+                      ", buffer_bytes_max ", audit->buffer_bytes_max, ")");
+}
+
 }  // namespace
 
 std::string NeedsRestart(const ServerOptions& running,
@@ -68,6 +80,11 @@ std::string NeedsRestart(const ServerOptions& running,
   differences.Compare("drain_timeout",
                       absl::FormatDuration(running.drain_timeout),
                       absl::FormatDuration(wanted.drain_timeout));
+  differences.Compare("ops_http.address",
+                      absl::StrCat("\"", running.ops_http_address, "\""),
+                      absl::StrCat("\"", wanted.ops_http_address, "\""));
+  differences.Compare("audit_log", Described(running.audit),
+                      Described(wanted.audit));
   differences.Compare("verified_certificates_max",
                       running.verified_certificates_max,
                       wanted.verified_certificates_max);

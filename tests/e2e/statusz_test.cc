@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -127,6 +128,7 @@ void Judge(const LabServer& server, size_t filings) {
 
 TEST(StatusPage, LooksAsItShouldInARealBrowser) {
   if (!fs::exists(kChromium)) {
+    ASSERT_EQ(std::getenv("CI"), nullptr) << "no " << kChromium;
     GTEST_SKIP() << "no " << kChromium << "; ./dev setup installs it";
   }
   const std::string dir = FreshWorkDir();
