@@ -806,6 +806,88 @@ TEST(Verifier, ARevokedCertificateStaysRevokedWhateverTheBundle) {
   EXPECT_EQ(Judge(std::move(filing)).outcome, Outcome::kRevoked);
 }
 
+// Judges a filing of `draft` that brings `bundle` along.
+Said JudgeBy(Verifier* verifier, const ProfileSnapshot& snapshot,
+             const Draft& draft, const std::vector<std::string>& bundle) {
+  Filing filing(draft, &snapshot);
+  filing.intermediates = bundle;
+  FilingVerdict verdict;
+  const FilingView view = filing.View();
+  verifier->Verify({&view, 1}, {&verdict, 1});
+  return {verdict.outcome, verdict.certificate_index, verdict.diagnostic,
+          verdict.checks, verdict.revocation.status};
+}
+
+// What is remembered of a certificate is that the profile's own path, which
+// does not pass, ends in the key that issued it. The verdict stays what the
+// filing alone would get: a bundle with a better path passes as before, and no
+// other gains by what went before it.
+TEST(Verifier, ARememberedCertificateIsJudgedByTheFilingsOwnBundle) {
+  Profile profile = RootProfile();
+  profile.revocation = RevocationMode::kRequired;
+  profile.intermediates.push_back({"a.cer", SubCa("a", "root", 90)});
+  profile.intermediates.push_back({"b.cer", OtherPolicyCa("b", "root")});
+  const auto of_root = CrlFor("")
+                           .issuer({{"CN", "root"}})
+                           .revoke(Revoked(90, kNow - 10))
+                           .Sign(KeyOf("root"));
+  const auto of_a = CrlFor("").issuer({{"CN", "a"}}).Sign(KeyOf("a"));
+  const auto of_b = CrlFor("").issuer({{"CN", "b"}}).Sign(KeyOf("b"));
+  const ProfileSnapshot snapshot =
+      MakeProfile(profile, {Read(of_root), Read(of_a), Read(of_b)});
+
+  for (const auto& [ca, alone] :
+       {std::pair("a", Outcome::kRevoked),
+        std::pair("b", Outcome::kChainConstraintsFailure)}) {
+    const std::string better = SubCa(ca, "root", 92);
+    std::string forged = better;
+    FlipLastBit(&forged);
+    const std::vector<std::vector<std::string>> bundles = {
+        {},
+        {better},
+        {SubCa(ca, "root", 90)},      // "a": as revoked as the profile's own
+        {OtherPolicyCa(ca, "root")},  // no better than "b"'s own
+        {forged},
+        {forged, better},
+        {SubCa("c", "root"), "junk"}};
+    const Draft good = BelowSubCa(ca);
+    Draft altered = good;
+    altered.alter_content = &FlipLastBit;
+    Draft expired = good;
+    expired.leaf.validity(kNow - 100, kNow - 1);
+    Draft misled = good;  // a key identifier that names nobody
+    misled.leaf.issued_by(KeyOf("stranger"));
+
+    for (const Draft& draft : {good, altered, expired, misled}) {
+      VerifiedCertificates verified(64);
+      Verifier remembers(&verified);
+      for (int i = 0; i < 3; ++i) {
+        for (const auto& bundle : bundles) {
+          JudgeBy(&remembers, snapshot, draft, bundle);
+        }
+      }
+      const uint64_t hits = verified.counters().hits;
+      for (const auto& bundle : bundles) {
+        Verifier forgets;
+        const Said want = JudgeBy(&forgets, snapshot, draft, bundle);
+        const Said said = JudgeBy(&remembers, snapshot, draft, bundle);
+        EXPECT_EQ(OutcomeName(said.outcome), OutcomeName(want.outcome));
+        EXPECT_EQ(said.diagnostic, want.diagnostic);
+        EXPECT_EQ(said.certificate_index, want.certificate_index);
+        EXPECT_EQ(said.revocation, want.revocation);
+      }
+      // It was the memory that answered, each time.
+      EXPECT_EQ(verified.counters().hits, hits + bundles.size());
+    }
+    Verifier plain;
+    EXPECT_EQ(JudgeBy(&plain, snapshot, good, {}).outcome, alone);
+    EXPECT_EQ(JudgeBy(&plain, snapshot, good, {better}).outcome,
+              Outcome::kPassed);
+    EXPECT_EQ(JudgeBy(&plain, snapshot, altered, {better}).outcome,
+              Outcome::kHashFailure);
+  }
+}
+
 TEST(Verifier,
      TenThousandIntermediatesBesideAConfiguredIssuerEndInMilliseconds) {
   Profile profile = RootProfile();
