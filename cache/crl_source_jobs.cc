@@ -166,8 +166,9 @@ bool RemoteJobs::EndFetch(size_t index, const std::string& error,
   job.faulty |= !error.empty();
   job.spool_only = false;
   job.phase = Job::Phase::kJudging;
-  if (job.unjudged == 0) Conclude(index);
-  return job.unjudged > 0;
+  job.claimed = job.unjudged > 0;
+  if (!job.claimed) Conclude(index);
+  return job.claimed;
 }
 
 void RemoteJobs::Conclude(size_t index) {
@@ -229,7 +230,7 @@ bool RemoteJobs::Judge(const std::string& id, const Judgement& judgement) {
   if (job.unjudged > 0) --job.unjudged;
   if (job.unjudged > 0 || job.phase != Job::Phase::kJudging) return false;
   Conclude(item.job);
-  return true;
+  return std::exchange(job.claimed, false);
 }
 
 void RemoteJobs::Release(const std::string& id) {
@@ -251,11 +252,11 @@ void RemoteJobs::AskNow() {
   changed_.SignalAll();
 }
 
-std::vector<std::string> RemoteJobs::JudgingIds() const {
+std::vector<std::string> RemoteJobs::ClaimedIds() const {
   MutexLock lock(&mutex_);
   std::vector<std::string> ids;
   for (const Job& job : jobs_) {
-    if (job.phase == Job::Phase::kJudging) ids.push_back(job.id);
+    if (job.claimed) ids.push_back(job.id);
   }
   return ids;
 }

@@ -87,14 +87,14 @@ class RemoteJobs {
         kept;        // what the spool holds now, if that is new
     CrlDates dates;  // of what is used
   };
-  // What became of an item's candidate. Returns whether its job has nothing
-  // more to be judged.
+  // What became of an item's candidate. Returns whether what its job fetched
+  // has been judged by now, so that the claim on the place is to be given back.
   bool Judge(const std::string& id, const Judgement& judgement);
   void Release(const std::string& id);
   void AskNow();
 
   // Ids of jobs that have been fetched for and not been judged.
-  std::vector<std::string> JudgingIds() const;
+  std::vector<std::string> ClaimedIds() const;
   void AppendStatuses(std::vector<CrlSourceStatus>* out) const;
   void AppendErrors(std::vector<CrlSourceError>* out) const;
 
@@ -111,8 +111,10 @@ class RemoteJobs {
     std::optional<absl::Duration> retry_after;
     bool faulty = false;      // this time, in whatever part
     bool spool_only = false;  // what is judged came from there
-    uint32_t failures = 0;    // in a row
-    size_t unjudged = 0;      // items delivered
+    // Something that was fetched is to be judged; the place is claimed so long.
+    bool claimed = false;
+    uint32_t failures = 0;  // in a row
+    size_t unjudged = 0;    // items delivered
     uint64_t attempts_total = 0;
     uint64_t failures_total = 0;
     uint64_t bytes_total = 0;

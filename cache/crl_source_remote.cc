@@ -121,7 +121,7 @@ class CrlRemote::State {
     while (running_ > 0 && absl::Now() < deadline) {
       ended_.WaitFor(&mutex_, std::chrono::milliseconds(50));
     }
-    for (const std::string& id : jobs_.JudgingIds()) spool_->Release(id);
+    for (const std::string& id : jobs_.ClaimedIds()) spool_->Release(id);
     return running_ == 0;
   }
 
@@ -186,13 +186,12 @@ class CrlRemote::State {
   }
 
   void Judge(const RemoteItem& item, const RemoteJobs::Judgement& judgement) {
-    const bool claimed = !item.candidate->from_spool;
     const std::string claim = options_.kind == CrlSourceOptions::Kind::kHttp
                                   ? item.id
                                   : CrlSpool::IdOf(source_name_);
-    if (jobs_.Judge(item.id, judgement) && claimed) {
-      spool_->Release(claim);
-    }
+    // Whatever was judged last: what the spool holds may be offered again while
+    // what was fetched waits.
+    if (jobs_.Judge(item.id, judgement)) spool_->Release(claim);
   }
 
   // Whether the last good CRL is there as it was kept, so that "not modified"

@@ -2,11 +2,15 @@
 // the keeper and the spool see it; and the schedule by which it is asked.
 #include "cache/crl_source_remote.h"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -362,6 +366,80 @@ TEST_F(RemoteSource, ReadinessFollowsThePolicyAndTheClock) {
   lenient.freshness.reset();
   other.profile = std::make_shared<const Profile>(lenient);
   EXPECT_TRUE(ReadinessOf(other, end + absl::Hours(1)).ready);
+}
+
+// One element of BER, of less than 128 octets.
+std::string Ber(char tag, const std::string& contents) {
+  return std::string(1, tag) + static_cast<char>(contents.size()) + contents;
+}
+
+// A directory's answer to the first request of a connection: entries with one
+// CRL each, then success.
+std::string LdapAnswer(const std::map<std::string, std::string>& crl_by_dn) {
+  const std::string number = Ber(2, "\x01");
+  std::string answer;
+  for (const auto& [dn, crl] : crl_by_dn) {
+    const std::string attribute =
+        Ber(4, "certificateRevocationList;binary") + Ber(0x31, Ber(4, crl));
+    answer += Ber(
+        0x30, number + Ber(0x64, Ber(4, dn) + Ber(0x30, Ber(0x30, attribute))));
+  }
+  const std::string success = Ber(10, std::string(1, '\0')) + "\4" +
+                              std::string(1, '\0') + "\4" +
+                              std::string(1, '\0');
+  return answer + Ber(0x30, number + Ber(0x65, success));
+}
+
+RawServer::Handler Directory(std::map<std::string, std::string> crl_by_dn) {
+  return [answer = LdapAnswer(crl_by_dn)](RawConnection& c) {
+    c.Send(answer);
+    c.Hold();
+  };
+}
+
+TEST(CrlRemote, ASearchGoesOnWhateverOfTheSpoolWasOfferedMeanwhile) {
+  const TempFolder folder;
+  auto spool = CrlSpool::Open(folder.path());
+  ASSERT_TRUE(spool.ok()) << spool.status();
+  RawServer server(Directory({{"cn=a", "A1"}, {"cn=b", "B1"}}));
+  CrlSourceOptions options;
+  options.kind = CrlSourceOptions::Kind::kLdap;
+  options.ldap.url = absl::StrCat("ldap://127.0.0.1:", server.port());
+  options.schedule.poll_interval = absl::Hours(1);
+  std::atomic<int> wakes{0};
+  CrlRemote remote(options, *spool, [&] { ++wakes; });
+  remote.Start();
+  ASSERT_TRUE(Eventually([&] { return wakes == 1; }));
+  std::vector<CrlDelivery> found = remote.Take();
+  ASSERT_EQ(found.size(), 2U);
+  const std::string a = found[0].id;
+  const std::string b = found[1].id;
+  remote.Accept(a, CrlData());
+  remote.Accept(b, CrlData());
+
+  // A reload offers again what is kept and not in use, and asks.
+  server.Handle(Directory({{"cn=b", "B2"}}));
+  remote.Release(a);
+  remote.AskNow();
+  found = remote.Take();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_TRUE(found[0].expected.has_value());
+  remote.Refuse(a, "of no use");
+  ASSERT_TRUE(Eventually([&] { return wakes == 2; }));
+
+  // The next one comes while the search's find waits to be judged, and what it
+  // offers is judged last.
+  remote.AskNow();
+  found = remote.Take();
+  ASSERT_EQ(found.size(), 2U);
+  server.Handle(Directory({{"cn=b", "B3"}}));
+  remote.Accept(b, CrlData());
+  remote.Refuse(a, "of no use");
+  EXPECT_TRUE(Eventually([&] { return wakes == 3; }))
+      << "the place is claimed for ever";
+  found = remote.Take();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].id, b);
 }
 
 TEST(CrlSpool, KeepsRecordsAndCleansUpWhatWasLeftHalfDone) {
