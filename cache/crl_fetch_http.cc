@@ -136,8 +136,10 @@ class HttpFetcher::Transfer {
       return false;
     }
     // If-Range only takes us on where the same version is still offered.
-    if (status.st_size > 0 && !StrongValidator(request_.partial).empty()) {
-      resume_at_ = static_cast<uint64_t>(status.st_size);
+    const auto size = static_cast<uint64_t>(status.st_size);
+    if (size > 0 && size < request_.limits.bytes_max &&
+        !StrongValidator(request_.partial).empty()) {
+      resume_at_ = size;
     }
     return true;
   }

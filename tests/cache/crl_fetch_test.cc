@@ -5,6 +5,7 @@
 #include <sstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cache/crl_fetch_http.h"
 #include "cache/crl_fetch_ldap.h"
@@ -176,6 +177,29 @@ TEST_F(HttpFetch, TheSizeLimitHoldsWhileStreaming) {
   EXPECT_THAT(reply.error, HasSubstr("crl_bytes_max"));
   EXPECT_LE(std::filesystem::file_size(request_.part_file), 1000U);
   EXPECT_TRUE(reply.validators.empty());
+}
+
+TEST_F(HttpFetch, APartLargerThanTheLimitIsNotContinuedPastIt) {
+  request_.limits.bytes_max = 1000;
+  std::string seen;
+  RawServer server([&](RawConnection& c) {
+    seen = c.ReadHead();
+    if (seen.find("Range: ") == std::string::npos) {
+      c.Send(HttpReplyText("200 OK", "body", "ETag: \"v1\"\r\n"));
+      return;
+    }
+    const size_t from = std::stoul(seen.substr(seen.find("bytes=") + 6));
+    c.Send(HttpReplyText("206 Partial Content", std::string(5000 - from, 'x'),
+                         absl::StrCat("ETag: \"v1\"\r\nContent-Range: bytes ",
+                                      from, "-4999/5000\r\n")));
+  });
+  for (const size_t held : {1000, 1001, 2000}) {
+    std::ofstream(folder_.path() + "/part") << std::string(held, 'x');
+    request_.partial = {"\"v1\"", ""};
+    const HttpReply reply = Get(server);
+    EXPECT_EQ(reply.outcome, HttpOutcome::kFetched) << reply.error;
+    EXPECT_EQ(Part(), "body") << held;
+  }
 }
 
 TEST_F(HttpFetch, SilenceAndDrippingComeToAnEnd) {
