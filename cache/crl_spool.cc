@@ -130,6 +130,17 @@ absl::Status Sync(const std::string& path) {
 
 }  // namespace
 
+std::vector<fs::path> FilesIn(const std::string& folder) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  fs::directory_iterator entries(folder, error);
+  while (!error && entries != fs::directory_iterator()) {
+    paths.push_back(entries->path());
+    entries.increment(error);
+  }
+  return paths;
+}
+
 absl::StatusOr<FileDigest> DigestOfFile(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return DiskError("open", path);
@@ -205,12 +216,9 @@ void CrlSpool::Release(const std::string& id) {
 // Removes what a process that ended left half done. CRLs whose record cannot be
 // read are left for a person to look at.
 void CrlSpool::CleanUp() {
-  std::error_code error;
-  std::vector<fs::path> paths;
+  const std::vector<fs::path> paths = FilesIn(folder_);
   absl::flat_hash_map<std::string, std::string> kept;  // id -> path of the CRL
-  for (const auto& entry : fs::directory_iterator(folder_, error)) {
-    const fs::path& path = entry.path();
-    paths.push_back(path);
+  for (const fs::path& path : paths) {
     const std::string id = path.stem().string();
     if (path.extension() != ".meta" || !IsHex(id, kIdDigits)) continue;
     if (const auto held = Load(id)) {
@@ -292,10 +300,9 @@ std::optional<CrlSpool::Held> CrlSpool::Load(const std::string& id) const {
 
 std::vector<CrlSpool::Held> CrlSpool::LoadAll(const std::string& source) const {
   std::vector<Held> all;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder_, error)) {
-    const std::string id = entry.path().stem().string();
-    if (entry.path().extension() != ".meta" || !IsHex(id, kIdDigits)) continue;
+  for (const fs::path& path : FilesIn(folder_)) {
+    const std::string id = path.stem().string();
+    if (path.extension() != ".meta" || !IsHex(id, kIdDigits)) continue;
     auto held = Load(id);
     if (held.has_value() && held->record.source == source) {
       all.push_back(*std::move(held));

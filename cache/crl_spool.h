@@ -26,6 +26,7 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,10 @@ using FileDigest = std::array<uint8_t, 32>;
 
 // SHA-256 of a file's bytes, in constant memory.
 absl::StatusOr<FileDigest> DigestOfFile(const std::string& path);
+
+// What a folder holds, as far as it can be listed: a disk that fails half-way
+// ends the list, where a range-for over its iterator would throw.
+std::vector<std::filesystem::path> FilesIn(const std::string& folder);
 
 struct SpoolRecord {
   std::string place;   // the URI, for people

@@ -239,6 +239,8 @@ absl::StatusOr<std::unique_ptr<SnapshotKeeper>> SnapshotKeeper::Start(
 }
 
 SnapshotKeeper::~SnapshotKeeper() {
+  // First, so that a build under way ends early instead of being waited for.
+  stopping_ = true;
   {
     // Snapshots outlive the keeper, and with them offers.
     MutexLock lock(&build_mutex_);
@@ -246,7 +248,6 @@ SnapshotKeeper::~SnapshotKeeper() {
       if (profile.vouched != nullptr) profile.vouched->Close();
     }
   }
-  stopping_ = true;
   if (thread_.joinable()) {
     eventfd_write(wake_fd_, 1);
     thread_.join();
@@ -466,12 +467,10 @@ void SnapshotKeeper::SweepCompiled() {
       kept.insert(loader.CompiledPath(path));
     }
   }
-  std::error_code error;
-  std::vector<std::filesystem::path> gone;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (!kept.contains(entry.path().string())) gone.push_back(entry.path());
+  std::error_code ignored;
+  for (const std::filesystem::path& path : FilesIn(folder)) {
+    if (!kept.contains(path.string())) std::filesystem::remove(path, ignored);
   }
-  for (const auto& path : gone) std::filesystem::remove(path, error);
 }
 
 bool SnapshotKeeper::IsUsed(const CrlData& crl) const {
