@@ -13,6 +13,7 @@
 #include "cache/crl_freshness.h"
 #include "crypto/name.h"
 #include "crypto/rsa.h"
+#include "crypto/string_prep.h"
 #include "google/protobuf/stubs/common.h"
 #include "server/build_info.h"
 #include "server/convert.h"
@@ -26,6 +27,12 @@ std::string ScopeOf(const CrlData& crl) {
   std::string scope = crl.scope_text.empty() ? kWholeIssuer : crl.scope_text;
   if (crl.is_delta) absl::StrAppend(&scope, " (delta)");
   return scope;
+}
+
+// File names, LDAP's names and what servers say are not always UTF-8, which the
+// fields of a message must be, or nobody can read any of it.
+std::string AsUtf8(const std::string& text) {
+  return IsUtf8(text) ? text : absl::CHexEscape(text);
 }
 
 // Whether there is such a time at all.
@@ -48,7 +55,7 @@ void ReportTimes(const CrlSourceStatus& source, Message* out) {
     TimeToProto(absl::ToUnixSeconds(source.next_attempt),
                 out->mutable_next_attempt());
   }
-  out->set_last_error(source.last_error);
+  out->set_last_error(AsUtf8(source.last_error));
 }
 
 void ReportCrl(const std::string& profile, const CrlData& crl, absl::Time now,
@@ -67,7 +74,7 @@ void ReportCrl(const std::string& profile, const CrlData& crl, absl::Time now,
   }
   out->set_entries(crl.entries());
   out->mutable_age()->set_seconds(absl::ToUnixSeconds(now) - crl.this_update);
-  out->set_source(crl.source);
+  out->set_source(AsUtf8(crl.source));
   out->set_crl_sha256(crl.sha256.data(), crl.sha256.size());
   out->set_index_bytes(crl.memory_bytes());
 }
@@ -179,7 +186,7 @@ void ReportSources(
     google::protobuf::RepeatedPtrField<v1::CrlSourceStatus>* out) {
   for (const CrlSourceStatus& source : sources) {
     v1::CrlSourceStatus* status = out->Add();
-    status->set_source(source.source);
+    status->set_source(AsUtf8(source.source));
     status->set_kind(source.kind);
     ReportTimes(source, status);
     status->set_in_use(source.in_use);
@@ -194,8 +201,8 @@ void ReportSourceErrors(
     google::protobuf::RepeatedPtrField<v1::CrlSourceError>* out) {
   for (const CrlSourceError& error : errors) {
     v1::CrlSourceError* status = out->Add();
-    status->set_source(error.source);
-    status->set_error(error.error);
+    status->set_source(AsUtf8(error.source));
+    status->set_error(AsUtf8(error.error));
     TimeToProto(absl::ToUnixSeconds(error.last_attempt),
                 status->mutable_last_attempt());
     status->set_last_good_in_use(error.last_good_in_use);

@@ -6,6 +6,7 @@
 #include "crypto/oid.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/status_report.h"
 
 namespace inkan {
 namespace {
@@ -230,6 +231,29 @@ TEST(ConvertTest, QualifiersGoWithTheirPolicies) {
   EXPECT_EQ(notice.notice_text(), "n");
   EXPECT_EQ(notice.notice_organization(), "L");
   EXPECT_THAT(notice.notice_numbers(), ElementsAre(3));
+}
+
+// A message with one octet that is no UTF-8 in it cannot be read at all.
+TEST(StatusReport, WhatOthersSaidIsUtf8WhateverItWas) {
+  const std::string broken = "cn=\xff\xe6\x9d,c=JP";
+  CrlSourceStatus source;
+  source.source = "ldap://host/" + broken;
+  source.last_error = "Content-Encoding: " + broken;
+  google::protobuf::RepeatedPtrField<v1::CrlSourceStatus> statuses;
+  ReportSources({source}, &statuses);
+  google::protobuf::RepeatedPtrField<v1::CrlSourceError> errors;
+  ReportSourceErrors(
+      {{source.source, source.last_error, absl::UnixEpoch(), false}}, &errors);
+  v1::CrlSourceStatus status;
+  EXPECT_TRUE(status.ParseFromString(statuses[0].SerializeAsString()));
+  EXPECT_EQ(status.source(), "ldap://host/cn=\\xff\\xe6\\x9d,c=JP");
+  v1::CrlSourceError error;
+  EXPECT_TRUE(error.ParseFromString(errors[0].SerializeAsString()));
+  EXPECT_EQ(error.error(), "Content-Encoding: cn=\\xff\\xe6\\x9d,c=JP");
+  // What is UTF-8 stays as it is.
+  source.source = "ldap://host/cn=\xe6\x9d\xb1,c=JP";
+  ReportSources({source}, &statuses);
+  EXPECT_EQ(statuses[1].source(), source.source);
 }
 
 }  // namespace
