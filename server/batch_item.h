@@ -15,9 +15,9 @@
 #include <memory_resource>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "cache/snapshot.h"
+#include "server/steady_clock.h"
 #include "server/verdict_record.h"
 #include "server/verifier.h"
 
@@ -41,13 +41,16 @@ enum class ItemResult : uint8_t {
 class BatchItem {
  public:
   // `filings` at least 1; `bytes` is what the item holds in memory.
-  // `received` is when the request came, for the measure of waiting.
-  BatchItem(size_t filings, size_t bytes, absl::Time deadline,
-            absl::Time received = absl::InfinitePast())
+  // Both moments by NowNs, so that nobody who sets the clock makes a request
+  // late: `deadline_ns` is when nobody waits for the answer any more,
+  // `received_ns` when the request came, for the measure of waiting; 0: not
+  // known.
+  BatchItem(size_t filings, size_t bytes, int64_t deadline_ns,
+            int64_t received_ns = 0)
       : filings_(filings),
         bytes_(bytes),
-        deadline_(deadline),
-        received_(received) {}
+        deadline_ns_(deadline_ns),
+        received_ns_(received_ns) {}
   // Gives its share of memory back.
   virtual ~BatchItem();
   BatchItem(const BatchItem&) = delete;
@@ -85,8 +88,8 @@ class BatchItem {
 
   const size_t filings_;
   const size_t bytes_;
-  const absl::Time deadline_;
-  const absl::Time received_;
+  const int64_t deadline_ns_;
+  const int64_t received_ns_;
   std::atomic<bool> cancelled_{false};
   // Set once, at submission.
   Batcher* batcher_ = nullptr;

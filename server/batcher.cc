@@ -5,7 +5,7 @@
 #include <memory_resource>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "server/steady_clock.h"
 
 namespace inkan {
 namespace {
@@ -273,21 +273,20 @@ void Batcher::Drop(const BatchPiece& piece, ItemResult result) {
 // Drops the pieces whose answer nobody waits for, and keeps the others.
 void Batcher::DropDead(Worker* worker) {
   if (worker->pieces.empty()) return;
-  const absl::Time now = absl::Now();
+  const int64_t now_ns = NowNs();
   std::erase_if(worker->pieces, [&](const BatchPiece& piece) {
     const bool cancelled =
         piece.item->cancelled_.load(std::memory_order_relaxed);
-    if (!cancelled && piece.item->deadline_ > now) return false;
+    if (!cancelled && piece.item->deadline_ns_ > now_ns) return false;
     Drop(piece, cancelled ? ItemResult::kCancelled : ItemResult::kExpired);
     return true;
   });
   worker->record.clear();
   for (const BatchPiece& piece : worker->pieces) {
-    if (piece.first > 0 || piece.item->received_ == absl::InfinitePast()) {
+    if (piece.first > 0 || piece.item->received_ns_ == 0) {
       continue;
     }
-    worker->record.waits_ns.push_back(
-        absl::ToInt64Nanoseconds(now - piece.item->received_));
+    worker->record.waits_ns.push_back(now_ns - piece.item->received_ns_);
   }
 }
 

@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "inkan/v1/verification.pb.h"
 #include "server/batcher.h"
 #include "server/limits.h"
+#include "server/steady_clock.h"
 #include "server/verdict_record.h"
 
 namespace inkan {
@@ -25,13 +25,13 @@ namespace inkan {
 // What is common to all filings of one request.
 struct RequestContext {
   const Limits* limits = nullptr;
-  // When the request arrived: the verification time of filings without one.
+  // When the request arrived, seconds since 1970: the verification time of
+  // filings without one.
   int64_t received_at = 0;
-  absl::Time deadline = absl::InfiniteFuture();
   bool want_checks = false;
-  // The same moment as received_at, exactly; how long the request waits is
-  // measured from here.
-  absl::Time received = absl::InfinitePast();
+  // The same moment by NowNs, and the call's deadline; see BatchItem.
+  int64_t received_ns = 0;
+  int64_t deadline_ns = kNeverNs;
   // What the caller is called must outlive the item.
   RequestOrigin origin;
 };
@@ -68,7 +68,8 @@ class FilingBatch : public BatchItem {
   FilingBatch(absl::Span<const v1::Filing* const> filings,
               absl::Span<v1::Verdict* const> verdicts, size_t bytes,
               const RequestContext& context)
-      : BatchItem(filings.size(), bytes, context.deadline, context.received),
+      : BatchItem(filings.size(), bytes, context.deadline_ns,
+                  context.received_ns),
         context_(context),
         filings_(filings),
         verdicts_(verdicts) {}
@@ -92,7 +93,7 @@ class CertificateBatch : public BatchItem {
   CertificateBatch(const v1::CheckCertificateRequest& request,
                    v1::Verdict* verdict, size_t bytes,
                    const RequestContext& context)
-      : BatchItem(1, bytes, context.deadline, context.received),
+      : BatchItem(1, bytes, context.deadline_ns, context.received_ns),
         context_(context),
         request_(request),
         verdict_(verdict) {}

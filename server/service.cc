@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "server/call_deadline.h"
 #include "server/filing_batch.h"
 #include "server/request_check.h"
 #include "server/rpc_status.h"
@@ -17,11 +18,11 @@ RequestContext ContextOf(grpc::CallbackServerContext* call,
                          bool want_checks) {
   RequestContext context;
   context.limits = &limits;
-  context.received = absl::Now();
-  context.received_at = absl::ToUnixSeconds(context.received);
+  context.received_ns = NowNs();
+  context.received_at = absl::ToUnixSeconds(absl::Now());
   context.origin.number = NextRequestNumber();
   context.origin.client = std::move(client);
-  context.deadline = absl::FromChrono(call->deadline());
+  context.deadline_ns = DeadlineNs(*call);
   context.want_checks = want_checks;
   return context;
 }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 namespace inkan {
 
@@ -13,6 +14,9 @@ inline int64_t NowNs() {
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
+
+// A moment that does not come.
+inline constexpr int64_t kNeverNs = std::numeric_limits<int64_t>::max();
 
 }  // namespace inkan
 

@@ -8,6 +8,7 @@
 
 #include "absl/time/clock.h"
 #include "grpcpp/server_context.h"
+#include "server/call_deadline.h"
 #include "server/filing_batch.h"
 #include "server/message_arena.h"
 #include "server/request_check.h"
@@ -26,7 +27,7 @@ class StreamCall final
         batcher_(batcher),
         gate_(gate),
         context_(context),
-        deadline_(absl::FromChrono(context->deadline())),
+        deadline_ns_(DeadlineNs(*context)),
         streams_(streams) {}
 
   void Start() ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -81,7 +82,7 @@ class StreamCall final
   Batcher* const batcher_;
   Gate* const gate_;
   grpc::CallbackServerContext* const context_;
-  const absl::Time deadline_;
+  const int64_t deadline_ns_;
   OpenStreams* const streams_;
   // Who calls; written before the first read.
   std::string client_;
@@ -177,11 +178,11 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
   }
   RequestContext context;
   context.limits = &limits_;
-  context.received = absl::Now();
-  context.received_at = absl::ToUnixSeconds(context.received);
+  context.received_ns = NowNs();
+  context.received_at = absl::ToUnixSeconds(absl::Now());
   context.origin.number = NextRequestNumber();
   context.origin.client = client_;
-  context.deadline = deadline_;
+  context.deadline_ns = deadline_ns_;
   context.want_checks = exchange->request->want_checks();
   BatchItem* item = exchange->MakeItem(this, context);
   exchanges_.push_back(std::move(exchange));

@@ -111,10 +111,9 @@ class FakeJudge : public Judge {
 
 class TestItem : public BatchItem {
  public:
-  explicit TestItem(size_t filings,
-                    absl::Time deadline = absl::InfiniteFuture(),
+  explicit TestItem(size_t filings, int64_t deadline_ns = kNeverNs,
                     size_t bytes = 1, int64_t base = 0)
-      : BatchItem(filings, bytes, deadline),
+      : BatchItem(filings, bytes, deadline_ns),
         base_(base),
         verdicts(filings),
         times_taken_(filings) {}
@@ -258,10 +257,10 @@ TEST(BatcherTest, TheQueueHoldsItsBoundOfFilingsAndNotOneMore) {
 TEST(BatcherTest, BytesCountUntilTheAnswerIsTaken) {
   Bench bench;
   auto batcher = MakeBatcher(&bench, {.bytes_max = 100});
-  auto busy = std::make_unique<TestItem>(1, absl::InfiniteFuture(), 60);
+  auto busy = std::make_unique<TestItem>(1, kNeverNs, 60);
   Occupy(&bench, batcher.get(), busy.get());
-  TestItem fits(1, absl::InfiniteFuture(), 40);
-  TestItem too_big(1, absl::InfiniteFuture(), 1);
+  TestItem fits(1, kNeverNs, 40);
+  TestItem too_big(1, kNeverNs, 1);
   EXPECT_EQ(batcher->Submit(&fits, Lane::kInteractive), Admission::kAdmitted);
   EXPECT_EQ(batcher->Submit(&too_big, Lane::kInteractive), Admission::kFull);
   bench.open = true;
@@ -272,8 +271,8 @@ TEST(BatcherTest, BytesCountUntilTheAnswerIsTaken) {
   EXPECT_EQ(batcher->Submit(&too_big, Lane::kInteractive), Admission::kFull);
   busy.reset();
   EXPECT_EQ(batcher->counters().bytes_held, 40U);
-  TestItem again(1, absl::InfiniteFuture(), 60);
-  TestItem past(1, absl::InfiniteFuture(), 1);
+  TestItem again(1, kNeverNs, 60);
+  TestItem past(1, kNeverNs, 1);
   EXPECT_EQ(batcher->Submit(&again, Lane::kInteractive), Admission::kAdmitted);
   EXPECT_EQ(batcher->Submit(&past, Lane::kInteractive), Admission::kFull);
   again.done.Wait();
@@ -282,14 +281,14 @@ TEST(BatcherTest, BytesCountUntilTheAnswerIsTaken) {
 TEST(BatcherTest, BulkLeavesAQuarterOfTheMemoryToInteractiveCalls) {
   Bench bench;
   auto batcher = MakeBatcher(&bench, {.bytes_max = 100});
-  TestItem busy(1, absl::InfiniteFuture(), 50);
+  TestItem busy(1, kNeverNs, 50);
   Occupy(&bench, batcher.get(), &busy);
-  TestItem batch(1, absl::InfiniteFuture(), 25);
-  TestItem more(1, absl::InfiniteFuture(), 1);
+  TestItem batch(1, kNeverNs, 25);
+  TestItem more(1, kNeverNs, 1);
   EXPECT_EQ(batcher->Submit(&batch, Lane::kBatch), Admission::kAdmitted);
   EXPECT_EQ(batcher->Submit(&more, Lane::kBatch), Admission::kFull);
   EXPECT_EQ(batcher->SubmitOrWait(&more), Admission::kFull);
-  TestItem person(1, absl::InfiniteFuture(), 25);
+  TestItem person(1, kNeverNs, 25);
   EXPECT_EQ(batcher->Submit(&person, Lane::kInteractive), Admission::kAdmitted);
   bench.open = true;
   batcher->Drain(absl::InfiniteDuration());
@@ -300,7 +299,7 @@ TEST(BatcherTest, AnItemOfAnySizeFitsWhenNothingIsHeld) {
   auto batcher =
       MakeBatcher(&bench, {.lane_filings_max = {1, 1, 1}, .bytes_max = 100});
   for (const Lane lane : {Lane::kInteractive, Lane::kBatch}) {
-    TestItem large(50, absl::InfiniteFuture(), 1000);
+    TestItem large(50, kNeverNs, 1000);
     ASSERT_EQ(batcher->Submit(&large, lane), Admission::kAdmitted);
     large.done.Wait();
     EXPECT_EQ(large.result, ItemResult::kJudged);
@@ -310,14 +309,14 @@ TEST(BatcherTest, AnItemOfAnySizeFitsWhenNothingIsHeld) {
 TEST(BatcherTest, MemoryGivenBackLetsInWhatWaits) {
   Bench bench;
   auto batcher = MakeBatcher(&bench, {.bytes_max = 100});
-  auto unread = std::make_unique<TestItem>(1, absl::InfiniteFuture(), 60);
+  auto unread = std::make_unique<TestItem>(1, kNeverNs, 60);
   ASSERT_EQ(batcher->Submit(unread.get(), Lane::kInteractive),
             Admission::kAdmitted);
   unread->done.Wait();
-  TestItem busy(1, absl::InfiniteFuture(), 1);
+  TestItem busy(1, kNeverNs, 1);
   Occupy(&bench, batcher.get(), &busy);
-  TestItem queued(1, absl::InfiniteFuture(), 1);
-  TestItem waits(1, absl::InfiniteFuture(), 1);
+  TestItem queued(1, kNeverNs, 1);
+  TestItem waits(1, kNeverNs, 1);
   // An empty lane takes one; the next waits while more than half is held.
   EXPECT_EQ(batcher->SubmitOrWait(&queued), Admission::kAdmitted);
   EXPECT_EQ(batcher->SubmitOrWait(&waits), Admission::kWaiting);
@@ -426,8 +425,8 @@ TEST(BatcherTest, ExpiredItemsAreDroppedUnjudged) {
   auto batcher = MakeBatcher(&bench);
   TestItem busy(1);
   Occupy(&bench, batcher.get(), &busy);
-  TestItem late(3, absl::Now() - absl::Milliseconds(1));
-  TestItem in_time(2, absl::Now() + absl::Hours(1));
+  TestItem late(3, NowNs() - 1);
+  TestItem in_time(2, NowNs() + int64_t{3600} * 1'000'000'000);
   EXPECT_EQ(batcher->Submit(&late, Lane::kInteractive), Admission::kAdmitted);
   EXPECT_EQ(batcher->Submit(&in_time, Lane::kInteractive),
             Admission::kAdmitted);
@@ -641,8 +640,8 @@ TEST(BatcherTest, NoCompletionIsLostOrSwappedUnderManyThreads) {
   for (int t = 0; t < kThreads; ++t) {
     clients.emplace_back([&, t] {
       for (int i = 0; i < kItems; ++i) {
-        TestItem item(static_cast<size_t>(1 + (i * 7 + t) % 120),
-                      absl::InfiniteFuture(), 10, t * 100000 + i);
+        TestItem item(static_cast<size_t>(1 + (i * 7 + t) % 120), kNeverNs, 10,
+                      t * 100000 + i);
         const int kind = (i + t) % 3;
         const Admission admission =
             kind == 0 ? batcher->SubmitOrWait(&item)
