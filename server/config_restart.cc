@@ -39,15 +39,50 @@ void CompareListeners(const std::string& field, const ListenerOptions& running,
 
 const char* YesNo(bool yes) { return yes ? "true" : "false"; }
 
-std::string Described(const std::optional<AuditOptions>& audit) {
-  if (!audit.has_value()) return "absent";
-  return absl::StrCat(audit->file, " (sync ", static_cast<int>(audit->sync),
-                      " every ", absl::FormatDuration(audit->sync_interval),
-                      ", on_failure ", static_cast<int>(audit->on_failure),
-                      ", rotate_bytes ", audit->rotate_bytes,
-                      ", rotate_interval ",
-                      absl::FormatDuration(audit->rotate_interval),
-                      ", buffer_bytes_max ", audit->buffer_bytes_max, ")");
+// As the configuration spells them.
+const char* NameOf(AuditSync sync) {
+  switch (sync) {
+    case AuditSync::kNone:
+      return "AUDIT_SYNC_NONE";
+    case AuditSync::kInterval:
+      return "AUDIT_SYNC_INTERVAL";
+    case AuditSync::kEveryBatch:
+      return "AUDIT_SYNC_EVERY_BATCH";
+  }
+  return "";
+}
+const char* NameOf(AuditFailure failure) {
+  return failure == AuditFailure::kDrop ? "AUDIT_FAILURE_DROP"
+                                        : "AUDIT_FAILURE_REFUSE";
+}
+
+void CompareAuditLogs(const std::optional<AuditOptions>& running,
+                      const std::optional<AuditOptions>& wanted,
+                      Differences* differences) {
+  if (!running.has_value() || !wanted.has_value()) {
+    const auto said = [](bool given) {
+      return std::string(given ? "given" : "absent");
+    };
+    differences->Compare("audit_log", said(running.has_value()),
+                         said(wanted.has_value()));
+    return;
+  }
+  differences->Compare("audit_log.file", running->file, wanted->file);
+  differences->Compare("audit_log.sync", std::string(NameOf(running->sync)),
+                       std::string(NameOf(wanted->sync)));
+  differences->Compare("audit_log.sync_interval",
+                       absl::FormatDuration(running->sync_interval),
+                       absl::FormatDuration(wanted->sync_interval));
+  differences->Compare("audit_log.on_failure",
+                       std::string(NameOf(running->on_failure)),
+                       std::string(NameOf(wanted->on_failure)));
+  differences->Compare("audit_log.rotate_bytes", running->rotate_bytes,
+                       wanted->rotate_bytes);
+  differences->Compare("audit_log.rotate_interval",
+                       absl::FormatDuration(running->rotate_interval),
+                       absl::FormatDuration(wanted->rotate_interval));
+  differences->Compare("audit_log.buffer_bytes_max", running->buffer_bytes_max,
+                       wanted->buffer_bytes_max);
 }
 
 }  // namespace
@@ -83,8 +118,7 @@ std::string NeedsRestart(const ServerOptions& running,
   differences.Compare("ops_http.address",
                       absl::StrCat("\"", running.ops_http_address, "\""),
                       absl::StrCat("\"", wanted.ops_http_address, "\""));
-  differences.Compare("audit_log", Described(running.audit),
-                      Described(wanted.audit));
+  CompareAuditLogs(running.audit, wanted.audit, &differences);
   differences.Compare("verified_certificates_max",
                       running.verified_certificates_max,
                       wanted.verified_certificates_max);

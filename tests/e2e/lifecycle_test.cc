@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <thread>
@@ -17,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/e2e/lab_server.h"
+#include "tests/support/conformance.h"
 
 namespace inkan {
 namespace {
@@ -92,6 +94,34 @@ TEST(Lifecycle, SystemdHearsOfStartReloadAndEnd) {
   EXPECT_EQ(server.process().Wait(absl::Seconds(60)), 0)
       << server.process().Output();
   unlink(absl::StrCat("/tmp/inkan_lifecycle.", getpid()).c_str());
+}
+
+std::string ConfigOf(const LabServer& server) {
+  return server.lab() + "/inkand.textproto";
+}
+
+TEST(Lifecycle, WhatSighupCannotChangeIsNamedInTheLogAndNothingChanges) {
+  LabServer server(FreshWorkDir());
+  const std::string config = ReadFile(ConfigOf(server));
+  std::ofstream(ConfigOf(server))
+      << config << "\nops_http { address: \"127.0.0.1:0\" }\n"
+      << "audit_log { file: \"audit.log\" }\n"
+      << "profiles { name: \"new\" anchor_files: \"anchors/authca03.cer\" }\n";
+  server.process().Signal(SIGHUP);
+  ASSERT_TRUE(Happens([&] {
+    return server.process().Output().find("reload refused") !=
+           std::string::npos;
+  })) << server.process().Output();
+  EXPECT_THAT(server.process().Output(),
+              HasSubstr("ops_http.address: is \"\" and cannot become"));
+  EXPECT_THAT(server.process().Output(),
+              HasSubstr("audit_log: is absent and cannot become given"));
+  // Taken back, the next one is taken.
+  std::ofstream(ConfigOf(server)) << config;
+  server.process().Signal(SIGHUP);
+  EXPECT_TRUE(Happens([&] {
+    return server.process().Output().find("reload done") != std::string::npos;
+  }));
 }
 
 // Sends, and reads nothing, so that its answers hold up a shutdown.
