@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,9 @@ namespace {
 
 // The owner writes, a group of auditors may read.
 constexpr mode_t kMode = 0640;
+
+// Some hundred lines. Reserved past the file's end, where the next ones go.
+constexpr off_t kRoomBytes = 65536;
 
 absl::Status SystemError(const char* what, const std::string& path) {
   return absl::UnavailableError(
@@ -134,6 +138,23 @@ absl::Status AuditFile::Append(std::string_view lines) {
 }
 
 absl::Status AuditFile::TakeBack() { return CutTo(size_before_); }
+
+absl::Status AuditFile::CheckRoom() const {
+  struct stat about = {};
+  if (fstat(fd_, &about) != 0) return SystemError("look at", path_);
+  // A size that no file of this process may have is not refused below.
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+      static_cast<rlim_t>(about.st_size + kRoomBytes) > limit.rlim_cur) {
+    errno = EFBIG;
+    return SystemError("write to", path_);
+  }
+  if (fallocate(fd_, FALLOC_FL_KEEP_SIZE, about.st_size, kRoomBytes) == 0 ||
+      errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR) {
+    return absl::OkStatus();
+  }
+  return SystemError("find room for", path_);
+}
 
 absl::Status AuditFile::Sync() {
   if (fdatasync(fd_) == 0) return absl::OkStatus();

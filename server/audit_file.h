@@ -35,6 +35,9 @@ class AuditFile {
   absl::Status Append(std::string_view lines);
   // Takes back the last Append.
   absl::Status TakeBack();
+  // Whether a few lines more would find room on the disk; takes none, writes
+  // nothing. OK where the file system cannot tell: only a write will.
+  absl::Status CheckRoom() const;
   // To the disk.
   absl::Status Sync();
   // Renames the file to PATH.TIME and goes on with a new one. On error the old

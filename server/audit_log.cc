@@ -124,7 +124,11 @@ void AuditLog::Run() {
   while (TakeWork(&blocks, &reopen)) {
     // A new file is wanted for what comes now.
     KeepHouse(reopen);
-    if (!blocks.empty()) Write(&blocks);
+    if (!blocks.empty()) {
+      Write(&blocks);
+    } else {
+      LookForRoom();
+    }
   }
   if (unsynced_ && options_.sync != AuditSync::kNone) Note(file_->Sync());
 }
@@ -172,6 +176,14 @@ void AuditLog::Write(std::vector<Block>* blocks) {
   }
   blocks->clear();
   done_.SignalAll();
+}
+
+// Nobody has anything to write, perhaps because health tells them to go
+// elsewhere, so a success must be looked for.
+void AuditLog::LookForRoom() {
+  const int64_t retry_at = retry_at_ns_.load(std::memory_order_relaxed);
+  if (retry_at == 0 || NowNs() < retry_at) return;
+  Note(file_->CheckRoom());
 }
 
 // Rotates, opens again and syncs, where it is time for it.

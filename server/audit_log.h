@@ -8,7 +8,8 @@
 // When it cannot be written (disk full, bound of the buffer reached):
 // - kRefuse: Append waits until the lines are written and says false if they
 //   were not; none of them is in the file then, and no verdict may leave. While
-//   it fails, Ready lets one batch a second try.
+//   it fails, Ready lets one batch a second try, and the writer looks for room
+//   once a second: nobody may send a batch to a server that says it refuses.
 // - kDrop: Append returns at once (unless sync is kEveryBatch) and the lines
 //   are lost and counted.
 //
@@ -75,6 +76,11 @@ class AuditLog {
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
   AuditCounters counters() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Verdicts cannot leave now, since they could not be written.
+  bool Refusing() const {
+    return options_.on_failure == AuditFailure::kRefuse &&
+           retry_at_ns_.load(std::memory_order_relaxed) != 0;
+  }
   const AuditOptions& options() const { return options_; }
 
  private:
@@ -97,6 +103,7 @@ class AuditLog {
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Write(std::vector<Block>* blocks) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status WriteLines(const std::string& lines);
+  void LookForRoom() ABSL_LOCKS_EXCLUDED(mutex_);
   void KeepHouse(bool reopen) ABSL_LOCKS_EXCLUDED(mutex_);
   void Note(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void NoteRotation(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -96,6 +96,13 @@ void HealthState::SetProfiles(Profiles profiles) {
   TellAll();
 }
 
+void HealthState::SetRefusing(bool refusing) {
+  MutexLock lock(&mutex_);
+  if (refusing_ == refusing) return;
+  refusing_ = refusing;
+  TellAll();
+}
+
 bool HealthState::serving() const {
   MutexLock lock(&mutex_);
   return StatusFor("") == HealthCheckResponse::SERVING;
@@ -107,17 +114,19 @@ ServingStatus HealthState::StatusFor(const std::string& service) const {
                   : HealthCheckResponse::NOT_SERVING;
   };
   if (service == kOperations) return of(serving_);
+  const bool takes_filings = serving_ && !refusing_;
   if (service.empty() || service == kVerification) {
-    if (!profiles_.has_value()) return of(serving_);
+    if (!profiles_.has_value()) return of(takes_filings);
     const bool any_ready =
         std::any_of(profiles_->begin(), profiles_->end(),
                     [](const auto& profile) { return profile.second; });
-    return of(serving_ && any_ready);
+    return of(takes_filings && any_ready);
   }
   const std::string prefix = std::string(kVerification) + "/";
   if (profiles_.has_value() && service.compare(0, prefix.size(), prefix) == 0) {
     const auto profile = profiles_->find(service.substr(prefix.size()));
-    if (profile != profiles_->end()) return of(serving_ && profile->second);
+    if (profile != profiles_->end())
+      return of(takes_filings && profile->second);
   }
   return HealthCheckResponse::SERVICE_UNKNOWN;
 }

@@ -7,8 +7,9 @@
 //   state.SetProfiles({{"jpki-signature", true}});
 //   state.SetServing(true);
 //
-// The whole server and VerificationService are SERVING while the server serves
-// and at least one profile is ready; OperationsService while the server serves.
+// The whole server and VerificationService are SERVING while the server serves,
+// does not refuse all filings, and at least one profile is ready;
+// OperationsService while the server serves.
 //
 // gRPC's own implementation is not used because its open Watch calls hold up a
 // graceful shutdown until the deadline; these end as soon as they have said
@@ -41,6 +42,8 @@ class HealthState {
   // Which profiles there are and which of them are ready. Until this is called
   // the server counts as ready without any.
   void SetProfiles(Profiles profiles) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether every filing is refused for now, whatever its profile.
+  void SetRefusing(bool refusing) ABSL_LOCKS_EXCLUDED(mutex_);
   // What health says of the whole.
   bool serving() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends every Watch, and those to come, after telling it the last status.
@@ -61,6 +64,7 @@ class HealthState {
   mutable Mutex mutex_;
   std::optional<Profiles> profiles_ ABSL_GUARDED_BY(mutex_);
   bool serving_ ABSL_GUARDED_BY(mutex_) = false;
+  bool refusing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   absl::flat_hash_set<HealthWatch*> watches_ ABSL_GUARDED_BY(mutex_);
 };

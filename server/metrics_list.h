@@ -84,7 +84,7 @@ namespace inkan {
   V(kSnapshotTime, Gauge, "inkan_snapshot_published_timestamp_seconds", "",    \
     "When the snapshot in force was first seen")                               \
   V(kProfileReady, Gauge, "inkan_profile_ready", "profile",                    \
-    "1 if filings of this profile can get verdicts, see /readyz")              \
+    "1 if the profile is ready by its freshness policy")              \
   V(kServing, Gauge, "inkan_serving", "", "1 while health says SERVING")       \
   /* Audit log. */                                                             \
   V(kAuditEnabled, Gauge, "inkan_audit_enabled", "",                           \

@@ -22,7 +22,7 @@ constexpr char kIndex[] =
     "<li><a href=\"/statusz\">statusz</a>: how it goes, for people</li>"
     "<li><a href=\"/metrics\">metrics</a>: the same for Prometheus</li>"
     "<li><a href=\"/healthz\">healthz</a>: 200 while it is alive</li>"
-    "<li><a href=\"/readyz\">readyz</a>: 200 while filings get verdicts</li>"
+    "<li><a href=\"/readyz\">readyz</a>: 200 while health says SERVING</li>"
     "</ul></body></html>\n";
 
 OpsReply Text(int code, std::string body) {

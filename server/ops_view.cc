@@ -138,51 +138,39 @@ void FindListener(const char* name, const ListenerOptions& listener,
 
 ServerReadiness ReadinessNow(const OpsView& view, absl::Time now) {
   ServerReadiness readiness;
+  readiness.ready = view.serving();
   const auto snapshot = view.keeper->Current();
   for (const auto& [name, profile] : snapshot->profiles) {
-    ProfileState state;
-    state.name = name;
-    const ProfileReadiness freshness = ReadinessOf(profile, now);
-    const size_t partitions = profile.crls->partitions().size();
+    ProfileReadiness freshness = ReadinessOf(profile, now);
     if (!freshness.ready) {
-      state.reason = freshness.reason;
-    } else if (profile.profile->revocation == RevocationMode::kRequired &&
-               freshness.stale_partitions == partitions) {
-      state.reason = partitions == 0
-                         ? "it has no CRL: every filing gets TRY_LATER"
-                         : absl::StrCat("all of its CRLs (", partitions,
-                                        ") are too old: filings get TRY_LATER");
-    }
-    state.ready = state.reason.empty();
-    if (!state.ready) {
       readiness.reasons.push_back(
-          absl::StrCat("profile ", name, ": ", state.reason));
+          absl::StrCat("profile ", name, ": ", freshness.reason));
     }
-    readiness.profiles.push_back(std::move(state));
+    readiness.profiles.push_back(
+        {name, freshness.ready, std::move(freshness.reason)});
   }
-  if (view.audit != nullptr && view.audit->counters().failing &&
-      view.audit->options().on_failure == AuditFailure::kRefuse) {
+  if (view.audit != nullptr && view.audit->Refusing()) {
     readiness.reasons.push_back(
         absl::StrCat("the audit log cannot be written: ",
                      view.audit->counters().last_error));
   }
-  if (!view.serving()) {
-    readiness.reasons.insert(readiness.reasons.begin(),
-                             "health says NOT_SERVING: starting, or ending");
+  if (!readiness.ready && readiness.reasons.empty()) {
+    readiness.reasons.push_back("health says NOT_SERVING: starting, or ending");
   }
-  readiness.ready = readiness.reasons.empty();
   return readiness;
 }
 
 std::vector<OpsFinding> FindingsNow(const OpsView& view, absl::Time now) {
   std::vector<OpsFinding> findings;
-  if (!view.serving()) {
+  const ServerReadiness readiness = ReadinessNow(view, now);
+  if (!readiness.ready) {
     findings.push_back({true,
-                        "Health says NOT_SERVING: the server is starting or "
-                        "ending.",
-                        "If it stays so, look at its log."});
+                        absl::StrCat("Health says NOT_SERVING: ",
+                                     readiness.reasons.front(), "."),
+                        "Load balancers send nothing here. If it stays so, "
+                        "look at what is named here, and at the log."});
   }
-  for (const ProfileState& profile : ReadinessNow(view, now).profiles) {
+  for (const ProfileState& profile : readiness.profiles) {
     if (profile.ready) continue;
     findings.push_back(
         {true,

@@ -28,13 +28,14 @@ struct OpsView {
   const Metrics* metrics = nullptr;
   const AuditLog* audit = nullptr;                     // null: there is none
   const VerifiedCertificates* certificates = nullptr;  // null: there are none
-  // What health says.
+  // What health says of the whole.
   std::function<bool()> serving;
   absl::Time started_at;
   std::string grpc_version;
 };
 
-// Whether filings of one profile can get verdicts now, and if not, why.
+// Whether a profile is ready by its freshness policy, and if not, why. One
+// without a policy always is: that is what leaving it out says.
 struct ProfileState {
   std::string name;
   bool ready = true;
@@ -48,9 +49,11 @@ struct OpsFinding {
   std::string remedy;
 };
 
-// The server as a whole: ready if it is serving and every profile is ready.
+// The server as a whole: ready while health says SERVING, never otherwise, so
+// that whichever of the two a load balancer asks, it hears the same.
 struct ServerReadiness {
   bool ready = true;
+  // Why it is not, or which of its profiles are not.
   std::vector<std::string> reasons;
   std::vector<ProfileState> profiles;
 };

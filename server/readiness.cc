@@ -15,8 +15,9 @@ constexpr std::chrono::milliseconds kLookInterval(500);
 
 }  // namespace
 
-Readiness::Readiness(const SnapshotKeeper* keeper, HealthState* health)
-    : keeper_(keeper), health_(health) {
+Readiness::Readiness(const SnapshotKeeper* keeper, const AuditLog* audit,
+                     HealthState* health)
+    : keeper_(keeper), audit_(audit), health_(health) {
   Look();
   thread_ = std::thread([this] { Run(); });
 }
@@ -38,6 +39,7 @@ void Readiness::Look() {
     profiles[name] = ReadinessOf(profile, now).ready;
   }
   health_->SetProfiles(std::move(profiles));
+  health_->SetRefusing(audit_ != nullptr && audit_->Refusing());
 }
 
 void Readiness::Run() {

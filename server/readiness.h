@@ -1,14 +1,15 @@
 // Keeps health in step with the freshness of each profile's CRLs, which changes
 // by time alone as well as when a CRL arrives.
 //
-//   Readiness readiness(&keeper, &health);     // looks once before it returns
+//   Readiness readiness(&keeper, audit, &health);  // looks before it returns
 //
 // A profile's freshness policy (cache/profile.h) says when it is ready; health
-// names it "inkan.v1.VerificationService/NAME". Looked at every half second, so
-// a margin of some seconds is kept.
+// names it "inkan.v1.VerificationService/NAME". While an audit log that must be
+// written cannot be, no filing is taken. Looked at every half second, so a
+// margin of some seconds is kept.
 //
 // Thread safety: a thread of its own, joined by the destructor. Ownership:
-// keeper and health must outlive it.
+// keeper, audit log (may be null) and health must outlive it.
 #ifndef INKAN_SERVER_READINESS_H_
 #define INKAN_SERVER_READINESS_H_
 
@@ -17,13 +18,15 @@
 #include "absl/base/thread_annotations.h"
 #include "cache/mutex.h"
 #include "cache/snapshot_keeper.h"
+#include "server/audit_log.h"
 #include "server/health.h"
 
 namespace inkan {
 
 class Readiness {
  public:
-  Readiness(const SnapshotKeeper* keeper, HealthState* health);
+  Readiness(const SnapshotKeeper* keeper, const AuditLog* audit,
+            HealthState* health);
   ~Readiness();
   Readiness(const Readiness&) = delete;
   Readiness& operator=(const Readiness&) = delete;
@@ -33,6 +36,7 @@ class Readiness {
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const SnapshotKeeper* const keeper_;
+  const AuditLog* const audit_;
   HealthState* const health_;
   Mutex mutex_;
   CondVar wake_;

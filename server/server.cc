@@ -120,7 +120,7 @@ void Server::Parts::MakeServices(const std::string& config_path) {
                                 options.audit.has_value());
   reloader = std::make_unique<Reloader>(
       config_path, [this](Config config) { return Apply(std::move(config)); });
-  readiness = std::make_unique<Readiness>(keeper.get(), &health);
+  readiness = std::make_unique<Readiness>(keeper.get(), audit.get(), &health);
   health_service = std::make_unique<HealthService>(&health);
   operations_health_service = std::make_unique<HealthService>(&health);
   verification = std::make_unique<VerificationServiceImpl>(

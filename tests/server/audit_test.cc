@@ -341,6 +341,26 @@ TEST(AuditLogTest, AFullDiskRefusesWithRefuseAndRecoversByItself) {
   EXPECT_EQ(good.load(), 1);
 }
 
+TEST(AuditLogTest, RoomIsFoundAgainThoughNobodyWritesAnything) {
+  TempFolder folder;
+  const AuditOptions options = OptionsFor(folder);
+  auto log = AuditLog::Open(options);
+  ASSERT_TRUE(log.ok());
+  {
+    FileSizeLimit limit(500);
+    EXPECT_FALSE(AppendLine(log->get(), std::string(1000, 'x')));
+    EXPECT_TRUE((*log)->Refusing());
+    // It was looked for, and not found.
+    EXPECT_TRUE(Until([&] { return (*log)->counters().errors >= 2; }));
+    EXPECT_TRUE((*log)->Refusing());
+  }
+  EXPECT_TRUE(Until([&] { return !(*log)->Refusing(); }));
+  EXPECT_FALSE((*log)->counters().failing);
+  EXPECT_EQ(ReadAll(options.file), "");  // looking writes nothing
+  ASSERT_TRUE(AppendLine(log->get(), "after"));
+  EXPECT_EQ(ReadAll(options.file), "after\n");
+}
+
 TEST(AuditLogTest, WhileItFailsFewBatchesAreWorthTrying) {
   TempFolder folder;
   auto log = AuditLog::Open(OptionsFor(folder));

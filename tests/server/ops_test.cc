@@ -266,22 +266,77 @@ TEST(OpsTest, CallsThatFailAreCountedByTheirCode) {
           HasSubstr("grpc_method=\"StreamVerify\",grpc_code=\"OK\"} 1")));
 }
 
-TEST(OpsTest, ReadinessNamesTheProfileThatIsNot) {
+// What health says of a service, and what /readyz says, which is the same for
+// the whole.
+grpc::health::v1::HealthCheckResponse::ServingStatus HealthOf(
+    const Server& server, const std::string& service = "") {
+  RawClient client(server.port());
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(service);
+  grpc::health::v1::HealthCheckResponse response;
+  EXPECT_TRUE(client.health->Check(&context, request, &response).ok());
+  return response.status();
+}
+
+using grpc::health::v1::HealthCheckResponse;
+constexpr char kVerification[] = "inkan.v1.VerificationService";
+constexpr char kFreshness[] = " freshness { margin { seconds: 60 } }";
+
+// A world whose only CRL ended on 2026-03-16, with or without a policy.
+std::string StaleConfig(const TestWorld& world, const std::string& policy,
+                        const std::string& more = "") {
+  return absl::StrReplaceAll(
+      world.ConfigText(absl::StrCat(kOpsHttp, more)),
+      {{"anchor_files: \"ca.cer\"",
+        absl::StrCat("anchor_files: \"ca.cer\"", policy)}});
+}
+
+TEST(OpsTest, WithoutAPolicyStaleCrlsAreAFindingAndNoReasonToBeNotReady) {
   TestWorld world;
-  // The only CRL ended on 2026-03-16.
-  auto server = world.StartServer(world.ConfigText(kOpsHttp));
-  const std::string answer = HttpGet(server->ops_http_port(), "/readyz");
-  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503"));
-  EXPECT_THAT(answer, HasSubstr("profile signature: all of its CRLs"));
-  EXPECT_THAT(HttpGet(server->ops_http_port(), "/healthz"),
+  auto server = world.StartServer(StaleConfig(world, ""));
+  EXPECT_EQ(HealthOf(*server), HealthCheckResponse::SERVING);
+  EXPECT_THAT(HttpGet(server->ops_http_port(), "/readyz"),
               StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(HttpGet(server->ops_http_port(), "/statusz"),
+              HasSubstr("too old. The filings concerned get TRY_LATER."));
   const std::string text =
       HttpBody(HttpGet(server->ops_http_port(), "/metrics"));
-  EXPECT_THAT(text, HasSubstr("inkan_profile_ready{profile=\"signature\"} 0"));
+  EXPECT_THAT(text, HasSubstr("inkan_profile_ready{profile=\"signature\"} 1"));
   EXPECT_THAT(
       text,
       HasSubstr("inkan_crl_stale_partitions{profile=\"signature\",issuer=\"CN="
                 "World CA,C=JP\"} 1"));
+}
+
+TEST(OpsTest, APolicyMakesStaleCrlsAReasonInReadyzAndHealthAlike) {
+  TestWorld world;
+  auto server = world.StartServer(StaleConfig(world, kFreshness));
+  EXPECT_EQ(HealthOf(*server), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(HealthOf(*server, kVerification), HealthCheckResponse::NOT_SERVING);
+  const std::string answer = HttpGet(server->ops_http_port(), "/readyz");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(answer, HasSubstr("profile signature: 1 CRL partition(s)"));
+  EXPECT_THAT(HttpGet(server->ops_http_port(), "/healthz"),
+              StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(HttpBody(HttpGet(server->ops_http_port(), "/metrics")),
+              HasSubstr("inkan_profile_ready{profile=\"signature\"} 0"));
+}
+
+TEST(OpsTest, OneProfileThatIsNotReadyIsNamedAndDoesNotTakeTheOthersAlong) {
+  TestWorld world;
+  auto server = world.StartServer(StaleConfig(
+      world, kFreshness,
+      "profiles { name: \"other\" anchor_files: \"ca.cer\" revocation: "
+      "REVOCATION_MODE_OFF }\n"));
+  EXPECT_EQ(HealthOf(*server), HealthCheckResponse::SERVING);
+  EXPECT_EQ(HealthOf(*server, absl::StrCat(kVerification, "/signature")),
+            HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(HealthOf(*server, absl::StrCat(kVerification, "/other")),
+            HealthCheckResponse::SERVING);
+  const std::string answer = HttpGet(server->ops_http_port(), "/readyz");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(answer, HasSubstr("profile signature: 1 CRL partition(s)"));
 }
 
 TEST(OpsTest, AServerThatGivesVerdictsIsReadyUntilItDrains) {
@@ -407,6 +462,70 @@ TEST(OpsTest, ConfigurationMistakesAreNamed) {
               HasSubstr("sync_interval"));
   EXPECT_THAT(audit("rotate_interval { seconds: 0 }"),
               HasSubstr("rotate_interval"));
+}
+
+TEST(OpsTest, ChangesOfPortAndAuditLogAreNamedAsNeedingARestart) {
+  struct Case {
+    const char* running;
+    const char* wanted;
+    const char* named;
+  };
+  const Case cases[] = {
+      {"", "ops_http { address: \"127.0.0.1:0\" }",
+       "ops_http.address: is \"\" and cannot become \"127.0.0.1:0\""},
+      {"ops_http { address: \"127.0.0.1:0\" }",
+       "ops_http { address: \"localhost:0\" }",
+       "ops_http.address: is \"127.0.0.1:0\" and cannot become "
+       "\"localhost:0\""},
+      {"", "audit_log { file: \"a\" }",
+       "audit_log: is absent and cannot become given"},
+      {"audit_log { file: \"a\" }", "",
+       "audit_log: is given and cannot become absent"},
+      {"audit_log { file: \"a\" }", "audit_log { file: \"b\" }",
+       "audit_log.file: is "},
+      {"audit_log { file: \"a\" }",
+       "audit_log { file: \"a\" sync: AUDIT_SYNC_EVERY_BATCH }",
+       "audit_log.sync: is AUDIT_SYNC_INTERVAL and cannot become "
+       "AUDIT_SYNC_EVERY_BATCH"},
+      {"audit_log { file: \"a\" }",
+       "audit_log { file: \"a\" sync_interval { seconds: 9 } }",
+       "audit_log.sync_interval: is 1s and cannot become 9s"},
+      {"audit_log { file: \"a\" }",
+       "audit_log { file: \"a\" on_failure: AUDIT_FAILURE_DROP }",
+       "audit_log.on_failure: is AUDIT_FAILURE_REFUSE and cannot become "
+       "AUDIT_FAILURE_DROP"},
+      {"audit_log { file: \"a\" }",
+       "audit_log { file: \"a\" rotate_bytes: 4096 }",
+       "audit_log.rotate_bytes: is "},
+      {"audit_log { file: \"a\" }",
+       "audit_log { file: \"a\" rotate_interval { seconds: 3600 } }",
+       "audit_log.rotate_interval: is 0 and cannot become 1h"},
+      {"audit_log { file: \"a\" }",
+       "audit_log { file: \"a\" buffer_bytes_max: 65536 }",
+       "audit_log.buffer_bytes_max: is "},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.named);
+    TestWorld world;
+    auto server = world.StartServer(world.ConfigText(each.running));
+    RawClient client(server->port());
+    const auto reload = [&client] {
+      grpc::ClientContext context;
+      v1::ReloadResponse response;
+      return client.operations->Reload(&context, {}, &response);
+    };
+    EXPECT_TRUE(reload().ok());
+    // Another profile comes with it: all or nothing.
+    world.Write("inkand.textproto",
+                world.ConfigText(absl::StrCat(
+                    each.wanted,
+                    "\nprofiles { name: \"new\" anchor_files: \"ca.cer\" }")));
+    const grpc::Status refused = reload();
+    EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+    EXPECT_THAT(refused.error_message(), HasSubstr(each.named));
+    EXPECT_EQ(server->keeper().Current()->Find("new"), nullptr);
+    Verify(*server, world.GoodFiling());
+  }
 }
 
 // --- The page ---
