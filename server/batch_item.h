@@ -17,6 +17,7 @@
 
 #include "absl/types/span.h"
 #include "cache/snapshot.h"
+#include "server/lane.h"
 #include "server/steady_clock.h"
 #include "server/verdict_record.h"
 #include "server/verifier.h"
@@ -24,11 +25,6 @@
 namespace inkan {
 
 class Batcher;
-
-// Who waits for the answer. Interactive: Verify and CheckCertificate, a person.
-// Batch and stream: BatchVerify and StreamVerify, together the bulk lane.
-enum class Lane : uint8_t { kInteractive, kBatch, kStream };
-inline constexpr size_t kLanes = 3;
 
 enum class ItemResult : uint8_t {
   kJudged,

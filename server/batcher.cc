@@ -92,9 +92,11 @@ void Batcher::Release(size_t bytes) {
   if (idle_workers_ > 0 && MayLetIn()) work_.Signal();
 }
 
-Admission Batcher::Refuse(const BatchItem& item, Admission why) {
-  refused_.fetch_add(item.filings_, std::memory_order_relaxed);
-  return why;
+Admission Batcher::Refuse(const BatchItem& item, Refusal why) {
+  refused_[static_cast<size_t>(why)].fetch_add(item.filings_,
+                                               std::memory_order_relaxed);
+  return why == Refusal::kShuttingDown ? Admission::kShuttingDown
+                                       : Admission::kFull;
 }
 
 bool Batcher::LaneHasRoom(const BatchItem& item, Lane lane) const {
@@ -112,22 +114,21 @@ void Batcher::Enqueue(BatchItem* item, Lane lane) {
 Admission Batcher::Submit(BatchItem* item, Lane lane) {
   item->unsettled_.store(item->filings_, std::memory_order_relaxed);
   MutexLock lock(&mutex_);
-  if (shutting_down_) return Refuse(*item, Admission::kShuttingDown);
+  if (shutting_down_) return Refuse(*item, Refusal::kShuttingDown);
   const size_t bound = lane == Lane::kInteractive
                            ? options_.bytes_max
                            : BulkPart(options_.bytes_max);
-  if (!LaneHasRoom(*item, lane) || !TakeMemory(item, bound)) {
-    return Refuse(*item, Admission::kFull);
-  }
+  if (!LaneHasRoom(*item, lane)) return Refuse(*item, Refusal::kFilings);
+  if (!TakeMemory(item, bound)) return Refuse(*item, Refusal::kBytes);
   Enqueue(item, lane);
   return Admission::kAdmitted;
 }
 
 Admission Batcher::SubmitOrWait(BatchItem* item) {
   MutexLock lock(&mutex_);
-  if (shutting_down_) return Refuse(*item, Admission::kShuttingDown);
+  if (shutting_down_) return Refuse(*item, Refusal::kShuttingDown);
   if (!TakeMemory(item, BulkPart(options_.bytes_max))) {
-    return Refuse(*item, Admission::kFull);
+    return Refuse(*item, Refusal::kBytes);
   }
   // Written before MayLetIn reads what is held, as Release reads it after
   // giving back: one of the two sees the other.
@@ -142,6 +143,7 @@ Admission Batcher::SubmitOrWait(BatchItem* item) {
     return Admission::kAdmitted;
   }
   item->place_ = BatchItem::Place::kWaiting;
+  item->lane_ = Lane::kStream;
   waiting_filings_ += item->filings_;
   // The extra one keeps the item alive until it has been told.
   item->unsettled_.store(item->filings_ + 1, std::memory_order_relaxed);
@@ -286,7 +288,8 @@ void Batcher::DropDead(Worker* worker) {
     if (piece.first > 0 || piece.item->received_ns_ == 0) {
       continue;
     }
-    worker->record.waits_ns.push_back(now_ns - piece.item->received_ns_);
+    worker->record.waits.push_back(
+        {piece.item->lane_, now_ns - piece.item->received_ns_});
   }
 }
 
@@ -390,7 +393,10 @@ void Batcher::Hurry() {
 BatcherCounters Batcher::counters() const {
   BatcherCounters counters;
   counters.filings_judged = judged_.load(std::memory_order_relaxed);
-  counters.filings_refused = refused_.load(std::memory_order_relaxed);
+  for (size_t i = 0; i < kRefusals; ++i) {
+    counters.refused[i] = refused_[i].load(std::memory_order_relaxed);
+    counters.filings_refused += counters.refused[i];
+  }
   counters.filings_expired = expired_.load(std::memory_order_relaxed);
   counters.filings_cancelled = cancelled_.load(std::memory_order_relaxed);
   counters.filings_abandoned = abandoned_.load(std::memory_order_relaxed);

@@ -38,6 +38,7 @@
 #include "cache/snapshot.h"
 #include "server/batch_item.h"
 #include "server/batch_lanes.h"
+#include "server/lane.h"
 #include "server/verdict_record.h"
 #include "server/verifier.h"
 
@@ -65,6 +66,11 @@ class Judge {
 
 enum class Admission : uint8_t { kAdmitted, kWaiting, kFull, kShuttingDown };
 
+// Why nothing more is taken: too many filings in the lane, too many octets in
+// all, or the end.
+enum class Refusal : uint8_t { kFilings, kBytes, kShuttingDown };
+inline constexpr size_t kRefusals = 3;
+
 struct BatcherOptions {
   unsigned workers = 1;
   size_t worker_batch_filings_max = 512;
@@ -81,7 +87,8 @@ struct BatcherOptions {
 struct BatcherCounters {
   uint64_t filings_judged = 0;
   // Not judged, by reason.
-  uint64_t filings_refused = 0;  // the queue was full, or shutting down
+  uint64_t filings_refused = 0;  // at the door, for whatever reason
+  std::array<uint64_t, kRefusals> refused = {};  // the same, by Refusal
   uint64_t filings_expired = 0;
   uint64_t filings_cancelled = 0;
   uint64_t filings_unrecorded = 0;  // the audit log could not take them
@@ -120,6 +127,7 @@ class Batcher {
   // Lets a drain that is under way, or to come, abandon what waits now.
   void Hurry() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  const BatcherOptions& options() const { return options_; }
   BatcherCounters counters() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // One number for each worker that grows at least once in a second while
@@ -133,7 +141,7 @@ class Batcher {
   bool TakeMemory(BatchItem* item, size_t bound);
   void Release(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   void Cancel(BatchItem* item) ABSL_LOCKS_EXCLUDED(mutex_);
-  Admission Refuse(const BatchItem& item, Admission why);
+  Admission Refuse(const BatchItem& item, Refusal why);
   bool LaneHasRoom(const BatchItem& item, Lane lane) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Enqueue(BatchItem* item, Lane lane)
@@ -163,7 +171,7 @@ class Batcher {
   const JudgeFactory make_judge_;
 
   std::atomic<uint64_t> judged_{0};
-  std::atomic<uint64_t> refused_{0};
+  std::array<std::atomic<uint64_t>, kRefusals> refused_{};
   std::atomic<uint64_t> expired_{0};
   std::atomic<uint64_t> cancelled_{0};
   std::atomic<uint64_t> abandoned_{0};

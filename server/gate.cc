@@ -79,6 +79,7 @@ grpc::Status Gate::TakeQuota(const std::string& client, size_t filings,
     *ticket = std::move(answer.ticket);
     return grpc::Status::OK;
   }
+  over_quota_.fetch_add(filings);
   return QuotaExceeded(answer.result == QuotaResult::kTooFast
                            ? "filings_per_second"
                            : "filings_in_flight_max",

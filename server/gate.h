@@ -48,10 +48,12 @@ class Gate {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   uint64_t denied() const { return denied_.load(); }
+  uint64_t filings_over_quota() const { return over_quota_.load(); }
   const ClientQuotas& quotas() const { return quotas_; }
 
  private:
   std::atomic<uint64_t> denied_{0};
+  std::atomic<uint64_t> over_quota_{0};  // filings
   // Nobody needs to know who calls.
   const bool identify_;
   std::atomic<bool> open_;

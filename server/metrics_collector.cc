@@ -12,11 +12,12 @@
 #include "absl/time/clock.h"
 #include "crypto/rsa.h"
 #include "server/build_info.h"
+#include "server/gate.h"
+#include "server/grpc_listener.h"
 #include "server/log.h"
 #include "server/metrics_crl.h"
 #include "server/metrics_list.h"
 #include "server/metrics_process.h"
-#include "server/tls_expiry.h"
 
 namespace inkan {
 namespace {
@@ -139,7 +140,10 @@ void AddWork(const Metrics& metrics, Families* out) {
                 kOutcomeNames[outcome].sub_indication});
     }
   }
-  out->AddHistogram(MetricId::kQueueWait, totals.wait, kSecondsBoundsNs, kNs);
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    out->AddHistogram(MetricId::kQueueWait, totals.waits[lane],
+                      kSecondsBoundsNs, kNs, {kLaneNames[lane]});
+  }
   out->AddHistogram(MetricId::kBatchFilings, totals.batch, kBatchBounds, 1);
   out->Add(MetricId::kWorkers, static_cast<double>(metrics.workers()));
   out->Add(MetricId::kWorkerBusy, static_cast<double>(totals.busy_ns) / kNs);
@@ -162,17 +166,51 @@ void AddQueue(const OpsView& view, Families* out) {
   const auto reject = [&](const char* reason, uint64_t count) {
     out->Add(MetricId::kRejects, static_cast<double>(count), {reason});
   };
-  reject("refused", counters.filings_refused);
+  const auto refused = [&counters](Refusal why) {
+    return counters.refused[static_cast<size_t>(why)];
+  };
+  reject("queue_filings", refused(Refusal::kFilings));
+  reject("queue_bytes", refused(Refusal::kBytes));
+  reject("shutting_down", refused(Refusal::kShuttingDown));
+  reject("quota", view.gate->filings_over_quota());
   reject("deadline", counters.filings_expired);
   reject("cancelled", counters.filings_cancelled);
   reject("audit_log", counters.filings_unrecorded);
-  out->Add(MetricId::kQueueFilings,
-           static_cast<double>(counters.filings_waiting), {"all"});
-  out->Add(MetricId::kQueueFilingsMax,
-           static_cast<double>(view.options->limits.queue_filings_max));
+  reject("abandoned", counters.filings_abandoned);
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    out->Add(MetricId::kQueueFilings,
+             static_cast<double>(counters.lane_filings[lane]),
+             {kLaneNames[lane]});
+    out->Add(
+        MetricId::kQueueFilingsMax,
+        static_cast<double>(view.batcher->options().lane_filings_max[lane]),
+        {kLaneNames[lane]});
+  }
+  out->Add(MetricId::kQueueHeldBack,
+           static_cast<double>(counters.filings_held_back));
   out->Add(MetricId::kQueueBytes, static_cast<double>(counters.bytes_held));
   out->Add(MetricId::kQueueBytesMax,
            static_cast<double>(view.options->limits.queue_bytes_max));
+}
+
+void AddCrlSource(const CrlSourceStatus& source, Families* out) {
+  const Labels labels = {source.source, source.kind};
+  const auto time = [&](MetricId id, absl::Time at) {
+    // Never: 0, so that its age is beyond any bound.
+    out->Add(id, at == absl::InfinitePast() ? 0 : Seconds(at), labels);
+  };
+  time(MetricId::kCrlSourceAttempt, source.last_attempt);
+  time(MetricId::kCrlSourceSuccess, source.last_success);
+  out->Add(MetricId::kCrlSourceAttempts,
+           static_cast<double>(source.attempts_total), labels);
+  out->Add(MetricId::kCrlSourceErrors,
+           static_cast<double>(source.failures_total), labels);
+}
+
+void AddCrlSources(const OpsView& view, Families* out) {
+  const std::vector<CrlSourceStatus> sources =
+      BoundedSources(view.keeper->source_statuses());
+  for (const CrlSourceStatus& source : sources) AddCrlSource(source, out);
 }
 
 void AddCrls(const OpsView& view, const StatusSampler& sampler, Families* out) {
@@ -236,17 +274,27 @@ void AddAudit(const AuditLog* audit, Families* out) {
   add(MetricId::kAuditBuffer, counters.buffer_bytes);
 }
 
-void AddListener(const char* name, const ListenerOptions& listener,
-                 Families* out) {
-  if (!listener.tls.has_value()) return;
-  const absl::Time expiry = CertificateExpiry(listener.tls->certificate_chain);
-  out->Add(MetricId::kTlsExpiry, Seconds(expiry), {name});
+void AddListener(const OpsView::Listener& view, Families* out) {
+  const Labels labels = {view.name};
+  ConnectionAcceptor& acceptor = view.listener->acceptor();
+  out->Add(MetricId::kConnections,
+           static_cast<double>(acceptor.open_connections()), labels);
+  out->Add(MetricId::kConnectionsAccepted,
+           static_cast<double>(acceptor.accepted()), labels);
+  out->Add(MetricId::kConnectionsRefused,
+           static_cast<double>(acceptor.refused()), labels);
+  const TlsKeeper* tls = view.listener->tls();
+  if (tls == nullptr) return;
+  out->Add(MetricId::kTlsExpiry, Seconds(*TlsExpiryNow(view)), labels);
+  out->Add(MetricId::kTlsChanges, static_cast<double>(tls->changes()),
+           {view.name, "taken"});
+  out->Add(MetricId::kTlsChanges, static_cast<double>(tls->refusals()),
+           {view.name, "refused"});
 }
 
 void AddProcess(const OpsView& view, const OpsCounters& http, Families* out) {
-  AddListener("intake", view.options->listener, out);
-  if (view.options->operations_listener.has_value()) {
-    AddListener("operations", *view.options->operations_listener, out);
+  for (const OpsView::Listener& listener : view.listeners) {
+    AddListener(listener, out);
   }
   out->Add(MetricId::kBuild, 1, {BuildVersion(), BuildDescription()});
   for (const auto& [key, count] : http.requests()) {
@@ -274,6 +322,7 @@ std::vector<MetricFamily> MetricsCollector::Collect() const {
   AddQueue(view_, &families);
   AddCache(view_.certificates, &families);
   AddCrls(view_, *sampler_, &families);
+  AddCrlSources(view_, &families);
   AddReadiness(view_, &families);
   AddAudit(view_.audit, &families);
   AddProcess(view_, *http_, &families);

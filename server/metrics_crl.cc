@@ -14,7 +14,7 @@ namespace inkan {
 namespace {
 
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-constexpr char kOtherIssuers[] = "other";
+constexpr char kOther[] = "other";
 
 std::optional<int64_t> StaleSeconds(const CrlPartition& partition,
                                     const Profile& profile) {
@@ -79,7 +79,7 @@ std::vector<CrlGroup> GroupCrls(const Snapshot& snapshot, absl::Time now) {
         found = groups.try_emplace(key).first;
         found->second.profile = name;
         found->second.issuer =
-            full ? kOtherIssuers : NameToText(AsBytes(partition.crl->issuer));
+            full ? kOther : NameToText(AsBytes(partition.crl->issuer));
       }
       AddPartition(partition, *profile.profile, now_seconds, &found->second);
     }
@@ -91,6 +91,27 @@ std::vector<CrlGroup> GroupCrls(const Snapshot& snapshot, absl::Time now) {
   }
   std::sort(sorted.begin(), sorted.end(), WorseGroup);
   return sorted;
+}
+
+std::vector<CrlSourceStatus> BoundedSources(
+    std::vector<CrlSourceStatus> sources) {
+  std::sort(sources.begin(), sources.end(),
+            [](const CrlSourceStatus& a, const CrlSourceStatus& b) {
+              return a.source < b.source;
+            });
+  if (sources.size() <= kCrlSourcesMax) return sources;
+  CrlSourceStatus other = sources[kCrlSourcesMax];
+  other.source = kOther;
+  other.kind = kOther;
+  for (size_t i = kCrlSourcesMax + 1; i < sources.size(); ++i) {
+    other.last_attempt = std::min(other.last_attempt, sources[i].last_attempt);
+    other.last_success = std::min(other.last_success, sources[i].last_success);
+    other.attempts_total += sources[i].attempts_total;
+    other.failures_total += sources[i].failures_total;
+  }
+  sources.resize(kCrlSourcesMax);
+  sources.push_back(std::move(other));
+  return sources;
 }
 
 namespace {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "cache/crl_source.h"
 #include "cache/snapshot.h"
 #include "cache/snapshot_keeper.h"
 
@@ -44,6 +45,15 @@ struct CrlGroup {
 // Groups past this many are put together as issuer "other", so that a CA with
 // many names cannot make many metrics. JPKI has two a profile.
 inline constexpr size_t kCrlGroupsMax = 200;
+
+// Sources past this many are put together as "other": a little more than the
+// partitions of one JPKI CA (about 1,900), at four samples each.
+inline constexpr size_t kCrlSourcesMax = 2000;
+
+// In the order of their names, so that it is always the same ones that have
+// metrics of their own. "other" has the times of the one that is latest.
+std::vector<CrlSourceStatus> BoundedSources(
+    std::vector<CrlSourceStatus> sources);
 
 // Of profiles that ask for revocation. The group with the most stale partitions
 // first, then by what ends first.

@@ -37,13 +37,15 @@ namespace inkan {
     "Filings refused or dropped without a verdict")                            \
   V(kQueueFilings, Gauge, "inkan_queue_filings", "lane",                       \
     "Filings waiting for a worker")                                            \
-  V(kQueueFilingsMax, Gauge, "inkan_queue_filings_max", "",                    \
-    "Filings that may wait (limits.queue_filings_max)")                        \
+  V(kQueueFilingsMax, Gauge, "inkan_queue_filings_max", "lane",                \
+    "Filings that may wait; from limits.queue_filings_max")                    \
+  V(kQueueHeldBack, Gauge, "inkan_queue_held_back_filings", "",                \
+    "Filings of streams that wait for room in their lane")                     \
   V(kQueueBytes, Gauge, "inkan_queue_bytes", "",                               \
     "Octets of filings waiting or in work")                                    \
   V(kQueueBytesMax, Gauge, "inkan_queue_bytes_max", "",                        \
     "Octets that may wait or be in work (limits.queue_bytes_max)")             \
-  V(kQueueWait, Histogram, "inkan_queue_wait_seconds", "",                     \
+  V(kQueueWait, Histogram, "inkan_queue_wait_seconds", "lane",                 \
     "Time from a request's arrival to a worker's taking it")                   \
   V(kBatchFilings, Histogram, "inkan_batch_filings", "",                       \
     "Filings a worker judged together")                                        \
@@ -79,12 +81,22 @@ namespace inkan {
     "Earliest nextUpdate of the CRLs in force; absent if none has one")        \
   V(kCrlSourcesFailing, Gauge, "inkan_crl_source_failures", "class",           \
     "CRL files and sources that cannot be used now, by class of reason")       \
+  V(kCrlSourceAttempt, Gauge,                                                  \
+    "inkan_crl_source_last_attempt_timestamp_seconds", "source,kind",          \
+    "When a source was last asked; 0: never")                                  \
+  V(kCrlSourceSuccess, Gauge,                                                  \
+    "inkan_crl_source_last_success_timestamp_seconds", "source,kind",          \
+    "When a source was last good, changed or not; 0: never")                   \
+  V(kCrlSourceAttempts, Counter, "inkan_crl_source_attempts_total",            \
+    "source,kind", "Times a source was asked")                                 \
+  V(kCrlSourceErrors, Counter, "inkan_crl_source_errors_total", "source,kind", \
+    "Times a source was asked in vain")                                        \
   V(kSnapshotGeneration, Gauge, "inkan_snapshot_generation", "",               \
     "Number of the snapshot in force")                                         \
   V(kSnapshotTime, Gauge, "inkan_snapshot_published_timestamp_seconds", "",    \
     "When the snapshot in force was first seen")                               \
   V(kProfileReady, Gauge, "inkan_profile_ready", "profile",                    \
-    "1 if the profile is ready by its freshness policy")              \
+    "1 if the profile is ready by its freshness policy")                       \
   V(kServing, Gauge, "inkan_serving", "", "1 while health says SERVING")       \
   /* Audit log. */                                                             \
   V(kAuditEnabled, Gauge, "inkan_audit_enabled", "",                           \
@@ -105,7 +117,15 @@ namespace inkan {
     "Octets that wait for the audit log's writer")                             \
   /* The process. */                                                           \
   V(kTlsExpiry, Gauge, "inkan_tls_certificate_expiry_timestamp_seconds",       \
-    "listener", "notAfter of a listener's certificate")                        \
+    "listener", "notAfter of the certificate a listener shows now")            \
+  V(kTlsChanges, Counter, "inkan_tls_files_changes_total", "listener,result",  \
+    "Times new TLS files were found on disk, taken or refused")                \
+  V(kConnections, Gauge, "inkan_connections", "listener",                      \
+    "Connections that are open")                                               \
+  V(kConnectionsAccepted, Counter, "inkan_connections_accepted_total",         \
+    "listener", "Connections accepted")                                        \
+  V(kConnectionsRefused, Counter, "inkan_connections_refused_total",           \
+    "listener", "Connections closed at once: too many, or out of descriptors") \
   V(kBuild, Gauge, "inkan_build_info", "version,build", "1 for what runs")     \
   V(kHttpRequests, Counter, "inkan_ops_http_requests_total", "path,code",      \
     "Requests to the operations port")                                         \

@@ -13,6 +13,7 @@
 
 #include "absl/types/span.h"
 #include "crypto/verdict.h"
+#include "server/lane.h"
 
 namespace inkan {
 
@@ -91,7 +92,7 @@ double Quantile(const HistogramTotals<kBuckets>& histogram,
 struct WorkerTotals {
   // By profile slot (see ProfileSlots), then by Outcome.
   std::vector<std::array<uint64_t, kOutcomeCount>> verdicts;
-  SecondsHistogram wait;
+  std::array<SecondsHistogram, kLanes> waits;  // by Lane
   BatchHistogram batch;
   uint64_t busy_ns = 0;
   // [n]: runs of the RSA kernel with n lanes filled; [0] is not used.

@@ -51,11 +51,10 @@ void WorkerMetrics::BatchDone(const Snapshot& snapshot,
              [static_cast<size_t>(verdict.outcome)]
                  .Add(1);
   }
-  for (const int64_t wait : record.waits_ns) {
-    // A clock that was set back must not make a request wait less than nothing.
-    const int64_t ns = std::max<int64_t>(0, wait);
-    wait_[BucketOf(kSecondsBoundsNs, ns)].Add(1);
-    wait_sum_.Add(static_cast<uint64_t>(ns));
+  for (const QueueWait& wait : record.waits) {
+    Wait& lane = waits_[static_cast<size_t>(wait.lane)];
+    lane.counts[BucketOf(kSecondsBoundsNs, wait.ns)].Add(1);
+    lane.sum.Add(static_cast<uint64_t>(std::max<int64_t>(0, wait.ns)));
   }
   const size_t filings = record.verdicts.size();
   batch_[BucketOf(kBatchBounds, static_cast<int64_t>(filings))].Add(1);
@@ -82,10 +81,12 @@ void WorkerMetrics::AddTo(WorkerTotals* totals) const {
       totals->verdicts[slot][outcome] += verdicts_[slot][outcome].value();
     }
   }
-  for (size_t i = 0; i < wait_.size(); ++i) {
-    totals->wait.counts[i] += wait_[i].value();
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    for (size_t i = 0; i < kSecondsBuckets; ++i) {
+      totals->waits[lane].counts[i] += waits_[lane].counts[i].value();
+    }
+    totals->waits[lane].sum += waits_[lane].sum.value();
   }
-  totals->wait.sum += wait_sum_.value();
   for (size_t i = 0; i < batch_.size(); ++i) {
     totals->batch.counts[i] += batch_[i].value();
   }

@@ -28,6 +28,7 @@
 #include "cache/mutex.h"
 #include "cache/snapshot.h"
 #include "crypto/rsa.h"
+#include "server/lane.h"
 #include "server/metrics_totals.h"
 #include "server/steady_clock.h"
 #include "server/verdict_record.h"
@@ -95,8 +96,11 @@ class alignas(64) WorkerMetrics {
 
   std::atomic<int64_t> busy_since_{0};
   OwnCounter busy_ns_;
-  std::array<OwnCounter, kSecondsBuckets> wait_;
-  OwnCounter wait_sum_;
+  struct Wait {
+    std::array<OwnCounter, kSecondsBuckets> counts;
+    OwnCounter sum;
+  };
+  std::array<Wait, kLanes> waits_;
   std::array<OwnCounter, kBatchBuckets> batch_;
   OwnCounter batch_sum_;
   std::array<OwnCounter, 9> rsa_groups_;

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cache/crl_freshness.h"
+#include "server/grpc_listener.h"
 #include "server/metrics_crl.h"
 #include "server/metrics_process.h"
 #include "server/tls_expiry.h"
@@ -109,29 +110,31 @@ void FindAudit(const AuditLog* audit, std::vector<OpsFinding>* out) {
   }
 }
 
-void FindListener(const char* name, const ListenerOptions& listener,
-                  absl::Time now, std::vector<OpsFinding>* out) {
-  if (!listener.tls.has_value()) {
-    const bool local = absl::StartsWith(listener.address, "127.") ||
-                       absl::StartsWith(listener.address, "localhost:") ||
-                       absl::StartsWith(listener.address, "[::1]:") ||
-                       absl::StartsWith(listener.address, "unix:");
+void FindListener(const OpsView::Listener& listener, absl::Time now,
+                  std::vector<OpsFinding>* out) {
+  const std::optional<absl::Time> expiry = TlsExpiryNow(listener);
+  if (!expiry.has_value()) {
+    const std::string& address = listener.options->address;
+    const bool local = absl::StartsWith(address, "127.") ||
+                       absl::StartsWith(address, "localhost:") ||
+                       absl::StartsWith(address, "[::1]:") ||
+                       absl::StartsWith(address, "unix:");
     if (local) return;
     out->push_back({false,
-                    absl::StrCat("The ", name, " listener, ", listener.address,
+                    absl::StrCat("The ", listener.name, " listener, ", address,
                                  ", is not encrypted."),
                     "Give it tls in the configuration."});
     return;
   }
-  const absl::Time expiry = CertificateExpiry(listener.tls->certificate_chain);
-  if (expiry - now > kTlsEndsSoon) return;
-  out->push_back({expiry <= now,
-                  absl::StrCat("The certificate of the ", name, " listener ",
-                               expiry <= now ? "ended" : "ends", " on ",
-                               absl::FormatTime("%Y-%m-%d %H:%M UTC", expiry,
-                                                absl::UTCTimeZone()),
-                               "."),
-                  "Put the new certificate and key in place."});
+  if (*expiry - now > kTlsEndsSoon) return;
+  out->push_back(
+      {*expiry <= now,
+       absl::StrCat(
+           "The certificate of the ", listener.name, " listener ",
+           *expiry <= now ? "ended" : "ends", " on ",
+           absl::FormatTime("%Y-%m-%d %H:%M UTC", *expiry, absl::UTCTimeZone()),
+           "."),
+       "Put the new certificate and key in place."});
 }
 
 }  // namespace
@@ -186,10 +189,8 @@ std::vector<OpsFinding> FindingsNow(const OpsView& view, absl::Time now) {
   FindAudit(view.audit, &findings);
   FindCrls(*view.keeper->Current(), now, &findings);
   FindSources(*view.keeper, &findings);
-  FindListener("intake", view.options->listener, now, &findings);
-  if (view.options->operations_listener.has_value()) {
-    FindListener("operations", *view.options->operations_listener, now,
-                 &findings);
+  for (const OpsView::Listener& listener : view.listeners) {
+    FindListener(listener, now, &findings);
   }
   const ProcessFacts facts = ReadProcessFacts();
   if (facts.open_fds * 10 > facts.max_fds * 9) {
@@ -204,6 +205,12 @@ std::vector<OpsFinding> FindingsNow(const OpsView& view, absl::Time now) {
                      return a.severe > b.severe;
                    });
   return findings;
+}
+
+std::optional<absl::Time> TlsExpiryNow(const OpsView::Listener& listener) {
+  if (listener.listener->tls() == nullptr) return std::nullopt;
+  return CertificateExpiry(
+      listener.listener->tls()->Current()->certificate_chain);
 }
 
 std::string WhyNotAlive(const OpsView& view) {

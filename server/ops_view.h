@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@
 
 namespace inkan {
 
+class Gate;
+class GrpcListener;
+
 struct OpsView {
   const ServerOptions* options = nullptr;
   const SnapshotKeeper* keeper = nullptr;
@@ -28,6 +32,13 @@ struct OpsView {
   const Metrics* metrics = nullptr;
   const AuditLog* audit = nullptr;                     // null: there is none
   const VerifiedCertificates* certificates = nullptr;  // null: there are none
+  const Gate* gate = nullptr;
+  struct Listener {
+    const char* name;  // "intake" or "operations"
+    const ListenerOptions* options;
+    GrpcListener* listener;
+  };
+  std::vector<Listener> listeners;
   // What health says of the whole.
   std::function<bool()> serving;
   absl::Time started_at;
@@ -65,6 +76,10 @@ std::vector<OpsFinding> FindingsNow(const OpsView& view, absl::Time now);
 
 // A batch takes milliseconds; a worker that is at one for this long hangs.
 inline constexpr absl::Duration kStuckAfter = absl::Seconds(60);
+
+// When the certificate that a TLS listener shows to new connections now ends;
+// none for one without TLS.
+std::optional<absl::Time> TlsExpiryNow(const OpsView::Listener& listener);
 
 // Why the process should be restarted; empty if it is alive.
 std::string WhyNotAlive(const OpsView& view);

@@ -250,6 +250,12 @@ absl::Status Server::Parts::OpenOpsPort() {
   view.metrics = &metrics;
   view.audit = audit.get();
   view.certificates = verified.get();
+  view.gate = gate.get();
+  view.listeners.push_back({"intake", &options.listener, intake.get()});
+  if (operations_listener != nullptr) {
+    view.listeners.push_back({"operations", &*options.operations_listener,
+                              operations_listener.get()});
+  }
   view.serving = [this] { return health.serving(); };
   view.started_at = started_at;
   view.grpc_version = grpc::Version();

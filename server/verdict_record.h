@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "crypto/verdict.h"
+#include "server/lane.h"
 #include "server/verifier.h"
 
 namespace inkan {
@@ -40,14 +41,20 @@ struct VerdictRecord {
   bool certificate_only = false;  // CheckCertificate
 };
 
+// How long a request had waited when a worker took the first of it.
+struct QueueWait {
+  Lane lane = Lane::kInteractive;
+  int64_t ns = 0;
+};
+
 struct BatchRecord {
   std::vector<VerdictRecord> verdicts;
-  // How long each request that this batch began with had waited, nanoseconds.
-  std::vector<int64_t> waits_ns;
+  // Of each request whose first filing is in this batch.
+  std::vector<QueueWait> waits;
 
   void clear() {
     verdicts.clear();
-    waits_ns.clear();
+    waits.clear();
   }
 };
 

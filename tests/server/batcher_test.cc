@@ -101,7 +101,7 @@ class FakeJudge : public Judge {
                                                        : Outcome::kHashFailure);
     }
     bench_->recorded.fetch_add(record.verdicts.size());
-    bench_->waits.fetch_add(record.waits_ns.size());
+    bench_->waits.fetch_add(record.waits.size());
     return true;
   }
 
@@ -247,8 +247,13 @@ TEST(BatcherTest, TheQueueHoldsItsBoundOfFilingsAndNotOneMore) {
   EXPECT_EQ(batcher->Submit(&one, Lane::kInteractive), Admission::kAdmitted);
   EXPECT_EQ(batcher->Submit(&too_many, Lane::kInteractive), Admission::kFull);
   EXPECT_EQ(batcher->counters().filings_refused, 1U);
+  EXPECT_THAT(batcher->counters().refused, ElementsAre(1, 0, 0));
+  EXPECT_THAT(batcher->counters().lane_filings, ElementsAre(10, 0, 0));
   bench.open = true;
   batcher->Drain(absl::InfiniteDuration());
+  EXPECT_EQ(batcher->Submit(&too_many, Lane::kBatch), Admission::kShuttingDown);
+  EXPECT_THAT(batcher->counters().refused, ElementsAre(1, 0, 1));
+  EXPECT_EQ(batcher->counters().filings_refused, 2U);
   EXPECT_TRUE(nine.done.happened());
   EXPECT_TRUE(one.done.happened());
   EXPECT_FALSE(too_many.done.happened());
@@ -268,6 +273,7 @@ TEST(BatcherTest, BytesCountUntilTheAnswerIsTaken) {
   fits.done.Wait();
   // Judged, but nobody has taken the answers yet.
   EXPECT_EQ(batcher->counters().bytes_held, 100U);
+  EXPECT_THAT(batcher->counters().refused, ElementsAre(0, 1, 0));
   EXPECT_EQ(batcher->Submit(&too_big, Lane::kInteractive), Admission::kFull);
   busy.reset();
   EXPECT_EQ(batcher->counters().bytes_held, 40U);

@@ -1,5 +1,7 @@
 // Metrics, readiness, status page and audit log of a running server.
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -18,6 +20,7 @@
 #include "cache/crl_data.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/metrics_crl.h"
 #include "server/metrics_list.h"
 #include "server/statusz.h"
 #include "tests/server/http_client.h"
@@ -220,7 +223,7 @@ TEST(OpsTest, VerdictsCallsAndBatchesAreCounted) {
       value(absl::StrCat("grpc_server_handling_seconds_count{", method, "}")),
       "4");
   EXPECT_EQ(value("inkan_batch_filings_sum"), "26");
-  EXPECT_EQ(value("inkan_queue_wait_seconds_count"), "4");
+  EXPECT_EQ(value("inkan_queue_wait_seconds_count{lane=\"batch\"}"), "4");
   EXPECT_EQ(value("inkan_serving"), "1");
   EXPECT_EQ(value("inkan_audit_enabled"), "0");
 }
@@ -264,6 +267,143 @@ TEST(OpsTest, CallsThatFailAreCountedByTheirCode) {
       AnyOf(
           HasSubstr("grpc_method=\"StreamVerify\",grpc_code=\"CANCELLED\"} 1"),
           HasSubstr("grpc_method=\"StreamVerify\",grpc_code=\"OK\"} 1")));
+}
+
+std::map<std::string, std::string> SamplesOf(const Server& server) {
+  return Samples(HttpBody(HttpGet(server.ops_http_port(), "/metrics")));
+}
+
+TEST(OpsTest, LanesHaveTheirOwnDepthsAndWaits) {
+  TestWorld world;
+  auto server = world.StartServer(
+      world.ConfigText(absl::StrCat(kOpsHttp,
+                                    "limits { queue_filings_max: 4000 "
+                                    "interactive_filings_max: 50 }")));
+  RawClient client(server->port());
+  {
+    grpc::ClientContext context;
+    v1::VerifyRequest request;
+    *request.mutable_filing() = world.GoodFiling();
+    v1::VerifyResponse response;
+    ASSERT_TRUE(client.verification->Verify(&context, request, &response).ok());
+  }
+  for (int i = 0; i < 2; ++i) Verify(*server, world.GoodFiling(), 3);
+  {
+    grpc::ClientContext context;
+    auto stream = client.verification->StreamVerify(&context);
+    v1::StreamVerifyRequest request;
+    *request.add_filings() = world.GoodFiling();
+    v1::StreamVerifyResponse answer;
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(stream->Write(request));
+      ASSERT_TRUE(stream->Read(&answer));
+    }
+    stream->WritesDone();
+    EXPECT_TRUE(stream->Finish().ok());
+  }
+  auto samples = SamplesOf(*server);
+  struct Lane {
+    const char* name;
+    const char* requests;
+    const char* filings_max;
+  };
+  for (const Lane& lane :
+       {Lane{"interactive", "1", "50"}, Lane{"batch", "2", "2000"},
+        Lane{"stream", "3", "1000"}}) {
+    const auto value = [&](const char* metric) {
+      return samples[absl::StrCat(metric, "{lane=\"", lane.name, "\"}")];
+    };
+    EXPECT_EQ(value("inkan_queue_wait_seconds_count"), lane.requests);
+    EXPECT_EQ(value("inkan_queue_filings"), "0") << lane.name;
+    EXPECT_EQ(value("inkan_queue_filings_max"), lane.filings_max);
+  }
+}
+
+TEST(OpsTest, WhatIsRefusedIsCountedByItsReason) {
+  TestWorld world;
+  auto server = world.StartServer(
+      world.ConfigText(absl::StrCat(kOpsHttp,
+                                    "default_client_quota { filings_per_second: 1 "
+                                    "filings_burst: 10 }")));
+  RawClient client(server->port());
+  v1::BatchVerifyRequest request;
+  for (int i = 0; i < 7; ++i) *request.add_filings() = world.GoodFiling();
+  const auto call = [&] {
+    grpc::ClientContext context;
+    v1::BatchVerifyResponse response;
+    return client.verification->BatchVerify(&context, request, &response)
+        .error_code();
+  };
+  EXPECT_EQ(call(), grpc::StatusCode::OK);
+  EXPECT_EQ(call(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  const auto rejected = [&](const char* reason) {
+    return SamplesOf(*server)[absl::StrCat(
+        "inkan_filings_rejected_total{reason=\"", reason, "\"}")];
+  };
+  EXPECT_EQ(rejected("quota"), "7");
+  for (const char* reason :
+       {"queue_filings", "queue_bytes", "shutting_down", "deadline",
+        "cancelled", "audit_log", "abandoned"}) {
+    EXPECT_EQ(rejected(reason), "0") << reason;
+  }
+}
+
+TEST(OpsTest, EverySourceSaysWhenItWasLastAskedAndLastGood) {
+  TestWorld world;
+  std::filesystem::create_directories(world.Path("crls"));
+  world.Write("crls/broken.crl", "no CRL");
+  auto server = world.StartServer(world.ConfigText(kOpsHttp));
+  auto samples = SamplesOf(*server);
+  const double now = absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch());
+  int good = 0;
+  int bad = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(world.Path("crls"))) {
+    const auto value = [&](const char* metric) {
+      const std::string sample = absl::StrCat(
+          metric, "{source=\"", entry.path().string(), "\",kind=\"file\"}");
+      EXPECT_TRUE(samples.contains(sample)) << sample;
+      return std::atof(samples[sample].c_str());
+    };
+    EXPECT_NEAR(value("inkan_crl_source_last_attempt_timestamp_seconds"), now,
+                3600);
+    EXPECT_GE(value("inkan_crl_source_attempts_total"), 1);
+    const bool broken = entry.path().filename() == "broken.crl";
+    EXPECT_EQ(value("inkan_crl_source_errors_total") > 0, broken);
+    const double success =
+        value("inkan_crl_source_last_success_timestamp_seconds");
+    if (broken) {
+      EXPECT_EQ(success, 0);
+    } else {
+      EXPECT_NEAR(success, now, 3600);
+    }
+    ++(broken ? bad : good);
+  }
+  EXPECT_EQ(bad, 1);
+  EXPECT_GE(good, 1);
+}
+
+TEST(OpsTest, SourcesPastTheBoundArePutTogether) {
+  const auto make = [](size_t count) {
+    std::vector<CrlSourceStatus> sources(count);
+    for (size_t i = 0; i < count; ++i) {
+      sources[i].source = absl::StrCat("s", 10'000 + count - i);
+      sources[i].last_success =
+          absl::FromUnixSeconds(static_cast<int64_t>(1'000'000 + count - i));
+      sources[i].attempts_total = 2;
+      sources[i].failures_total = 1;
+    }
+    return BoundedSources(std::move(sources));
+  };
+  EXPECT_EQ(make(kCrlSourcesMax).size(), kCrlSourcesMax);
+  EXPECT_EQ(make(kCrlSourcesMax).back().source, "s12000");
+  const auto bounded = make(kCrlSourcesMax + 3);
+  ASSERT_EQ(bounded.size(), kCrlSourcesMax + 1);
+  EXPECT_EQ(bounded.front().source, "s10001");
+  EXPECT_EQ(bounded.back().source, "other");
+  EXPECT_EQ(bounded.back().last_success, absl::FromUnixSeconds(1'002'001));
+  EXPECT_EQ(bounded.back().attempts_total, 6U);
+  EXPECT_EQ(bounded.back().failures_total, 3U);
 }
 
 // What health says of a service, and what /readyz says, which is the same for
@@ -327,7 +467,7 @@ TEST(OpsTest, OneProfileThatIsNotReadyIsNamedAndDoesNotTakeTheOthersAlong) {
   TestWorld world;
   auto server = world.StartServer(StaleConfig(
       world, kFreshness,
-      "profiles { name: \"other\" anchor_files: \"ca.cer\" revocation: "
+      "profiles { name: \"other\" anchor_files: \"./ca.cer\" revocation: "
       "REVOCATION_MODE_OFF }\n"));
   EXPECT_EQ(HealthOf(*server), HealthCheckResponse::SERVING);
   EXPECT_EQ(HealthOf(*server, absl::StrCat(kVerification, "/signature")),

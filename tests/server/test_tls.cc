@@ -102,9 +102,11 @@ TestCa::~TestCa() {
 }
 
 PemPair TestCa::Issue(const std::string& common_name,
-                      const std::string& more_names, bool address) const {
+                      const std::string& more_names, bool address,
+                      long seconds) const {
   EVP_PKEY* key = EVP_EC_gen("P-256");
   X509* certificate = NewCertificate(common_name, key);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), seconds);
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate_));
   AddExtension(certificate, NID_subject_alt_name,
                absl::StrCat(more_names, address ? "IP:127.0.0.1" : ""));

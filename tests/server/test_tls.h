@@ -25,9 +25,11 @@ class TestCa {
 
   const std::string& pem() const { return pem_; }
   // `more_names` is an OpenSSL subjectAltName value put before the address,
-  // e.g. "URI:spiffe://x/y,"; with `address` false there is none.
+  // e.g. "URI:spiffe://x/y,"; with `address` false there is none. Valid for an
+  // hour, or `seconds`.
   PemPair Issue(const std::string& common_name,
-                const std::string& more_names = "", bool address = true) const;
+                const std::string& more_names = "", bool address = true,
+                long seconds = 3600) const;
 
  private:
   EVP_PKEY* key_;

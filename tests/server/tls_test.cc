@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/server.h"
+#include "tests/server/http_client.h"
 #include "tests/server/raw_client.h"
 #include "tests/server/test_tls.h"
 #include "tests/server/test_world.h"
@@ -164,6 +166,48 @@ TEST_F(TlsTest, AKeyThatDoesNotFitIsRefusedByNameAndTheOldPairStays) {
   EXPECT_TRUE(Happens([&] {
     return CertificateShownBy(server_->port(), &client, 0) == pair_.certificate;
   }));
+}
+
+// The value of one sample at the operations port; -1: there is none.
+double Metric(const Server& server, const std::string& sample) {
+  const std::string text =
+      testing::HttpBody(testing::HttpGet(server.ops_http_port(), "/metrics"));
+  const size_t at = text.find("\n" + sample + " ");
+  return at == std::string::npos
+             ? -1
+             : std::atof(text.c_str() + at + sample.size() + 2);
+}
+
+TEST_F(TlsTest, TheMetricsFollowTheCertificateInUse) {
+  Start("ops_http { address: \"127.0.0.1:0\" }");
+  const auto days_left = [&] {
+    return (Metric(*server_,
+                   "inkan_tls_certificate_expiry_timestamp_seconds{listener="
+                   "\"intake\"}") -
+            absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch())) /
+           86400;
+  };
+  const auto changes = [&](const char* result) {
+    return Metric(*server_,
+                  absl::StrCat("inkan_tls_files_changes_total{listener="
+                               "\"intake\",result=\"",
+                               result, "\"}"));
+  };
+  EXPECT_LT(days_left(), 1);
+  // By its files alone.
+  Install(server_ca_.Issue("server two", "", true, 86400 * 100));
+  EXPECT_TRUE(Happens([&] { return days_left() > 99; }));
+  EXPECT_LT(days_left(), 101);
+  EXPECT_GE(changes("taken"), 1);
+  EXPECT_EQ(changes("refused"), 0);
+  // A key that does not fit: the old certificate stays, the refusal counts.
+  world_.Write("server.key", server_ca_.Issue("another").key);
+  EXPECT_TRUE(Happens([&] { return changes("refused") >= 1; }));
+  EXPECT_GT(days_left(), 99);
+  // By a reload.
+  Install(server_ca_.Issue("server three", "", true, 86400 * 200));
+  ASSERT_TRUE(Reload().ok());
+  EXPECT_GT(days_left(), 199);
 }
 
 TEST_F(TlsTest, OnlyTls12And13AreSpoken) {
