@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "bench/load/server_process.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "tests/server/http_client.h"
 #include "tests/support/conformance.h"
 
 namespace inkan {
@@ -115,7 +117,7 @@ FaultServer::FaultServer(const std::string& work_dir,
                 absl::StrCat("tls { certificate_chain_file: \"", tls_dir_,
                              "/server.pem\" private_key_file: \"", tls_dir_,
                              "/server.key\" client_ca_file: \"", tls_dir_,
-                             "/ca.pem\" }")}});
+                             "/ca.pem\" poll_interval { seconds: 1 } }")}});
   }
   std::ofstream(config()) << text << "\n" << config_tail << "\n";
   Start();
@@ -137,6 +139,21 @@ void FaultServer::Start() {
            (fs::exists(port_file) && fs::file_size(port_file) > 0);
   });
   EXPECT_TRUE(listening && process_->Running()) << process_->Output();
+  if (!listening || !process_->Running()) return;
+  // The port, the operations listener's (0: none), that of ops_http.
+  std::istringstream ports(ReadFile(port_file));
+  int port = 0;
+  int operations_port = 0;
+  ports >> port >> operations_port >> ops_http_port_;
+}
+
+double FaultServer::metric(const std::string& sample) const {
+  const std::string text =
+      testing::HttpBody(testing::HttpGet(ops_http_port_, "/metrics"));
+  const size_t at = text.find("\n" + sample + " ");
+  return at == std::string::npos
+             ? -1
+             : std::atof(text.c_str() + at + sample.size() + 2);
 }
 
 void FaultServer::Kill() {

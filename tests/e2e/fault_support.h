@@ -45,7 +45,8 @@ class FaultServer {
   // configuration, and inkand running on it. `environment` is "NAME=VALUE"s for
   // the server alone.
   // With `tls_dir` its listener asks for mutual TLS with the files there:
-  // ca.pem, server.pem, server.key, and client.pem and client.key for clients.
+  // ca.pem, server.pem, server.key, and client.pem and client.key for clients;
+  // they are looked at every second.
   explicit FaultServer(const std::string& work_dir,
                        const std::string& config_tail = "",
                        std::vector<std::string> environment = {},
@@ -58,6 +59,10 @@ class FaultServer {
   Process& process() { return *process_; }
   const std::string& target() const { return target_; }
   int port() const { return port_; }
+  // The value of a sample at the operations port ("name" or
+  // "name{label=\"value\"}"), which `config_tail` has to open; -1: there is
+  // none.
+  double metric(const std::string& sample) const;
   std::string lab() const { return work_dir_ + "/lab"; }
   std::string config() const { return lab() + "/inkand.textproto"; }
   const std::string& tls_dir() const { return tls_dir_; }
@@ -70,6 +75,7 @@ class FaultServer {
   std::vector<std::string> environment_;
   std::string tls_dir_;
   int port_ = 0;
+  int ops_http_port_ = 0;  // 0: none
   std::string target_;
   std::unique_ptr<Process> process_;
 };
