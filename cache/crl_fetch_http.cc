@@ -105,6 +105,9 @@ class HttpFetcher::Transfer {
         stopping_(stopping),
         deadline_(absl::Now() + request.limits.total_timeout) {}
   ~Transfer() {
+    // The handle lives on, and must not point in here any more: libcurl may
+    // write to the error buffer until the handle's end.
+    curl_easy_reset(handle_);
     if (fd_ >= 0) close(fd_);
     curl_slist_free_all(headers_);
   }
