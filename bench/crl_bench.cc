@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <map>
@@ -34,6 +35,7 @@
 #include "cache/crl_data.h"
 #include "cache/crl_file.h"
 #include "cache/crl_store.h"
+#include "cache/memory_block.h"
 #include "crypto/certificate.h"
 
 namespace inkan {
@@ -191,11 +193,12 @@ struct World {
   std::shared_ptr<const CrlData> crl;
 };
 
-// Reads so much other memory that nothing else is left in any cache.
+// Reads so much other memory that nothing else is left in any cache. Nothing is
+// written: lines to be written back would slow down what comes after.
 void FlushCaches() {
-  static std::vector<uint64_t> other((size_t{128} << 20) / 8, 1);
+  static const std::vector<uint64_t> other((size_t{128} << 20) / 8, 1);
   uint64_t sum = 0;
-  for (size_t i = 0; i < other.size(); i += 8) sum += other[i]++;
+  for (size_t i = 0; i < other.size(); i += 8) sum += other[i];
   benchmark::DoNotOptimize(sum);
 }
 
@@ -234,24 +237,58 @@ BENCHMARK(BM_Build)
 
 constexpr size_t kRound = 4096;
 
+// Serials to ask for, side by side, and room for the answers.
+struct Round {
+  void Take(const World& world, size_t from, size_t count) {
+    size_t end = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const Bytes serial = world.serials[from + i];
+      std::copy(serial.begin(), serial.end(), octets + end);
+      serials[i] = Bytes(octets + end, serial.size());
+      end += serial.size();
+    }
+    size = count;
+  }
+
+  void Check(const World& world, size_t from) const {
+    for (size_t i = 0; i < size; ++i) {
+      const World::Probe& probe = world.probes[from + i];
+      Require(listed[i] == probe.listed &&
+                  (!listed[i] || revocations[i].revoked_at == probe.revoked_at),
+              "a wrong answer");
+    }
+  }
+
+  uint8_t octets[kRound * kSerialBytesMax];
+  Bytes serials[kRound];
+  Revocation revocations[kRound];
+  bool listed[kRound];
+  size_t size = 0;
+};
+
 // Rounds of look-ups from cold caches. Argument: the kind of CRL.
 template <typename LookUp>
 void MeasureLookUps(benchmark::State& state, const World& world,
                     const LookUp& look_up) {
+  const auto round = std::make_unique<Round>();
+  const size_t size = std::min(kRound, world.probes.size());
   size_t from = 0;
   double seconds = 0;
   uint64_t count = 0;
   for (auto _ : state) {
-    const size_t round = std::min(kRound, world.probes.size());
-    if (from + round > world.probes.size()) from = 0;
+    if (from + size > world.probes.size()) from = 0;
     FlushCaches();
+    round->Take(world, from, size);
+    std::fill_n(round->listed, size, false);
+    std::fill_n(round->revocations, size, Revocation());
     const double start = ThreadSeconds();
-    look_up(from, round);
+    look_up(round.get());
     const double took = ThreadSeconds() - start;
+    round->Check(world, from);
     state.SetIterationTime(took);
     seconds += took;
-    count += round;
-    from += round;
+    count += size;
+    from += size;
   }
   state.SetLabel(kKindNames[state.range(0)]);
   state.counters["ns_per_lookup"] = seconds * 1e9 / static_cast<double>(count);
@@ -259,14 +296,10 @@ void MeasureLookUps(benchmark::State& state, const World& world,
 
 void BM_Find(benchmark::State& state) {
   const World& world = World::Get(state.range(0));
-  MeasureLookUps(state, world, [&](size_t from, size_t count) {
-    Revocation found;
-    for (size_t i = from; i < from + count; ++i) {
-      const World::Probe& probe = world.probes[i];
-      const bool listed = world.crl->index.Find(world.serials[i], &found);
-      Require(listed == probe.listed &&
-                  (!listed || found.revoked_at == probe.revoked_at),
-              "a wrong answer");
+  MeasureLookUps(state, world, [&](Round* round) {
+    for (size_t i = 0; i < round->size; ++i) {
+      round->listed[i] =
+          world.crl->index.Find(round->serials[i], &round->revocations[i]);
     }
   });
 }
@@ -275,24 +308,52 @@ BENCHMARK(BM_Find)->Arg(kDense)->Arg(kRandom)->UseManualTime();
 void BM_FindBatch64(benchmark::State& state) {
   constexpr size_t kBatch = 64;
   const World& world = World::Get(state.range(0));
-  Revocation found[kBatch];
-  bool listed[kBatch];
-  MeasureLookUps(state, world, [&](size_t from, size_t count) {
-    for (size_t i = from; i < from + count; i += kBatch) {
-      const size_t size = std::min(kBatch, from + count - i);
-      world.crl->index.FindBatch(absl::MakeSpan(world.serials).subspan(i, size),
-                                 absl::MakeSpan(found, size),
-                                 absl::MakeSpan(listed, size));
-      for (size_t j = 0; j < size; ++j) {
-        const World::Probe& probe = world.probes[i + j];
-        Require(listed[j] == probe.listed &&
-                    (!listed[j] || found[j].revoked_at == probe.revoked_at),
-                "a wrong answer");
-      }
+  MeasureLookUps(state, world, [&](Round* round) {
+    for (size_t i = 0; i < round->size; i += kBatch) {
+      const size_t size = std::min(kBatch, round->size - i);
+      world.crl->index.FindBatch(absl::MakeSpan(round->serials + i, size),
+                                 absl::MakeSpan(round->revocations + i, size),
+                                 absl::MakeSpan(round->listed + i, size));
     }
   });
 }
 BENCHMARK(BM_FindBatch64)->Arg(kDense)->Arg(kRandom)->UseManualTime();
+
+// Loads that each need the one before, from as much memory as the index of the
+// CRL takes, on huge pages too.
+void BM_ColdLine(benchmark::State& state) {
+  constexpr size_t kLine = 64;
+  const World& world = World::Get(state.range(0));
+  auto memory = MemoryBlock::Allocate(
+      std::max(world.crl->memory_bytes(), 2 * kRound * kLine));
+  Require(memory.ok(), "memory");
+  std::vector<uint64_t> lines(memory->size() / kLine);
+  for (size_t i = 0; i < lines.size(); ++i) lines[i] = i * kLine;
+  std::shuffle(lines.begin(), lines.end(), std::mt19937_64(1));
+  for (size_t i = 0; i < lines.size(); ++i) {
+    std::memcpy(memory->data() + lines[i], &lines[(i + 1) % lines.size()],
+                sizeof(uint64_t));
+  }
+  size_t from = 0;
+  double seconds = 0;
+  uint64_t count = 0;
+  for (auto _ : state) {
+    FlushCaches();
+    uint64_t at = lines[from];
+    const double start = ThreadSeconds();
+    for (size_t i = 0; i < kRound; ++i) {
+      std::memcpy(&at, memory->data() + at, sizeof(at));
+    }
+    benchmark::DoNotOptimize(at);
+    const double took = ThreadSeconds() - start;
+    state.SetIterationTime(took);
+    seconds += took;
+    count += kRound;
+    from = (from + kRound) % lines.size();
+  }
+  state.counters["ns_per_load"] = seconds * 1e9 / static_cast<double>(count);
+}
+BENCHMARK(BM_ColdLine)->Arg(kDense)->UseManualTime();
 
 // From a compiled CRL on disk, in the page cache, to the first answer.
 void BM_RestartToFirstAnswer(benchmark::State& state) {
@@ -338,12 +399,19 @@ void BM_OpenSslParse(benchmark::State& state) {
 }
 BENCHMARK(BM_OpenSslParse)->Arg(kDense)->Unit(benchmark::kMillisecond);
 
+int64_t SecondsOf(const X509_REVOKED& entry) {
+  std::tm time = {};
+  Require(ASN1_TIME_to_tm(X509_REVOKED_get0_revocationDate(&entry), &time) == 1,
+          "revocationDate");
+  return timegm(&time);
+}
+
 void BM_OpenSslFind(benchmark::State& state) {
   const World& world = World::Get(state.range(0));
   const OpenSslCrl crl = ParseByOpenSsl(world.der);
   Require(crl != nullptr, "d2i");
   std::vector<std::unique_ptr<ASN1_INTEGER, void (*)(ASN1_INTEGER*)>> serials;
-  for (size_t i = 0; i < std::min(kRound, world.probes.size()); ++i) {
+  for (size_t i = 0; i < world.probes.size(); ++i) {
     const std::string& contents = world.probes[i].serial;
     const std::string element = absl::StrCat(
         "\x02", std::string(1, static_cast<char>(contents.size())), contents);
@@ -354,10 +422,16 @@ void BM_OpenSslFind(benchmark::State& state) {
   }
   X509_REVOKED* entry = nullptr;
   X509_CRL_get0_by_serial(crl.get(), &entry, serials[0].get());  // sorts
-  MeasureLookUps(state, world, [&](size_t, size_t count) {
-    for (size_t i = 0; i < count; ++i) {
-      X509_CRL_get0_by_serial(crl.get(), &entry, serials[i].get());
+  size_t from = 0;
+  MeasureLookUps(state, world, [&](Round* round) {
+    for (size_t i = 0; i < round->size; ++i) {
+      round->listed[i] = X509_CRL_get0_by_serial(crl.get(), &entry,
+                                                 serials[from + i].get()) != 0;
+      if (!round->listed[i]) continue;
+      round->revocations[i].revoked_at = SecondsOf(*entry);
     }
+    from += round->size;
+    if (from + round->size > world.probes.size()) from = 0;
   });
 }
 BENCHMARK(BM_OpenSslFind)->Arg(kDense)->UseManualTime();

@@ -65,22 +65,35 @@ class BlockWriter {
   // An entry not below the last one. For a number that comes twice the stricter
   // entry is kept.
   void Add(uint64_t offset, const Payload& payload) {
-    if (has_pending_ && offset == pending_offset_) {
-      if (IsStricter(coder_->Decode(payload), coder_->Decode(pending_))) {
-        pending_ = payload;
+    if (offset == last_offset_ && fill_ > 0) {
+      Payload kept = {code_[fill_ - 1], symbol_[fill_ - 1]};
+      if (IsStricter(coder_->Decode(payload), coder_->Decode(kept))) {
+        kept = payload;
       }
+      code_[fill_ - 1] = kept.code;
+      symbol_[fill_ - 1] = static_cast<uint8_t>(kept.symbol);
       return;
     }
-    if (has_pending_) Take();
-    has_pending_ = true;
-    pending_offset_ = offset;
-    pending_ = payload;
+    const uint64_t block = offset >> shift_;
+    if (block != block_) {
+      Flush();
+      block_ = block;
+    }
+    if (fill_ == crl_format::kBlockEntriesMax) {
+      ok_ = false;
+      return;
+    }
+    last_offset_ = offset;
+    low_[fill_] = offset & crl_format::Mask(shift_);
+    code_[fill_] = payload.code;
+    symbol_[fill_] = static_cast<uint8_t>(payload.symbol);
+    ++fill_;
+    ++count_;
   }
 
   // Writes what is left, and the directory up to its end. False if there were
   // more entries somewhere than a block can hold.
   bool Finish(uint64_t blocks) {
-    if (has_pending_) Take();
     Flush();
     // The group after the last says where the last block ends.
     const uint64_t all = (blocks - 1) / crl_format::kBlocksPerGroup + 2;
@@ -92,23 +105,6 @@ class BlockWriter {
   uint64_t data_bytes() const { return data_bytes_; }
 
  private:
-  void Take() {
-    const uint64_t block = pending_offset_ >> shift_;
-    if (block != block_) {
-      Flush();
-      block_ = block;
-    }
-    if (fill_ == crl_format::kBlockEntriesMax) {
-      ok_ = false;
-      return;
-    }
-    low_[fill_] = pending_offset_ & crl_format::Mask(shift_);
-    code_[fill_] = pending_.code;
-    symbol_[fill_] = static_cast<uint8_t>(pending_.symbol);
-    ++fill_;
-    ++count_;
-  }
-
   // Where block number next_start_ starts.
   void WriteStart() {
     uint8_t* group = directory_ + next_start_ / crl_format::kBlocksPerGroup *
@@ -210,9 +206,7 @@ class BlockWriter {
   const uint64_t data_max_;
 
   bool ok_ = true;
-  bool has_pending_ = false;
-  uint64_t pending_offset_ = 0;
-  Payload pending_;
+  uint64_t last_offset_ = 0;
   uint64_t block_ = 0;
   size_t fill_ = 0;
   uint64_t count_ = 0;
@@ -265,7 +259,7 @@ class RangeSorter {
   template <typename Use>
   absl::Status ForEachOffset(const Use& use) {
     return ForEachEntry(entries_, [&](const IndexEntry& entry) {
-      const Key key = crl_format::KeyOf(entry.serial, entry.serial_size);
+      const Key key = crl_format::KeyOfGuarded(entry.serial, entry.serial_size);
       if (crl_format::SegmentOf(key) != segment_) return;
       use(key.words[2] - statistics_.first.words[2], entry);
     });
@@ -330,7 +324,7 @@ absl::StatusOr<bool> BuildBlocks(CrlEntries* entries, size_t segment,
   if (statistics.in_order) {
     const uint64_t first = statistics.first.words[2];
     status = ForEachEntry(entries, [&](const IndexEntry& entry) {
-      const Key key = crl_format::KeyOf(entry.serial, entry.serial_size);
+      const Key key = crl_format::KeyOfGuarded(entry.serial, entry.serial_size);
       if (crl_format::SegmentOf(key) != segment) return;
       writer->Add(key.words[2] - first, coder->Encode(entry.revocation));
     });

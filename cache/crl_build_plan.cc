@@ -43,18 +43,15 @@ EntryStatistics::EntryStatistics()
 void EntryStatistics::Add(const IndexEntry& entry) {
   ++entries_;
   const crl_format::Key key =
-      crl_format::KeyOf(entry.serial, entry.serial_size);
+      crl_format::KeyOfGuarded(entry.serial, entry.serial_size);
   SegmentStatistics& segment = segments_[crl_format::SegmentOf(key)];
   if (segment.count++ == 0) {
-    segment.first = segment.last = segment.latest = key;
-  } else if (key >= segment.last) {
-    // In order so far, or at least a new end.
-    segment.in_order &= segment.latest == segment.last;
-    segment.last = segment.latest = key;
-  } else {
+    segment.first = segment.last = key;
+  } else if (key < segment.last) {
     segment.in_order = false;
-    segment.latest = key;
     if (key < segment.first) segment.first = key;
+  } else {
+    segment.last = key;
   }
   if (entry.revocation.has_invalidity_date) return;
   ++usual_;

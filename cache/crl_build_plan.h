@@ -23,7 +23,6 @@ struct SegmentStatistics {
   uint64_t count = 0;
   crl_format::Key first;
   crl_format::Key last;
-  crl_format::Key latest;
   bool in_order = true;  // ascending, perhaps with equal neighbours
 };
 

@@ -190,7 +190,7 @@ class RecordsBuild {
   template <typename Use>
   absl::Status ForEachKey(const Use& use) {
     return ForEachEntry(entries_, [&](const IndexEntry& entry) {
-      const Key key = crl_format::KeyOf(entry.serial, entry.serial_size);
+      const Key key = crl_format::KeyOfGuarded(entry.serial, entry.serial_size);
       if (crl_format::SegmentOf(key) == segment_) use(key, entry);
     });
   }

@@ -13,8 +13,13 @@
 
 namespace inkan {
 
+// What follows a serial must be readable memory too: short ones are read as one
+// word.
+inline constexpr size_t kSerialGuardBytes = 8;
+
 struct IndexEntry {
-  // DER INTEGER contents, 1 to kSerialBytesMax octets.
+  // DER INTEGER contents, 1 to kSerialBytesMax octets, and kSerialGuardBytes
+  // more of whatever else.
   const uint8_t* serial = nullptr;
   size_t serial_size = 0;
   Revocation revocation;

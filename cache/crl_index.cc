@@ -48,42 +48,52 @@ absl::StatusOr<CrlIndex> CrlIndex::FromImage(
 
 bool CrlIndex::Find(Bytes serial, Revocation* revocation) const {
   if (view_ == nullptr || !MayBeListed(serial)) return false;
-  const Key key = crl_format::KeyOf(serial.data(), serial.size());
-  // All lines that may be needed at once, instead of one after the other.
-  view_->PrefetchData(key);
-  return view_->Find(key, revocation);
+  CrlProbe probe;
+  probe.key = crl_format::KeyOf(serial.data(), serial.size());
+  view_->Start(&probe);
+  view_->Locate(&probe);
+  return view_->Finish(probe, revocation);
 }
 
 void CrlIndex::Prefetch(Bytes serial) const {
   if (view_ == nullptr || !MayBeListed(serial)) return;
-  view_->PrefetchData(crl_format::KeyOf(serial.data(), serial.size()));
+  CrlProbe probe;
+  probe.key = crl_format::KeyOf(serial.data(), serial.size());
+  view_->Start(&probe);
+  view_->Locate(&probe);
 }
 
 void CrlIndex::FindBatch(absl::Span<const Bytes> serials,
                          absl::Span<Revocation> revocations,
                          absl::Span<bool> found) const {
-  constexpr size_t kAtOnce = 64;
-  Key keys[kAtOnce];
-  for (size_t from = 0; from < serials.size(); from += kAtOnce) {
-    const size_t count = std::min(kAtOnce, serials.size() - from);
-    if (view_ == nullptr) {
-      std::fill_n(found.begin() + static_cast<ptrdiff_t>(from), count, false);
-      continue;
+  if (view_ == nullptr) {
+    std::fill(found.begin(), found.end(), false);
+    return;
+  }
+  // Each step so many serials behind the one before that memory has answered
+  // by then.
+  constexpr size_t kBehind = 10;
+  constexpr size_t kProbes = 32;
+  static_assert(kProbes > 2 * kBehind);
+  CrlProbe probes[kProbes];
+  const size_t count = serials.size();
+  for (size_t i = 0; i < count + 2 * kBehind; ++i) {
+    if (i < count) {
+      CrlProbe* probe = &probes[i % kProbes];
+      const Bytes serial = serials[i];
+      if (MayBeListed(serial)) {
+        probe->key = crl_format::KeyOf(serial.data(), serial.size());
+        view_->Start(probe);
+      } else {
+        probe->segment = nullptr;
+      }
     }
-    // Each step finds in the cache what the one before asked for.
-    for (size_t i = 0; i < count; ++i) {
-      const Bytes serial = serials[from + i];
-      found[from + i] = MayBeListed(serial);
-      if (!found[from + i]) continue;
-      keys[i] = crl_format::KeyOf(serial.data(), serial.size());
-      view_->PrefetchDirectory(keys[i]);
-    }
-    for (size_t i = 0; i < count; ++i) {
-      if (found[from + i]) view_->PrefetchData(keys[i]);
-    }
-    for (size_t i = 0; i < count; ++i) {
-      found[from + i] =
-          found[from + i] && view_->Find(keys[i], &revocations[from + i]);
+    const size_t second = i - kBehind;
+    if (second < count) view_->Locate(&probes[second % kProbes]);
+    const size_t third = i - 2 * kBehind;
+    if (third < count) {
+      found[third] =
+          view_->Finish(probes[third % kProbes], &revocations[third]);
     }
   }
 }

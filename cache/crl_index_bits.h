@@ -53,30 +53,50 @@ inline void PutBit(uint8_t* base, uint64_t position) {
       static_cast<uint8_t>(base[position >> 3] | 1U << (position & 7));
 }
 
-// Ones in each octet. Written out because the instruction is not on every
-// machine that x86-64 names, and a call for each word would cost more.
+// Ones in each octet.
 inline uint64_t OnesInOctets(uint64_t x) {
   x -= x >> 1 & 0x5555555555555555U;
   x = (x & 0x3333333333333333U) + (x >> 2 & 0x3333333333333333U);
   return (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fU;
 }
 
-inline unsigned CountOnes(uint64_t x) {
-  return static_cast<unsigned>(OnesInOctets(x) * 0x0101010101010101U >> 56);
-}
+// Two ways to count the ones of a word. The instruction is not on every machine
+// that x86-64 names; what counts much is written for either, and asks
+// ChosenIsa() once (crypto/isa.h).
+struct PortableOnes {
+  static unsigned Count(uint64_t x) {
+    return static_cast<unsigned>(OnesInOctets(x) * 0x0101010101010101U >> 56);
+  }
+};
+
+#if defined(__x86_64__)
+struct PopcntOnes {
+  static unsigned Count(uint64_t x) {
+    uint64_t count;
+    // Not the builtin: without -mpopcnt that is a call.
+    asm("popcntq %1, %0" : "=r"(count) : "r"(x) : "cc");
+    return static_cast<unsigned>(count);
+  }
+};
+#else
+using PopcntOnes = PortableOnes;
+#endif
 
 // Ones among `count` bits from `position` on.
+template <class Ones = PortableOnes>
 inline uint64_t CountOnes(const uint8_t* base, uint64_t position,
                           uint64_t count) {
-  constexpr unsigned kStep = 56;
+  const uint8_t* p = base + (position >> 3);
+  const auto skipped = static_cast<unsigned>(position & 7);
+  uint64_t left = count + skipped;
   uint64_t ones = 0;
-  while (count > 0) {
-    const auto width = static_cast<unsigned>(std::min<uint64_t>(count, kStep));
-    ones += CountOnes(GetBits(base, position, width));
-    position += width;
-    count -= width;
+  uint64_t mask = ~Mask(skipped);
+  for (; left >= 64; left -= 64, p += 8) {
+    ones += Ones::Count(Load64(p) & mask);
+    mask = ~uint64_t{0};
   }
-  return ones;
+  return ones +
+         Ones::Count(Load64(p) & mask & Mask(static_cast<unsigned>(left)));
 }
 
 // Where the n-th one of `word` is, n from 1. REQUIRES: it has so many.

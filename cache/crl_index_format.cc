@@ -13,6 +13,7 @@ bool DateCoding::Make(uint64_t code_limit, uint64_t low_bits, uint64_t group,
   }
   coding->low_bits = static_cast<unsigned>(low_bits);
   coding->group = static_cast<unsigned>(group);
+  coding->group_inverse = (1U << kInverseBits) / coding->group + 1;
   coding->digits = ((code_limit - 1) >> low_bits) + 1;
   coding->power = {};
   coding->width = {};

@@ -43,7 +43,13 @@ struct Key {
   uint64_t words[kKeyWords] = {};
 
   friend bool operator==(const Key&, const Key&) = default;
-  friend auto operator<=>(const Key&, const Key&) = default;
+  // Nearly all keys differ in the last word alone, or in the first already.
+  friend bool operator<(const Key& a, const Key& b) {
+    if (a.words[0] != b.words[0]) return a.words[0] < b.words[0];
+    if (a.words[1] != b.words[1]) return a.words[1] < b.words[1];
+    return a.words[2] < b.words[2];
+  }
+  friend bool operator>(const Key& a, const Key& b) { return b < a; }
 };
 
 // Numbers of like size are kept together: below 2^64, below 2^128, all others.
@@ -60,6 +66,11 @@ inline uint64_t LoadBigEndian(const uint8_t* p, size_t size) {
     std::memcpy(&value, p, 8);
     return __builtin_bswap64(value);
   }
+  if (size == 4) {
+    uint32_t half;
+    std::memcpy(&half, p, 4);
+    return __builtin_bswap32(half);
+  }
   for (size_t i = 0; i < size; ++i) value = value << 8 | p[i];
   return value;
 }
@@ -68,6 +79,11 @@ inline uint64_t LoadBigEndian(const uint8_t* p, size_t size) {
 inline Key KeyOf(const uint8_t* serial, size_t size) {
   Key key;
   const bool negative = (serial[0] & 0x80) != 0;
+  if (size >= 4 && size <= 8 && !negative) {
+    key.words[kKeyWords - 1] = LoadBigEndian(serial, 4) << 8 * (size - 4) |
+                               LoadBigEndian(serial + size - 4, 4);
+    return key;
+  }
   size_t left = size;
   for (size_t word = kKeyWords; word-- > 0 && left > 0;) {
     const size_t octets = std::min<size_t>(left, 8);
@@ -83,6 +99,14 @@ inline Key KeyOf(const uint8_t* serial, size_t size) {
       key.words[word] = ~uint64_t{0};
     }
   }
+  return key;
+}
+
+// The same, of a serial that eight more readable octets follow.
+inline Key KeyOfGuarded(const uint8_t* serial, size_t size) {
+  if (size > 8 || (serial[0] & 0x80) != 0) return KeyOf(serial, size);
+  Key key;
+  key.words[kKeyWords - 1] = LoadBigEndian(serial, 8) >> (64 - 8 * size);
   return key;
 }
 
@@ -210,24 +234,21 @@ struct SetCoding {
   uint64_t bits = 0;       // in all
 };
 
-// REQUIRES: 1 <= count <= 2^shift.
+// Elias-Fano takes count x (low + 1) + 2^(shift - low) bits. One low bit fewer
+// saves `count` and adds 2^(shift - low): the least is where that last reaches
+// `count`. REQUIRES: 1 <= count <= 2^shift.
 inline SetCoding SetCodingOf(uint64_t count, unsigned shift) {
-  const auto elias_fano = [&](unsigned low) {
-    const uint64_t zeros = shift >= low ? uint64_t{1} << (shift - low) : 1;
-    return SetCoding{false, low, count + zeros, count * (low + 1) + zeros};
-  };
-  const auto count_log2 = static_cast<unsigned>(63 - __builtin_clzll(count));
-  const unsigned low =
-      std::min(shift > count_log2 ? shift - count_log2 : 0, kFieldBitsMax - 1);
-  SetCoding best = elias_fano(low);
-  for (unsigned less = 1; less <= 2 && less <= low; ++less) {
-    const SetCoding other = elias_fano(low - less);
-    if (other.bits < best.bits) best = other;
+  const auto ceiling_log2 =
+      static_cast<unsigned>(64 - __builtin_clzll((count - 1) | 1)) -
+      (count == 1 ? 1U : 0U);
+  const unsigned low = std::min(shift > ceiling_log2 ? shift - ceiling_log2 : 0,
+                                kFieldBitsMax - 1);
+  const uint64_t zeros = uint64_t{1} << (shift - std::min(shift, low));
+  const uint64_t bits = count * (low + 1) + zeros;
+  if (shift <= kBlockCountBits && uint64_t{1} << shift <= bits) {
+    return {true, 0, uint64_t{1} << shift, uint64_t{1} << shift};
   }
-  if (shift <= kBlockCountBits && uint64_t{1} << shift <= best.bits) {
-    best = {true, 0, uint64_t{1} << shift, uint64_t{1} << shift};
-  }
-  return best;
+  return {false, low, count + zeros, bits};
 }
 
 // ---------------------------------------------------------------------------
@@ -237,8 +258,13 @@ inline SetCoding SetCodingOf(uint64_t count, unsigned shift) {
 inline constexpr unsigned kGroupMax = 16;
 
 struct DateCoding {
+  // Exact up to 2^11 / 16: the error of the inverse, below 2^-20, times the
+  // number stays below 1 / group.
+  static constexpr unsigned kInverseBits = 20;
+
   unsigned low_bits = 0;
   unsigned group = 1;
+  uint32_t group_inverse = (1U << kInverseBits) + 1;
   uint64_t digits = 1;                        // values of a high part
   std::array<uint64_t, kGroupMax + 1> power;  // digits^i
   std::array<unsigned, kGroupMax + 1> width;  // bits of i high parts
@@ -249,18 +275,24 @@ struct DateCoding {
   // The one that takes the fewest bits.
   static DateCoding Best(uint64_t code_limit);
 
+  // `count` / group, by multiplication. REQUIRES: count <= kBlockEntriesMax.
+  uint32_t Groups(uint32_t count) const {
+    return count * group_inverse >> kInverseBits;
+  }
   uint64_t GroupBits() const { return width[group] + group * low_bits; }
-  uint64_t Bits(uint64_t count) const {
-    const uint64_t rest = count % group;
-    return count / group * GroupBits() + width[rest] + rest * low_bits;
+  uint64_t Bits(uint32_t count) const {
+    const uint32_t groups = Groups(count);
+    const uint32_t rest = count - groups * group;
+    return groups * GroupBits() + width[rest] + rest * low_bits;
   }
   // The code of entry `i` of `count`, the dates starting at `position`.
   uint64_t Get(const uint8_t* block, uint64_t position, uint32_t count,
                uint32_t i) const {
-    const uint32_t which = i / group;
-    const uint32_t place = i % group;
+    const uint32_t which = Groups(i);
+    const uint32_t place = i - which * group;
+    const uint32_t groups = Groups(count);
     const unsigned high_width =
-        which == count / group ? width[count % group] : width[group];
+        width[which == groups ? count - groups * group : group];
     const uint64_t start = position + which * GroupBits();
     const uint64_t high = GetBits(block, start, high_width);
     const uint64_t low =

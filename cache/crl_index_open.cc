@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/crl_index_view.h"
+#include "crypto/isa.h"
 
 namespace inkan {
 
@@ -113,7 +114,7 @@ bool CrlIndexView::BlockIsSound(const CrlSegment& segment, uint64_t block,
        crl_format::GetBit(p, position + coding.high_bits - 1))) {
     return false;
   }
-  position += coding.bits + dates.Bits(count);
+  position += coding.bits + dates.Bits(static_cast<uint32_t>(count));
   uint64_t left = count;
   for (uint64_t level = 0; level < header.unary_levels; ++level) {
     if (position + left > bits) return false;
@@ -165,6 +166,7 @@ absl::Status CrlIndexView::CheckRecords(const CrlSegment& segment) const {
 }
 
 absl::Status CrlIndexView::Open(Bytes image) {
+  popcnt = ChosenIsa().popcnt;
   if (absl::Status status = OpenHeader(image); !status.ok()) return status;
   uint64_t entries = 0;
   for (size_t i = 0; i < segments.size(); ++i) {
@@ -190,8 +192,8 @@ absl::Status CrlIndexView::Open(Bytes image) {
         std::max<uint64_t>(1, 8 * segment.header.data_bytes / segment.Blocks());
     segment.dates_start =
         static_cast<uint32_t>(std::min<uint64_t>(65535, (set << 16) / bits));
-    segment.dates_share = static_cast<uint32_t>(
-        std::min<uint64_t>(65535, (dates.Bits(usual) << 16) / bits));
+    segment.dates_share = static_cast<uint32_t>(std::min<uint64_t>(
+        65535, (dates.Bits(static_cast<uint32_t>(usual)) << 16) / bits));
   }
   return absl::OkStatus();
 }

@@ -14,30 +14,36 @@ using crl_format::GetBits;
 using crl_format::Key;
 using crl_format::SetCoding;
 
+namespace {
+constexpr uint64_t kLine = 64;
+}  // namespace
+
 namespace crl_format {
 
+template <class Ones>
 bool FindInSet(const uint8_t* block, uint64_t position, const SetCoding& coding,
                uint64_t low, uint32_t* rank) {
   if (coding.bitmap) {
     if (!GetBit(block, position + low)) return false;
-    *rank = static_cast<uint32_t>(CountOnes(block, position, low));
+    *rank = static_cast<uint32_t>(CountOnes<Ones>(block, position, low));
     return true;
   }
-  // The unary part has a zero after the ones of each value of the high bits.
-  constexpr unsigned kStep = 56;
+  // The unary part has a zero after the ones of each value of the high bits:
+  // those of this one start behind as many zeros.
   const uint64_t bucket = low >> coding.low_bits;
   uint64_t at = 0;
-  uint64_t zeros_left = bucket;
-  while (zeros_left > 0) {
-    const uint64_t zeros = ~GetBits(block, position + at, kStep) & Mask(kStep);
-    const unsigned here = CountOnes(zeros);
-    if (here < zeros_left) {
+  if (bucket > 0) {
+    const uint64_t first = position >> 3;
+    const auto skipped = static_cast<unsigned>(position & 7);
+    uint64_t zeros = ~Load64(block + first) & ~Mask(skipped);
+    uint64_t zeros_left = bucket;
+    uint64_t word = 0;
+    for (unsigned here; (here = Ones::Count(zeros)) < zeros_left;) {
       zeros_left -= here;
-      at += kStep;
-      continue;
+      zeros = ~Load64(block + first + 8 * ++word);
     }
-    at += SelectOne(zeros, static_cast<unsigned>(zeros_left)) + 1;
-    break;
+    at = 64 * word - skipped +
+         SelectOne(zeros, static_cast<unsigned>(zeros_left)) + 1;
   }
   const uint64_t wanted = low & Mask(coding.low_bits);
   const uint64_t lows = position + coding.high_bits;
@@ -54,22 +60,18 @@ bool FindInSet(const uint8_t* block, uint64_t position, const SetCoding& coding,
 }  // namespace crl_format
 
 CrlSegment::Range CrlSegment::Block(uint64_t block) const {
-  using crl_format::kBlocksPerGroup;
-  using crl_format::kDirectoryGroupBytes;
-  const uint8_t* group =
-      directory + block / kBlocksPerGroup * kDirectoryGroupBytes;
-  const auto start = [](const uint8_t* g, uint64_t place) {
+  // Without a branch: which of the four it is, nothing could foretell.
+  const auto start = [this](uint64_t b) {
+    const uint8_t* group = directory + b / crl_format::kBlocksPerGroup *
+                                           crl_format::kDirectoryGroupBytes;
+    const uint64_t place = b % crl_format::kBlocksPerGroup;
     uint32_t base;
-    std::memcpy(&base, g, sizeof(base));
-    if (place == 0) return uint64_t{base};
+    std::memcpy(&base, group, sizeof(base));
     uint16_t more;
-    std::memcpy(&more, g + 4 + 2 * (place - 1), sizeof(more));
-    return uint64_t{base} + more;
+    std::memcpy(&more, group + 2 + 2 * place, sizeof(more));
+    return uint64_t{base} + (place == 0 ? 0U : more);
   };
-  const uint64_t place = block % kBlocksPerGroup;
-  return {start(group, place), place + 1 < kBlocksPerGroup
-                                   ? start(group, place + 1)
-                                   : start(group + kDirectoryGroupBytes, 0)};
+  return {start(block), start(block + 1)};
 }
 
 CrlSegment::Range CrlSegment::Bucket(uint64_t bucket) const {
@@ -123,6 +125,7 @@ void CrlIndexView::Decode(uint64_t code, unsigned symbol,
       static_cast<int64_t>(header.window_offset + code % header.window_size);
 }
 
+template <class Ones>
 void CrlIndexView::DecodeInBlock(const uint8_t* block, uint64_t position,
                                  uint32_t count, uint32_t i,
                                  Revocation* revocation) const {
@@ -134,8 +137,8 @@ void CrlIndexView::DecodeInBlock(const uint8_t* block, uint64_t position,
   unsigned symbol = 0;
   for (; symbol < levels; ++symbol) {
     if (!GetBit(block, position + place)) break;
-    place = crl_format::CountOnes(block, position, place);
-    const uint64_t next = crl_format::CountOnes(block, position, left);
+    place = crl_format::CountOnes<Ones>(block, position, place);
+    const uint64_t next = crl_format::CountOnes<Ones>(block, position, left);
     position += left;
     left = next;
   }
@@ -156,44 +159,52 @@ void CrlIndexView::DecodeRecord(const CrlSegment& segment,
          static_cast<unsigned>(payload % header.symbols), revocation);
 }
 
-bool CrlIndexView::FindInBlocks(const CrlSegment& segment, const Key& key,
-                                Revocation* revocation) const {
-  const Key& first = segment.header.first;
-  if (key < first || key > segment.header.last) return false;
-  const uint64_t offset = key.words[2] - first.words[2];
+template <class Ones>
+bool CrlIndexView::FindInBlock(const CrlProbe& probe,
+                               Revocation* revocation) const {
+  const CrlSegment& segment = *probe.segment;
   const auto shift = static_cast<unsigned>(segment.header.shift);
-  const CrlSegment::Range range = segment.Block(offset >> shift);
-  if (range.start == range.end) return false;
-  const uint8_t* block = segment.data + range.start;
+  const uint64_t low = (probe.key.words[2] - segment.header.first.words[2]) &
+                       crl_format::Mask(shift);
+  const uint8_t* block = segment.data + probe.range.start;
   const auto count =
       static_cast<uint32_t>(GetBits(block, 0, crl_format::kBlockCountBits));
   const SetCoding coding = crl_format::SetCodingOf(count, shift);
   uint32_t rank;
-  if (!FindInSet(block, crl_format::kBlockCountBits, coding,
-                 offset & crl_format::Mask(shift), &rank)) {
+  if (!crl_format::FindInSet<Ones>(block, crl_format::kBlockCountBits, coding,
+                                   low, &rank)) {
     return false;
   }
-  DecodeInBlock(block, crl_format::kBlockCountBits + coding.bits, count, rank,
-                revocation);
+  DecodeInBlock<Ones>(block, crl_format::kBlockCountBits + coding.bits, count,
+                      rank, revocation);
   return true;
 }
 
-bool CrlIndexView::FindInRecords(const CrlSegment& segment, const Key& key,
-                                 Revocation* revocation) const {
-  if (!segment.SharesPrefix(key)) return false;
-  CrlSegment::Range range = segment.Bucket(segment.BucketOf(key));
-  uint8_t octets[crl_format::kKeyBytes];
+bool CrlIndexView::FindInBucket(const CrlProbe& probe,
+                                Revocation* revocation) const {
+  const CrlSegment& segment = *probe.segment;
+  const Key& key = probe.key;
+  CrlSegment::Range range = probe.range;
+  uint8_t octets[crl_format::kKeyBytes + 8] = {};
   crl_format::KeyOctets(key, octets);
+  const uint8_t* wanted = octets + segment.dropped_bytes;
   const size_t key_bytes = segment.header.key_bytes;
+  // The leading octets of a random number nearly always decide.
+  const uint64_t head_mask =
+      key_bytes == 0 ? 0
+                     : ~uint64_t{0} << 8 * (8 - std::min<size_t>(key_bytes, 8));
+  const uint64_t wanted_head = crl_format::LoadBigEndian(wanted, 8) & head_mask;
   const auto compare = [&](uint64_t i) {
-    return std::memcmp(segment.data + i * segment.record_bytes,
-                       octets + segment.dropped_bytes, key_bytes);
+    const uint8_t* record = segment.data + i * segment.record_bytes;
+    const uint64_t head = crl_format::LoadBigEndian(record, 8) & head_mask;
+    if (head != wanted_head) return head < wanted_head ? -1 : 1;
+    return key_bytes > 8 ? std::memcmp(record + 8, wanted + 8, key_bytes - 8)
+                         : 0;
   };
   while (range.end - range.start > crl_format::kBucketEntriesUsual) {
     const uint64_t middle = range.start + (range.end - range.start) / 2;
     (compare(middle) > 0 ? range.end : range.start) = middle;
   }
-  if (range.start == range.end) return false;
   // Where it would lie if they were evenly spread, and from there on.
   const uint64_t part =
       crl_format::KeyField(key,
@@ -212,71 +223,78 @@ bool CrlIndexView::FindInRecords(const CrlSegment& segment, const Key& key,
   return true;
 }
 
-bool CrlIndexView::Find(const Key& key, Revocation* revocation) const {
+void CrlIndexView::Start(CrlProbe* probe) const {
+  const Key& key = probe->key;
   const CrlSegment& segment = segments[crl_format::SegmentOf(key)];
-  switch (segment.header.form) {
-    case Form::kBlocks:
-      return FindInBlocks(segment, key, revocation);
-    case Form::kRecords:
-      return FindInRecords(segment, key, revocation);
-    case Form::kNone:
-      break;
+  const crl_format::SegmentHeader& header = segment.header;
+  probe->segment = nullptr;
+  if (header.form == Form::kNone || key < header.first || key > header.last) {
+    return;
   }
-  return false;
+  const uint8_t* entry;
+  if (header.form == Form::kBlocks) {
+    probe->place = (key.words[2] - header.first.words[2]) >> header.shift;
+    entry = segment.directory + probe->place / crl_format::kBlocksPerGroup *
+                                    crl_format::kDirectoryGroupBytes;
+  } else {
+    if (!segment.SharesPrefix(key)) return;
+    probe->place = segment.BucketOf(key);
+    entry = segment.directory + probe->place * sizeof(uint32_t);
+  }
+  __builtin_prefetch(entry);
+  probe->segment = &segment;
 }
 
-void CrlIndexView::PrefetchDirectory(const Key& key) const {
-  const CrlSegment& segment = segments[crl_format::SegmentOf(key)];
-  if (segment.header.form == Form::kBlocks) {
-    const Key& first = segment.header.first;
-    if (key < first || key > segment.header.last) return;
-    const uint64_t block =
-        (key.words[2] - first.words[2]) >> segment.header.shift;
-    __builtin_prefetch(segment.directory +
-                       block / crl_format::kBlocksPerGroup *
-                           crl_format::kDirectoryGroupBytes);
-  } else if (segment.header.form == Form::kRecords) {
-    __builtin_prefetch(segment.directory +
-                       segment.BucketOf(key) * sizeof(uint32_t));
-  }
-}
-
-void CrlIndexView::PrefetchData(const Key& key) const {
-  constexpr uint64_t kLine = 64;
-  const CrlSegment& segment = segments[crl_format::SegmentOf(key)];
-  if (segment.header.form == Form::kBlocks) {
-    const Key& first = segment.header.first;
-    if (key < first || key > segment.header.last) return;
-    const uint64_t offset = key.words[2] - first.words[2];
-    const auto shift = static_cast<unsigned>(segment.header.shift);
-    const CrlSegment::Range range = segment.Block(offset >> shift);
-    const uint8_t* start = segment.data + range.start;
-    const uint64_t size = range.end - range.start;
-    // The set, where the date will be if entries are evenly spread, and the
-    // reasons.
-    const uint64_t part = shift < 16 ? (offset & crl_format::Mask(shift))
-                                           << (16 - shift)
-                                     : offset >> (shift - 16) & 0xffff;
-    const uint64_t date = (size * segment.dates_start >> 16) +
-                          ((size * segment.dates_share >> 16) * part >> 16);
-    __builtin_prefetch(start);
-    __builtin_prefetch(start + std::min(size, kLine));
-    __builtin_prefetch(start + std::min(size, date > 16 ? date - 16 : 0));
-    __builtin_prefetch(start + std::min(size, date + 24));
-    __builtin_prefetch(start + size - std::min(size, kLine / 2));
-  } else if (segment.header.form == Form::kRecords) {
-    const CrlSegment::Range range = segment.Bucket(segment.BucketOf(key));
+void CrlIndexView::Locate(CrlProbe* probe) const {
+  if (probe->segment == nullptr) return;
+  const CrlSegment& segment = *probe->segment;
+  const bool blocks = segment.header.form == Form::kBlocks;
+  probe->range =
+      blocks ? segment.Block(probe->place) : segment.Bucket(probe->place);
+  if (probe->range.start == probe->range.end) {
+    probe->segment = nullptr;
+  } else if (blocks) {
+    PrefetchBlock(*probe);
+  } else {
     const uint64_t part =
-        crl_format::KeyField(key,
+        crl_format::KeyField(probe->key,
                              static_cast<unsigned>(segment.header.prefix_bits +
                                                    segment.header.bucket_bits),
                              32);
-    const uint64_t at = range.start + ((range.end - range.start) * part >> 32);
+    const uint64_t at = probe->range.start +
+                        ((probe->range.end - probe->range.start) * part >> 32);
     const uint8_t* record = segment.data + at * segment.record_bytes;
     __builtin_prefetch(record);
     __builtin_prefetch(record + kLine);
     __builtin_prefetch(record - kLine);
   }
+}
+
+void CrlIndexView::PrefetchBlock(const CrlProbe& probe) const {
+  const CrlSegment& segment = *probe.segment;
+  const auto shift = static_cast<unsigned>(segment.header.shift);
+  const uint64_t low = (probe.key.words[2] - segment.header.first.words[2]) &
+                       crl_format::Mask(shift);
+  const uint8_t* start = segment.data + probe.range.start;
+  const uint64_t size = probe.range.end - probe.range.start;
+  // The set, where the date will be if entries are evenly spread, and the
+  // reasons.
+  const uint64_t part = shift < 16 ? low << (16 - shift) : low >> (shift - 16);
+  const uint64_t date = (size * segment.dates_start >> 16) +
+                        ((size * segment.dates_share >> 16) * part >> 16);
+  __builtin_prefetch(start);
+  __builtin_prefetch(start + std::min(size, kLine));
+  __builtin_prefetch(start + std::min(size, date));
+  __builtin_prefetch(start + size - std::min(size, kLine / 2));
+}
+
+bool CrlIndexView::Finish(const CrlProbe& probe, Revocation* revocation) const {
+  if (probe.segment == nullptr) return false;
+  if (probe.segment->header.form == Form::kRecords) {
+    return FindInBucket(probe, revocation);
+  }
+  return popcnt ? FindInBlock<crl_format::PopcntOnes>(probe, revocation)
+                : FindInBlock<crl_format::PortableOnes>(probe, revocation);
 }
 
 namespace {
@@ -337,7 +355,8 @@ void CrlIndexView::ForEach(
                                         set + coding.high_bits +
                                             uint64_t{i} * coding.low_bits,
                                         coding.low_bits);
-        DecodeInBlock(block, set + coding.bits, count, i, &revocation);
+        DecodeInBlock<crl_format::PortableOnes>(block, set + coding.bits, count,
+                                                i, &revocation);
         use(KeyPlus(segment.header.first, (b << shift) + low), revocation);
         ++i;
       }

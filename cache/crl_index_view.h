@@ -34,8 +34,8 @@ struct CrlSegment {
   size_t dropped_bytes = 0;
 
   struct Range {
-    uint64_t start;
-    uint64_t end;
+    uint64_t start = 0;
+    uint64_t end = 0;
   };
   // Where a block lies in the data. REQUIRES: it exists.
   Range Block(uint64_t block) const;
@@ -53,13 +53,26 @@ struct CrlSegment {
   }
 };
 
+// One look-up on its way, in three steps. Each asks memory for what the next
+// one will read, so that many of them can wait for it at the same time.
+struct CrlProbe {
+  crl_format::Key key;
+  const CrlSegment* segment = nullptr;  // none: it is not listed
+  // Of the block or bucket that would hold it.
+  uint64_t place = 0;
+  CrlSegment::Range range;
+};
+
 struct CrlIndexView {
   // Fills *this from an image; kDataLoss if anything in it is wrong.
   absl::Status Open(Bytes image);
 
-  bool Find(const crl_format::Key& key, Revocation* revocation) const;
-  void PrefetchDirectory(const crl_format::Key& key) const;
-  void PrefetchData(const crl_format::Key& key) const;
+  // Where the directory speaks of probe->key.
+  void Start(CrlProbe* probe) const;
+  // Reads the directory.
+  void Locate(CrlProbe* probe) const;
+  // Reads the data. REQUIRES: Start and Locate, in this order.
+  bool Finish(const CrlProbe& probe, Revocation* revocation) const;
   void ForEach(const std::function<void(const crl_format::Key&,
                                         const Revocation&)>& use) const;
 
@@ -68,6 +81,7 @@ struct CrlIndexView {
 
   crl_format::ImageHeader header;
   crl_format::DateCoding dates;
+  bool popcnt = false;  // the CPU has it
   const uint8_t* days = nullptr;
   const uint8_t* exceptions = nullptr;
   std::array<CrlSegment, crl_format::kSegments> segments;
@@ -79,11 +93,12 @@ struct CrlIndexView {
   absl::Status CheckRecords(const CrlSegment& segment) const;
   bool BlockIsSound(const CrlSegment& segment, uint64_t block,
                     uint64_t* entries) const;
-  bool FindInBlocks(const CrlSegment& segment, const crl_format::Key& key,
-                    Revocation* revocation) const;
-  bool FindInRecords(const CrlSegment& segment, const crl_format::Key& key,
-                     Revocation* revocation) const;
+  void PrefetchBlock(const CrlProbe& probe) const;
+  template <class Ones>
+  bool FindInBlock(const CrlProbe& probe, Revocation* revocation) const;
+  bool FindInBucket(const CrlProbe& probe, Revocation* revocation) const;
   // Entry `i` of a block of `count`, whose dates start at `position`.
+  template <class Ones>
   void DecodeInBlock(const uint8_t* block, uint64_t position, uint32_t count,
                      uint32_t i, Revocation* revocation) const;
   void DecodeRecord(const CrlSegment& segment, const uint8_t* record,
@@ -101,6 +116,7 @@ inline uint64_t GetPayload(const uint8_t* p, size_t bytes) {
 
 // Looks for `low`, the number's place in its block of 2^shift, in a set that
 // starts at `position`. Its rank among the entries if it is there.
+template <class Ones>
 bool FindInSet(const uint8_t* block, uint64_t position, const SetCoding& coding,
                uint64_t low, uint32_t* rank);
 

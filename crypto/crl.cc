@@ -229,20 +229,27 @@ bool ReadUtcTimeElement(const uint8_t* element, int64_t* unix_seconds) {
       !ReadDigitPairs(element + 6, &time)) {
     return false;
   }
+  // `time` holds the pairs of DDhhmmss, 16 bits each. The high bit of a pair's
+  // octet comes up where it is over its limit.
+  constexpr uint64_t kPairs = 0x00ff'00ff'00ff'00ffU;
+  constexpr uint64_t kOverLimit = (uint64_t{0x7f - 59} << 48) +
+                                  (uint64_t{0x7f - 59} << 32) +
+                                  (uint64_t{0x7f - 23} << 16) + (0x7f - 31);
+  constexpr uint64_t kHighBits = 0x0080'0080'0080'0080U;
+  time &= kPairs;
   const auto year = static_cast<unsigned>(date & 0xff);
-  const auto month = static_cast<unsigned>(date >> 16 & 0xff);
-  const auto day = static_cast<int32_t>(date >> 32 & 0xff);
-  const auto hour = static_cast<int64_t>(time >> 16 & 0xff);
-  const auto minute = static_cast<int64_t>(time >> 32 & 0xff);
-  const auto second = static_cast<int64_t>(time >> 48 & 0xff);
-  if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 ||
-      second > 59) {
+  const auto month = static_cast<unsigned>(date >> 16 & 0xff) - 1;
+  const auto day = static_cast<int32_t>(time & 0xff) - 1;
+  if (((time + kOverLimit) & kHighBits) != 0 || month > 11 || day < 0) {
     return false;
   }
-  const int32_t* starts = kMonthStarts.days[year] + (month - 1);
-  if (day > starts[1] - starts[0]) return false;
-  *unix_seconds = (int64_t{starts[0]} + day - 1) * 86400 + hour * 3600 +
-                  minute * 60 + second;
+  const int32_t* starts = kMonthStarts.days[year] + month;
+  if (starts[0] + day >= starts[1]) return false;
+  const auto hour = static_cast<uint32_t>(time >> 16 & 0xff);
+  const auto minute = static_cast<uint32_t>(time >> 32 & 0xff);
+  const auto second = static_cast<uint32_t>(time >> 48);
+  *unix_seconds =
+      (int64_t{starts[0]} + day) * 86400 + (hour * 60 + minute) * 60 + second;
   return true;
 }
 

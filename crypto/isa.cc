@@ -14,6 +14,7 @@ struct Machine {
   bool mulx_adx = false;
   bool avx512ifma = false;
   bool sha_ni = false;
+  bool popcnt = false;
   const char* why_not = "this is not an x86-64 build";
 };
 
@@ -27,6 +28,7 @@ constexpr unsigned kShaNi = 1U << 29;
 constexpr unsigned kAvx512Bw = 1U << 30;
 constexpr unsigned kAvx512Vl = 1U << 31;
 constexpr unsigned kOsXsave = 1U << 27;
+constexpr unsigned kPopcnt = 1U << 23;     // in ECX of leaf 1
 constexpr unsigned kAvx512Vbmi = 1U << 1;  // in ECX
 // XMM, YMM, opmask, upper halves of ZMM0-15, ZMM16-31 (Intel SDM volume 1,
 // section 13.1).
@@ -45,6 +47,8 @@ Machine DetectMachine() {
   unsigned ebx;
   unsigned ecx;
   unsigned edx;
+  machine.popcnt =
+      __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & kPopcnt) != 0;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) {
     machine.why_not = "the CPU has no AVX-512";
     return machine;
@@ -79,6 +83,7 @@ IsaChoice Choose() {
   if (wanted == nullptr || *wanted == '\0') {
     choice.isa = machine.avx512ifma ? Isa::kAvx512Ifma : Isa::kPortable;
     choice.sha_ni = machine.sha_ni;
+    choice.popcnt = machine.popcnt;
     choice.reason = machine.avx512ifma
                         ? "the CPU and the operating system support AVX-512 "
                           "IFMA"
@@ -91,6 +96,7 @@ IsaChoice Choose() {
   if (name == "avx512ifma") {
     choice.isa = Isa::kAvx512Ifma;
     choice.sha_ni = machine.sha_ni;
+    choice.popcnt = machine.popcnt;
     if (!machine.avx512ifma) {
       choice.fault = {"INKAN_ISA", "avx512ifma: not supported on this machine"};
     }

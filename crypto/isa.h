@@ -1,5 +1,5 @@
-// Which instruction set the kernels of crypto/ may use: the only place that
-// asks the CPU. Private to crypto/.
+// Which instructions the kernels of crypto/ and the CRL index may use: the only
+// place that asks the CPU.
 //
 // Found once by CPUID, and by XGETBV for whether the operating system keeps the
 // registers; INKAN_ISA=portable|avx512ifma overrides. Thread safety: any
@@ -25,6 +25,8 @@ struct IsaChoice {
   // Whether SHA-NI may be used. It needs no state beyond SSE's, but
   // INKAN_ISA=portable turns it off like everything else of its kind.
   bool sha_ni = false;
+  // Whether POPCNT may be used; the same holds.
+  bool popcnt = false;
   const char* reason = "";
   // INKAN_ISA names a set that is unknown or that this machine cannot run.
   Fault fault;
