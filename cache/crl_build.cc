@@ -149,10 +149,15 @@ Payload PayloadCoder::Encode(const Revocation& revocation) {
 }
 
 Payload PayloadCoder::EncodeException(const Revocation& revocation) {
-  using crl_format::kExceptionDateBytes;
   const uint64_t i = std::min(exceptions_used_, exceptions_max_);
   exceptions_used_ = i + 1;
   view_->header.exceptions = exceptions_max_;
+  WriteException(i, revocation);
+  return {i, symbol_of_[crl_format::kException]};
+}
+
+void PayloadCoder::WriteException(uint64_t i, const Revocation& revocation) {
+  using crl_format::kExceptionDateBytes;
   uint8_t* p = exceptions_ + i * crl_format::kExceptionBytes;
   const auto put = [&](size_t offset, int64_t date) {
     const auto value = static_cast<uint64_t>(date - kTimeMin);
@@ -163,13 +168,28 @@ Payload PayloadCoder::EncodeException(const Revocation& revocation) {
       revocation.has_invalidity_date ? revocation.invalidity_date : kTimeMin);
   p[2 * kExceptionDateBytes] = revocation.reason;
   p[2 * kExceptionDateBytes + 1] = revocation.has_invalidity_date ? 1 : 0;
-  return {i, symbol_of_[crl_format::kException]};
 }
 
 Revocation PayloadCoder::Decode(const Payload& payload) const {
   Revocation revocation;
   view_->Decode(payload.code, payload.symbol, &revocation);
   return revocation;
+}
+
+Payload PayloadCoder::Merge(const Payload& a, const Payload& b) {
+  const Revocation of_a = Decode(a);
+  const Revocation of_b = Decode(b);
+  const Revocation merged = inkan::Merge(of_a, of_b);
+  if (merged == of_a) return a;
+  if (merged == of_b) return b;
+  const unsigned exception = symbol_of_[crl_format::kException];
+  for (const Payload& payload : {a, b}) {
+    if (exceptions_max_ == 0 || payload.symbol != exception) continue;
+    WriteException(payload.code, merged);
+    return payload;
+  }
+  // The date of one and the reason of the other: as usual as both.
+  return Encode(merged);
 }
 
 absl::StatusOr<CrlIndex> BuildCrlIndex(CrlEntries* entries) {

@@ -62,14 +62,12 @@ class BlockWriter {
         data_(room.image + room.offset + directory_bytes),
         data_max_(room.size - directory_bytes) {}
 
-  // An entry not below the last one. For a number that comes twice the stricter
-  // entry is kept.
+  // An entry not below the last one. A number that comes twice gets what
+  // both come to.
   void Add(uint64_t offset, const Payload& payload) {
     if (offset == last_offset_ && fill_ > 0) {
-      Payload kept = {code_[fill_ - 1], symbol_[fill_ - 1]};
-      if (IsStricter(coder_->Decode(payload), coder_->Decode(kept))) {
-        kept = payload;
-      }
+      const Payload kept =
+          coder_->Merge({code_[fill_ - 1], symbol_[fill_ - 1]}, payload);
       code_[fill_ - 1] = kept.code;
       symbol_[fill_ - 1] = static_cast<uint8_t>(kept.symbol);
       return;

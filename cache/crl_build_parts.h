@@ -31,6 +31,8 @@ class PayloadCoder {
 
   Payload Encode(const Revocation& revocation);
   Revocation Decode(const Payload& payload) const;
+  // What two entries for one serial come to. An exception's place is taken over.
+  Payload Merge(const Payload& a, const Payload& b);
   uint64_t exceptions() const { return exceptions_used_; }
   void set_exceptions(uint64_t count) { exceptions_used_ = count; }
   const crl_format::ImageHeader& header() const { return view_->header; }
@@ -38,6 +40,7 @@ class PayloadCoder {
 
  private:
   Payload EncodeException(const Revocation& revocation);
+  void WriteException(uint64_t i, const Revocation& revocation);
 
   const EntryStatistics& statistics_;
   CrlIndexView* const view_;

@@ -215,12 +215,11 @@ class RecordsBuild {
     WritePayload(Record(i), payload);
   }
 
-  Revocation PayloadOf(const uint8_t* record) const {
+  Payload PayloadOf(const uint8_t* record) const {
     const uint64_t value = crl_format::GetPayload(record + header_->key_bytes,
                                                   header_->payload_bytes);
     const uint64_t symbols = coder_->header().symbols;
-    return coder_->Decode(
-        {value / symbols, static_cast<unsigned>(value % symbols)});
+    return {value / symbols, static_cast<unsigned>(value % symbols)};
   }
 
   // The records that share a cursor lie together; those that share a bucket of
@@ -249,9 +248,8 @@ class RecordsBuild {
     if (*kept > first_kept) {
       uint8_t* last = Record(*kept - 1);
       if (std::memcmp(last, Record(from), header_->key_bytes) == 0) {
-        if (IsStricter(PayloadOf(Record(from)), PayloadOf(last))) {
-          std::memcpy(last, Record(from), record_bytes_);
-        }
+        WritePayload(last,
+                     coder_->Merge(PayloadOf(last), PayloadOf(Record(from))));
         return;
       }
     }

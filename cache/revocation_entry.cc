@@ -1,5 +1,6 @@
 #include "cache/revocation_entry.h"
 
+#include <algorithm>
 #include <tuple>
 
 namespace inkan {
@@ -16,16 +17,25 @@ int Severity(const Revocation& entry) {
   }
 }
 
+// Of final reasons key compromise is the gravest: it looks back to its
+// invalidityDate.
 auto Order(const Revocation& entry) {
-  return std::tuple(Severity(entry), entry.EffectiveAt(), entry.revoked_at,
+  return std::tuple(Severity(entry), entry.reason != crl_reason::kKeyCompromise,
                     entry.reason, !entry.has_invalidity_date,
-                    entry.invalidity_date);
+                    entry.invalidity_date, entry.revoked_at);
 }
 
 }  // namespace
 
-bool IsStricter(const Revocation& a, const Revocation& b) {
-  return Order(a) < Order(b);
+Revocation Merge(const Revocation& a, const Revocation& b) {
+  const bool a_first = Order(a) <= Order(b);
+  Revocation kept = a_first ? a : b;
+  const Revocation& other = a_first ? b : a;
+  if (other.reason != crl_reason::kRemoveFromCrl ||
+      kept.reason == crl_reason::kRemoveFromCrl) {
+    kept.revoked_at = std::min(kept.revoked_at, other.EffectiveAt());
+  }
+  return kept;
 }
 
 }  // namespace inkan

@@ -38,12 +38,12 @@ struct Revocation {
   friend bool operator==(const Revocation&, const Revocation&) = default;
 };
 
-// Which of two entries for one serial number is kept: CRLs must not list one
-// twice, and the stricter reading can only refuse more. A final revocation goes
-// before a hold, which can be lifted, whatever their dates; removeFromCRL comes
-// last of all; of two alike the one with the earlier effective date. The rest
-// of the order only makes the choice the same whichever was read first.
-bool IsStricter(const Revocation& a, const Revocation& b);
+// What two entries for one serial number come to. CRLs must not list one twice,
+// and this reading can only refuse more: a final revocation goes before a hold,
+// which can be lifted, and counts from the earliest date that either speaks
+// for; removeFromCRL stands only if nothing else does. In whatever order
+// several are merged, the result is the same.
+Revocation Merge(const Revocation& a, const Revocation& b);
 
 }  // namespace inkan
 

@@ -92,9 +92,7 @@ std::map<std::string, Revocation> Truth(const Entries& entries) {
   std::map<std::string, Revocation> truth;
   for (const auto& [serial, revocation] : entries) {
     const auto [known, is_new] = truth.try_emplace(serial, revocation);
-    if (!is_new && IsStricter(revocation, known->second)) {
-      known->second = revocation;
-    }
+    if (!is_new) known->second = Merge(known->second, revocation);
   }
   return truth;
 }
@@ -298,17 +296,44 @@ TEST(CrlIndexForms, OfManyEntriesForOneSerialTheStrictestIsKept) {
   ExpectSame(Build(entries), entries);
 }
 
-TEST(CrlIndexForms, AFinalRevocationBeatsAHoldWhateverTheirDates) {
+TEST(CrlIndexForms, AFinalRevocationBeatsAHoldAndCountsFromIt) {
   const Revocation hold = {10, crl_reason::kCertificateHold};
   const Revocation final = {20, 4};
   const Revocation removed = {5, crl_reason::kRemoveFromCrl};
   const Revocation compromised = {30, crl_reason::kKeyCompromise, true, 15};
-  EXPECT_TRUE(IsStricter(final, hold));
-  EXPECT_TRUE(IsStricter(hold, removed));
-  EXPECT_TRUE(IsStricter(final, removed));
-  EXPECT_TRUE(IsStricter(compromised, final));
-  EXPECT_FALSE(IsStricter(final, compromised));
-  EXPECT_FALSE(IsStricter(final, final));
+  // From the day it was held on, for good.
+  EXPECT_EQ(Merge(final, hold), (Revocation{10, 4}));
+  EXPECT_EQ(Merge(hold, removed), hold);
+  EXPECT_EQ(Merge(final, removed), final);
+  EXPECT_EQ(Merge(compromised, final),
+            (Revocation{20, crl_reason::kKeyCompromise, true, 15}));
+  EXPECT_EQ(Merge(final, final), final);
+}
+
+TEST(CrlIndexForms, EntriesForOneSerialComeToTheSameInWhateverOrder) {
+  Dice dice(9);
+  for (int i = 0; i < 20'000; ++i) {
+    std::vector<Revocation> entries;
+    for (int j = 0; j < 4; ++j) {
+      Revocation entry = dice.Wild();
+      entry.revoked_at = kTimeMin + static_cast<int64_t>(dice.Below(6));
+      if (entry.has_invalidity_date) {
+        entry.invalidity_date = kTimeMin + static_cast<int64_t>(dice.Below(6));
+      }
+      entries.push_back(entry);
+    }
+    const Revocation forth =
+        Merge(Merge(Merge(entries[0], entries[1]), entries[2]), entries[3]);
+    const Revocation back =
+        Merge(entries[2], Merge(Merge(entries[3], entries[1]), entries[0]));
+    ASSERT_EQ(forth, back);
+    for (const Revocation& entry : entries) {
+      if (entry.reason == crl_reason::kRemoveFromCrl) continue;
+      ASSERT_LE(forth.EffectiveAt(), entry.EffectiveAt());
+      ASSERT_TRUE(forth.reason != crl_reason::kCertificateHold ||
+                  entry.reason == crl_reason::kCertificateHold);
+    }
+  }
 }
 
 TEST(CrlIndexForms, ASingleStrayDateDoesNotMakeTheOthersLonger) {
