@@ -103,9 +103,10 @@ void RemoveDeadSocket(const std::string& path, const sockaddr_un& address) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> ConnectionAcceptor::Listen(
-    const std::string& address, size_t connections_max) {
+    const std::string& address, size_t connections_max,
+    std::chrono::milliseconds unread_max) {
   auto acceptor = std::unique_ptr<ConnectionAcceptor>(
-      new ConnectionAcceptor(connections_max));
+      new ConnectionAcceptor(connections_max, unread_max));
   absl::Status status;
   const size_t colon = address.rfind(':');
   if (absl::StartsWith(address, "unix:")) {
@@ -228,6 +229,10 @@ void ConnectionAcceptor::AcceptAll(int listener) {
     if (fd >= 0) {
       if (Track(fd)) {
         accepted_.fetch_add(1);
+        // gRPC's own pings do not help here: they wait behind what is not read.
+        // Fails for a unix socket, whose peers are of this machine.
+        SetInt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+               static_cast<int>(unread_max_.count()));
         handler_(listener, fd);
       } else {
         refused_.fetch_add(1);

@@ -1,7 +1,7 @@
 // A listener of our own, because gRPC's cannot be told how many connections it
 // may have: accepts, counts, and hands what is within the bound to gRPC.
 //
-//   auto acceptor = ConnectionAcceptor::Listen("0.0.0.0:8443", 10000);
+//   auto acceptor = ConnectionAcceptor::Listen("0.0.0.0:8443", 10000, 120s);
 //   (*acceptor)->Start([](int listener, int connection) { ... });  // owns it
 //   ... (*acceptor)->Stop();
 //
@@ -37,8 +37,11 @@ class ConnectionAcceptor {
  public:
   using Handler = std::function<void(int listener, int connection)>;
 
+  // `unread_max`: how long a TCP peer may leave unread or unacknowledged what
+  // it is sent before the system ends the connection (RFC 5482).
   static absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> Listen(
-      const std::string& address, size_t connections_max);
+      const std::string& address, size_t connections_max,
+      std::chrono::milliseconds unread_max);
   // Stops.
   ~ConnectionAcceptor();
   ConnectionAcceptor(const ConnectionAcceptor&) = delete;
@@ -58,8 +61,9 @@ class ConnectionAcceptor {
   uint64_t refused() const { return refused_.load(); }
 
  private:
-  explicit ConnectionAcceptor(size_t connections_max)
-      : connections_max_(connections_max) {}
+  ConnectionAcceptor(size_t connections_max,
+                     std::chrono::milliseconds unread_max)
+      : connections_max_(connections_max), unread_max_(unread_max) {}
 
   absl::Status ListenUnix(const std::string& path);
   absl::Status ListenTcp(const std::string& host, const std::string& port);
@@ -70,6 +74,7 @@ class ConnectionAcceptor {
   void ShedOne(int listener);
 
   const size_t connections_max_;
+  const std::chrono::milliseconds unread_max_;
   int port_ = 0;
   std::string unix_path_;
   std::vector<int> listeners_;

@@ -4,6 +4,7 @@
 #include <grpcpp/resource_quota.h>
 
 #include <algorithm>
+#include <chrono>
 #include <climits>
 #include <utility>
 
@@ -86,8 +87,9 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(
     const std::vector<grpc::Service*>& services, TlsKeeper::NewsListener news,
     const Prepare& prepare) {
   auto out = std::unique_ptr<GrpcListener>(new GrpcListener);
-  auto acceptor = ConnectionAcceptor::Listen(listener.address,
-                                             options.limits.connections_max);
+  auto acceptor = ConnectionAcceptor::Listen(
+      listener.address, options.limits.connections_max,
+      std::chrono::seconds(options.limits.unread_answer_seconds_max));
   if (!acceptor.ok()) {
     return absl::Status(
         acceptor.status().code(),

@@ -27,7 +27,9 @@ namespace inkan {
 // idle, age and grace: half an hour as gRPC's own default for clients, a day so
 // that load spreads over new servers, an hour for the longest stream.
 // handshake: several round trips on a bad line. client states: some hundred
-// octets each.
+// octets each. unread answer: the largest answer there is by default (1,000
+// verdicts with every check listed, 2.2 MB) over a line of 256 kbit/s takes 70
+// s; more than half as long again.
 #define INKAN_LIMITS(V)                                                  \
   V(uint32_t, batch_filings_max, 1000U, 1U, 100000U)                     \
   V(uint32_t, message_bytes_max, 67108864U, 4096U, 2147483647U)          \
@@ -59,7 +61,8 @@ namespace inkan {
   V(uint32_t, connection_age_seconds_max, 86400U, 1U, 604800U)           \
   V(uint32_t, connection_grace_seconds_max, 3600U, 1U, 604800U)          \
   V(uint32_t, handshake_seconds_max, 20U, 1U, 3600U)                     \
-  V(uint32_t, client_states_max, 10000U, 1U, 1000000U)
+  V(uint32_t, client_states_max, 10000U, 1U, 1000000U)                   \
+  V(uint32_t, unread_answer_seconds_max, 120U, 1U, 86400U)
 
 struct Limits {
 #define INKAN_MEMBER(type, name, standard, least, greatest) \

@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "crypto/rsa.h"
+#include "server/answer_watch.h"
 #include "server/build_info.h"
 #include "server/gate.h"
 #include "server/grpc_listener.h"
@@ -249,6 +250,11 @@ void AddReadiness(const OpsView& view, Families* out) {
   }
 }
 
+void AddAnswers(const AnswerWatch& answers, Families* out) {
+  out->Add(MetricId::kAnswersUnread, static_cast<double>(answers.under_way()));
+  out->Add(MetricId::kAnswersGivenUp, static_cast<double>(answers.ended()));
+}
+
 void AddCache(const VerifiedCertificates* certificates, Families* out) {
   if (certificates == nullptr) return;
   const VerifiedCertificates::Counters counters = certificates->counters();
@@ -320,6 +326,7 @@ std::vector<MetricFamily> MetricsCollector::Collect() const {
   AddCalls(*view_.metrics, &families);
   AddWork(*view_.metrics, &families);
   AddQueue(view_, &families);
+  AddAnswers(*view_.answers, &families);
   AddCache(view_.certificates, &families);
   AddCrls(view_, *sampler_, &families);
   AddCrlSources(view_, &families);

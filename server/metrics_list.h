@@ -47,6 +47,10 @@ namespace inkan {
     "Octets that may wait or be in work (limits.queue_bytes_max)")             \
   V(kQueueWait, Histogram, "inkan_queue_wait_seconds", "lane",                 \
     "Time from a request's arrival to a worker's taking it")                   \
+  V(kAnswersUnread, Gauge, "inkan_answers_unread", "",                         \
+    "Answers that wait for their client to make room")                         \
+  V(kAnswersGivenUp, Counter, "inkan_answers_given_up_total", "",              \
+    "Calls ended because their client did not take the answer")                \
   V(kBatchFilings, Histogram, "inkan_batch_filings", "",                       \
     "Filings a worker judged together")                                        \
   V(kWorkers, Gauge, "inkan_workers", "", "Worker threads")                    \

@@ -15,12 +15,26 @@
 namespace inkan {
 namespace {
 
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
-                                 grpc::Status status) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(std::move(status));
-  return reactor;
-}
+// An answer that may be long (GetStatus of thousands of partitions), and is
+// not kept for ever for a client that does not take it.
+class WatchedAnswer final : public grpc::ServerUnaryReactor {
+ public:
+  WatchedAnswer(grpc::CallbackServerContext* context, AnswerWatch* answers,
+                grpc::Status status)
+      : answers_(answers) {
+    answers_->Begin(&answer_, context->c_call());
+    Finish(std::move(status));
+  }
+
+ private:
+  void OnDone() override {
+    answers_->End(&answer_);
+    delete this;
+  }
+
+  AnswerWatch* const answers_;
+  AnswerWatch::Entry answer_;
+};
 
 std::string NamesOf(const Snapshot& snapshot) {
   std::string names;
@@ -36,6 +50,11 @@ grpc::Status OperationsServiceImpl::Check(grpc::CallbackServerContext* context,
                                           Method method) const {
   std::string client;
   return operations_.gate->CheckAccess(*context, method, &client);
+}
+
+grpc::ServerUnaryReactor* OperationsServiceImpl::Answer(
+    grpc::CallbackServerContext* context, grpc::Status status) const {
+  return new WatchedAnswer(context, operations_.answers, std::move(status));
 }
 
 grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(

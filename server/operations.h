@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "cache/snapshot_keeper.h"
 #include "inkan/v1/operations.grpc.pb.h"
+#include "server/answer_watch.h"
 #include "server/batcher.h"
 #include "server/gate.h"
 #include "server/health.h"
@@ -23,6 +24,7 @@ struct Operations {
   Reloader* reloader = nullptr;
   absl::Time started_at;
   Gate* gate = nullptr;
+  AnswerWatch* answers = nullptr;
 };
 
 class OperationsServiceImpl final
@@ -44,6 +46,8 @@ class OperationsServiceImpl final
 
  private:
   grpc::Status Check(grpc::CallbackServerContext* context, Method method) const;
+  grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                                   grpc::Status status) const;
 
   const Operations operations_;
 };

@@ -22,6 +22,7 @@
 
 namespace inkan {
 
+class AnswerWatch;
 class Gate;
 class GrpcListener;
 
@@ -33,6 +34,7 @@ struct OpsView {
   const AuditLog* audit = nullptr;                     // null: there is none
   const VerifiedCertificates* certificates = nullptr;  // null: there are none
   const Gate* gate = nullptr;
+  const AnswerWatch* answers = nullptr;
   struct Listener {
     const char* name;  // "intake" or "operations"
     const ListenerOptions* options;

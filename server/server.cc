@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "cache/mutex.h"
 #include "crypto/rsa.h"
+#include "server/answer_watch.h"
 #include "server/gate.h"
 #include "server/grpc_listener.h"
 #include "server/health.h"
@@ -75,6 +76,7 @@ struct Server::Parts {
   std::unique_ptr<VerifiedCertificates> verified;
   std::unique_ptr<Batcher> batcher;
   std::unique_ptr<Gate> gate;
+  std::unique_ptr<AnswerWatch> answers;
   HealthState health;
   std::unique_ptr<Readiness> readiness;
   std::unique_ptr<HealthService> health_service;
@@ -118,16 +120,18 @@ void Server::Parts::MakeServices(const std::string& config_path) {
   batcher = std::make_unique<Batcher>(batching, [this] { return MakeJudge(); });
   gate = std::make_unique<Gate>(options.access, options.quotas,
                                 options.audit.has_value());
+  answers = std::make_unique<AnswerWatch>(
+      absl::Seconds(options.limits.unread_answer_seconds_max));
   reloader = std::make_unique<Reloader>(
       config_path, [this](Config config) { return Apply(std::move(config)); });
   readiness = std::make_unique<Readiness>(keeper.get(), audit.get(), &health);
   health_service = std::make_unique<HealthService>(&health);
   operations_health_service = std::make_unique<HealthService>(&health);
   verification = std::make_unique<VerificationServiceImpl>(
-      options.limits, batcher.get(), gate.get());
+      options.limits, batcher.get(), gate.get(), answers.get());
   operations = std::make_unique<OperationsServiceImpl>(
       Operations{keeper.get(), batcher.get(), &health, reloader.get(),
-                 absl::Now(), gate.get()});
+                 absl::Now(), gate.get(), answers.get()});
 }
 
 absl::Status Server::Parts::Listen() {
@@ -251,6 +255,7 @@ absl::Status Server::Parts::OpenOpsPort() {
   view.audit = audit.get();
   view.certificates = verified.get();
   view.gate = gate.get();
+  view.answers = answers.get();
   view.listeners.push_back({"intake", &options.listener, intake.get()});
   if (operations_listener != nullptr) {
     view.listeners.push_back({"operations", &*options.operations_listener,
@@ -330,6 +335,7 @@ int Server::operations_port() const {
 SnapshotKeeper& Server::keeper() { return *parts_->keeper; }
 Batcher& Server::batcher() { return *parts_->batcher; }
 Reloader& Server::reloader() { return *parts_->reloader; }
+const AnswerWatch& Server::answers() const { return *parts_->answers; }
 const Gate& Server::gate() const { return *parts_->gate; }
 GrpcListener& Server::intake() { return *parts_->intake; }
 GrpcListener* Server::operations() { return parts_->operations_listener.get(); }

@@ -19,6 +19,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/answer_watch.h"
 #include "server/audit_log.h"
 #include "server/batcher.h"
 #include "server/config.h"
@@ -59,6 +60,7 @@ class Server {
   Batcher& batcher();
   Reloader& reloader();
   const Gate& gate() const;
+  const AnswerWatch& answers() const;
   GrpcListener& intake();
   // Null if operations share the intake listener.
   GrpcListener* operations();

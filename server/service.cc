@@ -44,8 +44,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Batch {
   explicit UnaryCall(Arguments&&... arguments)
       : Batch(std::forward<Arguments>(arguments)...) {}
 
-  void Start(grpc::CallbackServerContext* context, Batcher* batcher, Lane lane,
-             ClientQuotas::Ticket ticket) {
+  void Start(grpc::CallbackServerContext* context, Batcher* batcher,
+             AnswerWatch* answers, Lane lane, ClientQuotas::Ticket ticket) {
+    call_ = context->c_call();
+    answers_ = answers;
     ticket_ = std::move(ticket);
     switch (batcher->Submit(this, lane)) {
       case Admission::kAdmitted:
@@ -64,11 +66,18 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public Batch {
 
  private:
   void Finished(ItemResult result) override {
+    answers_->Begin(&answer_, call_);
     grpc::ServerUnaryReactor::Finish(StatusOf(result));
   }
   void OnCancel() override { this->Cancel(); }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    answers_->End(&answer_);
+    delete this;
+  }
 
+  grpc_call* call_ = nullptr;
+  AnswerWatch* answers_ = nullptr;
+  AnswerWatch::Entry answer_;
   ClientQuotas::Ticket ticket_;
 };
 
@@ -110,8 +119,9 @@ grpc::Status Enter(grpc::CallbackServerContext* context, Gate* gate,
 }  // namespace
 
 VerificationServiceImpl::VerificationServiceImpl(const Limits& limits,
-                                                 Batcher* batcher, Gate* gate)
-    : limits_(limits), batcher_(batcher), gate_(gate) {
+                                                 Batcher* batcher, Gate* gate,
+                                                 AnswerWatch* answers)
+    : limits_(limits), batcher_(batcher), gate_(gate), answers_(answers) {
   SetMessageAllocatorFor_Verify(&verify_messages_);
   SetMessageAllocatorFor_BatchVerify(&batch_messages_);
   SetMessageAllocatorFor_CheckCertificate(&certificate_messages_);
@@ -128,7 +138,8 @@ grpc::ServerUnaryReactor* VerificationServiceImpl::Verify(
   auto* call = new UnaryCall<OneFilingBatch>(
       request->filing(), response->mutable_verdict(), MemoryOf(*request, 1),
       ContextOf(context, limits_, std::move(client), request->want_checks()));
-  call->Start(context, batcher_, Lane::kInteractive, std::move(ticket));
+  call->Start(context, batcher_, answers_, Lane::kInteractive,
+              std::move(ticket));
   return call;
 }
 
@@ -145,13 +156,14 @@ grpc::ServerUnaryReactor* VerificationServiceImpl::BatchVerify(
       FilingsOf(*request), MakeVerdicts(*request, response),
       MemoryOf(*request, request->filings().size()),
       ContextOf(context, limits_, std::move(client), request->want_checks()));
-  call->Start(context, batcher_, Lane::kBatch, std::move(ticket));
+  call->Start(context, batcher_, answers_, Lane::kBatch, std::move(ticket));
   return call;
 }
 
 grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
 VerificationServiceImpl::StreamVerify(grpc::CallbackServerContext* context) {
-  return StartStreamCall(limits_, batcher_, gate_, context, &streams_);
+  return StartStreamCall(limits_, batcher_, gate_, answers_, context,
+                         &streams_);
 }
 
 grpc::ServerUnaryReactor* VerificationServiceImpl::CheckCertificate(
@@ -166,7 +178,8 @@ grpc::ServerUnaryReactor* VerificationServiceImpl::CheckCertificate(
   auto* call = new UnaryCall<CertificateBatch>(
       *request, response->mutable_verdict(), MemoryOf(*request, 1),
       ContextOf(context, limits_, std::move(client), request->want_checks()));
-  call->Start(context, batcher_, Lane::kInteractive, std::move(ticket));
+  call->Start(context, batcher_, answers_, Lane::kInteractive,
+              std::move(ticket));
   return call;
 }
 

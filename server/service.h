@@ -5,12 +5,13 @@
 // it, submits itself to the batcher, and is answered on the worker that judged
 // its last filing. Streams: server/stream_call.h.
 //
-// Thread safety: as gRPC calls it. Ownership: batcher and gate must outlive the
-// service, the service the server it is registered with.
+// Thread safety: as gRPC calls it. Ownership: batcher, gate and watch must
+// outlive the service, the service the server it is registered with.
 #ifndef INKAN_SERVER_SERVICE_H_
 #define INKAN_SERVER_SERVICE_H_
 
 #include "inkan/v1/verification.grpc.pb.h"
+#include "server/answer_watch.h"
 #include "server/arena_messages.h"
 #include "server/batcher.h"
 #include "server/gate.h"
@@ -22,7 +23,8 @@ namespace inkan {
 class VerificationServiceImpl final
     : public v1::VerificationService::CallbackService {
  public:
-  VerificationServiceImpl(const Limits& limits, Batcher* batcher, Gate* gate);
+  VerificationServiceImpl(const Limits& limits, Batcher* batcher, Gate* gate,
+                          AnswerWatch* answers);
 
   // Ends the open streams once what they have sent is answered; a stream that
   // is opened later ends at once. Unary calls go on.
@@ -46,6 +48,7 @@ class VerificationServiceImpl final
   const Limits limits_;
   Batcher* const batcher_;
   Gate* const gate_;
+  AnswerWatch* const answers_;
   OpenStreams streams_;
   ArenaMessages<v1::VerifyRequest, v1::VerifyResponse> verify_messages_;
   ArenaMessages<v1::BatchVerifyRequest, v1::BatchVerifyResponse>

@@ -22,10 +22,12 @@ class StreamCall final
                                      v1::StreamVerifyResponse> {
  public:
   StreamCall(const Limits& limits, Batcher* batcher, Gate* gate,
-             grpc::CallbackServerContext* context, OpenStreams* streams)
+             AnswerWatch* answers, grpc::CallbackServerContext* context,
+             OpenStreams* streams)
       : limits_(limits),
         batcher_(batcher),
         gate_(gate),
+        answers_(answers),
         context_(context),
         deadline_ns_(DeadlineNs(*context)),
         streams_(streams) {}
@@ -81,9 +83,12 @@ class StreamCall final
   const Limits& limits_;
   Batcher* const batcher_;
   Gate* const gate_;
+  AnswerWatch* const answers_;
   grpc::CallbackServerContext* const context_;
   const int64_t deadline_ns_;
   OpenStreams* const streams_;
+  // The answer being written.
+  AnswerWatch::Entry answer_;
   // Who calls; written before the first read.
   std::string client_;
 
@@ -223,6 +228,7 @@ void StreamCall::OnJudged(Exchange* exchange, ItemResult result) {
 }
 
 void StreamCall::OnWriteDone(bool ok) {
+  answers_->End(&answer_);
   MutexLock lock(&mutex_);
   writing_ = false;
   exchanges_.pop_front();
@@ -270,6 +276,7 @@ void StreamCall::Advance() {
   if (!writing_ && !abandoned_ && !exchanges_.empty() &&
       exchanges_.front()->settled) {
     writing_ = true;
+    answers_->Begin(&answer_, context_->c_call());
     StartWrite(exchanges_.front()->response);
   }
   if (!end_status_.has_value() && reading_ == nullptr && !waiting_for_room_ &&
@@ -309,8 +316,9 @@ void OpenStreams::BeginDrain() {
 
 grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
 StartStreamCall(const Limits& limits, Batcher* batcher, Gate* gate,
-                grpc::CallbackServerContext* context, OpenStreams* streams) {
-  auto* call = new StreamCall(limits, batcher, gate, context, streams);
+                AnswerWatch* answers, grpc::CallbackServerContext* context,
+                OpenStreams* streams) {
+  auto* call = new StreamCall(limits, batcher, gate, answers, context, streams);
   call->Start();
   return call;
 }

@@ -15,6 +15,7 @@
 #include "cache/mutex.h"
 #include "grpcpp/support/server_callback.h"
 #include "inkan/v1/verification.pb.h"
+#include "server/answer_watch.h"
 #include "server/batcher.h"
 #include "server/gate.h"
 #include "server/limits.h"
@@ -43,7 +44,8 @@ class OpenStreams {
 // The call owns itself. The arguments must outlive it.
 grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
 StartStreamCall(const Limits& limits, Batcher* batcher, Gate* gate,
-                grpc::CallbackServerContext* context, OpenStreams* streams);
+                AnswerWatch* answers, grpc::CallbackServerContext* context,
+                OpenStreams* streams);
 
 }  // namespace inkan
 

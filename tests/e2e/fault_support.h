@@ -63,6 +63,7 @@ class FaultServer {
   // "name{label=\"value\"}"), which `config_tail` has to open; -1: there is
   // none.
   double metric(const std::string& sample) const;
+  int ops_http_port() const { return ops_http_port_; }
   std::string lab() const { return work_dir_ + "/lab"; }
   std::string config() const { return lab() + "/inkand.textproto"; }
   const std::string& tls_dir() const { return tls_dir_; }

@@ -49,6 +49,11 @@ RawConnection::~RawConnection() {
   if (fd_ >= 0) close(fd_);
 }
 
+void RawConnection::KeepLittleRoom() const {
+  const int octets = 4096;
+  setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets));
+}
+
 bool RawConnection::Send(const std::string& bytes) const {
   size_t sent = 0;
   while (fd_ >= 0 && sent < bytes.size()) {

@@ -27,6 +27,8 @@ class RawConnection {
   RawConnection& operator=(const RawConnection&) = delete;
 
   bool connected() const { return fd_ >= 0; }
+  // Leaves the peer little room, for a client that does not read.
+  void KeepLittleRoom() const;
   // False if the peer takes no more within a few seconds, or has closed.
   bool Send(const std::string& bytes) const;
   // What has come, up to a few KiB; waits at most `milliseconds` for something.

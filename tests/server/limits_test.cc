@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -263,7 +264,7 @@ TEST_F(LimitsTest, StreamsOverTheLimitAreRefusedWithPushBack) {
 
 // --- Memory ---
 
-// Sends and never reads, until it is cancelled.
+// Sends and never reads, until it is cancelled or ended by the server.
 class NeverReads {
  public:
   NeverReads(int port, const v1::StreamVerifyRequest& request)
@@ -271,15 +272,26 @@ class NeverReads {
     writer_ = std::thread([this, request] {
       while (stream_->Write(request)) {
       }
+      ended_ = true;
     });
   }
   ~NeverReads() {
+    if (!writer_.joinable()) return;
     context_.TryCancel();
+    Status();
+  }
+  bool ended() const { return ended_.load(); }
+  // Reads what came before the end after all. REQUIRES: ended().
+  grpc::Status Status() {
     writer_.join();
-    stream_->Finish();
+    v1::StreamVerifyResponse response;
+    while (stream_->Read(&response)) {
+    }
+    return stream_->Finish();
   }
 
  private:
+  std::atomic<bool> ended_{false};
   RawClient client_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::StreamVerifyRequest,
@@ -315,6 +327,71 @@ TEST_F(LimitsTest, ClientsThatNeverReadHoldABoundedShareAndGiveItBack) {
   clients.clear();
   EXPECT_TRUE(Happens([&] { return held() == 0; }));
   EXPECT_EQ(server_->batcher().counters().filings_held_back, 0U);
+}
+
+TEST_F(LimitsTest, AnAnswerThatNobodyReadsEndsItsStreamAndFreesItsMemory) {
+  Start("unread_answer_seconds_max: 2");
+  v1::StreamVerifyRequest request;
+  for (int i = 0; i < 200; ++i) *request.add_filings() = world_.GoodFiling();
+  std::vector<std::unique_ptr<NeverReads>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<NeverReads>(server_->port(), request));
+  }
+  const auto held = [&] { return server_->batcher().counters().bytes_held; };
+  EXPECT_TRUE(Happens([&] { return held() > 0; }));
+  for (const auto& client : clients) {
+    EXPECT_TRUE(Happens([&] { return client->ended(); }));
+  }
+  // They are still here and connected, and hold nothing.
+  EXPECT_TRUE(Happens([&] { return held() == 0; }));
+  EXPECT_GE(server_->answers().ended(), 3U);
+  EXPECT_EQ(server_->answers().under_way(), 0U);
+  for (const auto& client : clients) {
+    const grpc::Status status = client->Status();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+    EXPECT_THAT(status.error_message(),
+                HasSubstr("limits.unread_answer_seconds_max"));
+  }
+  EXPECT_TRUE(Verify(RawClient(server_->port())).ok());
+}
+
+// What limits.unread_answer_seconds_max is worked out from.
+TEST_F(LimitsTest, TheLargestAnswerByDefaultIsBelowWhatItsTimeAllowsFor) {
+  Start("");
+  RawClient client(server_->port());
+  v1::BatchVerifyRequest request;
+  for (int i = 0; i < 1000; ++i) *request.add_filings() = world_.GoodFiling();
+  request.set_want_checks(true);
+  v1::BatchVerifyResponse response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(
+      client.verification->BatchVerify(&context, request, &response).ok());
+  const double octets = static_cast<double>(response.ByteSizeLong());
+  RecordProperty("octets", static_cast<int>(octets));
+  constexpr double kLine = 256'000.0 / 8;
+  EXPECT_LT(1.5 * octets / kLine, Limits().unread_answer_seconds_max) << octets;
+}
+
+// Two dozen answers, each well within the time, together well beyond it.
+TEST_F(LimitsTest, AStreamMayTakeLongerThanOneAnswerMay) {
+  Start("unread_answer_seconds_max: 6");
+  RawClient client(server_->port());
+  grpc::ClientContext context;
+  auto stream = client.verification->StreamVerify(&context);
+  v1::StreamVerifyRequest request;
+  for (int i = 0; i < 200; ++i) *request.add_filings() = world_.GoodFiling();
+  std::thread writer([&] {
+    for (int i = 0; i < 24; ++i) EXPECT_TRUE(stream->Write(request));
+    stream->WritesDone();
+  });
+  v1::StreamVerifyResponse response;
+  for (int i = 0; i < 24; ++i) {
+    absl::SleepFor(absl::Milliseconds(300));
+    ASSERT_TRUE(stream->Read(&response));
+  }
+  writer.join();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(server_->answers().ended(), 0U);
 }
 
 TEST_F(LimitsTest, ASlowReaderGetsEveryAnswerInOrder) {
