@@ -60,6 +60,20 @@ if [ -x "$bench" ]; then
     judged_ms=
 fi
 
+# What is compared within one program, by turns: counter BENCHMARK NAME.
+for name in lone_bench record_bench; do
+  program=$bin/../bench/$name
+  rm -f "$work/$name.json"
+  [ ! -x "$program" ] || "$program" --benchmark_format=json \
+    --benchmark_min_time="$(calc "$seconds / 5")" >"$work/$name.json"
+done
+counter() {
+  cat "$work"/{lone,record}_bench.json 2>/dev/null |
+    awk -v name="\"$1" -v key="\"$2\":" '
+      $1 == "\"name\":" { here = index($2, name) == 1 }
+      here && $1 == key { sub(",", "", $2); printf "%.4g", $2; exit }'
+}
+
 missed=0
 # row NAME MEASURED RELATION GOAL UNIT
 row() {
@@ -91,6 +105,8 @@ if [ -n "$judged_ms" ]; then
     "$(calc "$(field alone p50_ms) / ($(field empty p50_ms) + $judged_ms)")" \
     '<=' 1.3 ''
 fi
+row 'the same in one program, by turns, cryptography alone' \
+  "$(counter BM_LoneVerify times)" '<=' 1.3 ''
 row "resident memory, CRL of $entries entries, full load" \
   "$(calc "$resident / 1000000")" '<=' 300 MB
 row 'three times the capacity offered: goodput of the maximum' \
@@ -105,6 +121,14 @@ cat <<TEXT
 $(field batch per_second), unary $(field unary per_second)
   lone Verify p50 $(field alone p50_ms) ms, empty call p50 $(field empty p50_ms) ms, \
 judged in process ${judged_ms:-unknown} ms
+  in one program: empty call $(counter BM_LoneVerify empty_us) us, lone Verify \
+$(counter BM_LoneVerify verify_us) us, judged in process \
+$(counter BM_LoneVerify judged_us) us, cryptography alone \
+$(counter BM_LoneVerify crypto_us) us
+  filings per processor second against a worker that writes nothing down: with \
+metrics $(counter BM_Metrics ratio), with an audit log \
+that drops $(counter BM_MetricsAndAuditDrop ratio), that refuses \
+$(counter BM_MetricsAndAuditRefuse ratio)
   at half the rate ($(field half rate)/s, Poisson): $(field half unsent) not sent in \
 time
   overload: $(field overload per_second 1)/s at most, p99 $(field overload p99_ms 1) \
