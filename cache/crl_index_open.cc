@@ -50,6 +50,12 @@ absl::Status CrlIndexView::OpenHeader(Bytes image) {
       header.unary_levels > symbols || header.tail_bits > 4) {
     return Unsound("reasons");
   }
+  for (uint64_t i = 0; i < symbols; ++i) {
+    if (header.symbol[i] > crl_reason::kMax &&
+        header.symbol[i] != crl_format::kException) {
+      return Unsound("reasons");
+    }
+  }
   if (!Lies(header.days_offset, header.days * sizeof(int32_t), image) ||
       header.exceptions > image.size() / crl_format::kExceptionBytes ||
       !Lies(header.exceptions_offset,
