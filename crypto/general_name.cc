@@ -3,6 +3,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "crypto/name.h"
+#include "crypto/string_prep.h"
 
 namespace inkan {
 namespace {
@@ -16,6 +17,38 @@ bool IsIa5(Bytes text) {
     if (c >= 0x80) return false;
   }
   return true;
+}
+
+// One string in an element of `tag`: what RFC 5280 calls a DirectoryString.
+bool ReadExplicitString(DerReader* reader, uint8_t tag) {
+  Bytes contents;
+  if (!reader->Read(tag, &contents)) return false;
+  DerReader inner(contents);
+  uint8_t type;
+  Bytes value;
+  std::string ignored;
+  return inner.ReadAny(&type, &value) && inner.empty() &&
+         StringToUtf8(type, value, &ignored);
+}
+
+bool IsEdiPartyName(Bytes contents) {
+  DerReader reader(contents);
+  constexpr uint8_t kNameAssigner = der::ContextConstructed(0);
+  constexpr uint8_t kPartyName = der::ContextConstructed(1);
+  return (!reader.NextIs(kNameAssigner) ||
+          ReadExplicitString(&reader, kNameAssigner)) &&
+         ReadExplicitString(&reader, kPartyName) && reader.empty();
+}
+
+// Whether an OBJECT IDENTIFIER may have these contents: arcs without leading
+// zeros, the last one complete.
+bool IsOid(Bytes contents) {
+  uint8_t before = 0;
+  for (const uint8_t octet : contents) {
+    if (octet == 0x80 && before < 0x80) return false;
+    before = octet;
+  }
+  return !contents.empty() && before < 0x80;
 }
 
 }  // namespace
@@ -51,7 +84,14 @@ bool ReadGeneralName(DerReader* reader, GeneralName* name) {
       }
       break;
     }
-    default:
+    case GeneralNameKind::kEdiPartyName:
+      if (!IsEdiPartyName(value)) return false;
+      break;
+    case GeneralNameKind::kRegisteredId:
+      if (!IsOid(value)) return false;
+      break;
+    case GeneralNameKind::kX400Address:  // an ORAddress: compared as it is
+    case GeneralNameKind::kIpAddress:
       break;
   }
   *name = {kind, value};

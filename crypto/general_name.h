@@ -29,7 +29,8 @@ struct GeneralName {
 };
 
 // Reads one; false if it is malformed: not one of the nine tags, a
-// directoryName that is no Name, text that is not IA5.
+// directoryName that is no Name, text that is not IA5, an ediPartyName or
+// registeredID of another form. An x400Address is not looked into.
 bool ReadGeneralName(DerReader* reader, GeneralName* name);
 
 // Whether `contents` is one or more well-formed GeneralNames.

@@ -28,20 +28,44 @@ bool ReadAttribute(DerReader* set, Attribute* attribute) {
          reader.ReadAny(&attribute->tag, &attribute->value) && reader.empty();
 }
 
-// Whether the octets of the value are characters of its string type. The
-// alphabets of PrintableString and its like are not held against anyone: CAs
-// have put "*", "@" and "&" into them for as long as there are certificates.
-bool IsWellFormedValue(uint8_t tag, Bytes value) {
-  switch (tag) {
+// Whether RFC 5280 (appendix A.1) defines values of this type as strings.
+bool IsStringAttribute(Bytes type) {
+  // id-at (2.5.4.n): commonName, surname, serialNumber, countryName,
+  // localityName, stateOrProvinceName; organizationName, organizationalUnitName
+  // and title; name, givenName, initials, generationQualifier, dnQualifier and
+  // pseudonym.
+  constexpr uint8_t kIdAt[] = {3,  4,  5,  6,  7,  8,  10, 11,
+                               12, 41, 42, 43, 44, 46, 65};
+  constexpr std::string_view kDomainComponent(
+      "\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19", 10);
+  constexpr std::string_view kEmailAddress(
+      "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01", 9);
+  if (type.size() == 3 && type[0] == 0x55 && type[1] == 0x04) {
+    return std::find(std::begin(kIdAt), std::end(kIdAt), type[2]) !=
+           std::end(kIdAt);
+  }
+  return AsText(type) == kDomainComponent || AsText(type) == kEmailAddress;
+}
+
+// Whether the value can be one of its attribute's type, and its octets
+// characters of its string type. Which string type it is, and the alphabets of
+// PrintableString and its like, are not held against anyone: CAs have put "*",
+// "@" and "&" into them for as long as there are certificates. A countryName
+// that is no string at all would be the same as no other, and so slip through
+// every excluded subtree.
+bool IsWellFormedValue(const Attribute& attribute) {
+  switch (attribute.tag) {
     case der::kUtf8String:
-      return IsUtf8(AsText(value));
+      return IsUtf8(AsText(attribute.value));
     case der::kBmpString:
     case der::kUniversalString: {
       std::string ignored;
-      return StringToUtf8(tag, value, &ignored);
+      return StringToUtf8(attribute.tag, attribute.value, &ignored);
     }
     default:
-      return true;
+      return IsPlainStringType(attribute.tag) ||
+             attribute.tag == der::kTeletexString ||
+             !IsStringAttribute(attribute.type);
   }
 }
 
@@ -353,8 +377,7 @@ bool IsWellFormedName(Bytes name) {
     int count = 0;
     while (!set.empty()) {
       Attribute attribute;
-      if (!ReadAttribute(&set, &attribute) ||
-          !IsWellFormedValue(attribute.tag, attribute.value) ||
+      if (!ReadAttribute(&set, &attribute) || !IsWellFormedValue(attribute) ||
           ++count > kAttributesPerRdnMax) {
         return false;
       }

@@ -15,7 +15,8 @@
 namespace inkan {
 
 // Whether `name`, a whole Name element, is well-formed: a SEQUENCE of SETs of 1
-// to 16 SEQUENCE { OID, value }.
+// to 16 SEQUENCE { OID, value }, the values of the attributes of RFC 5280
+// appendix A.1 strings.
 bool IsWellFormedName(Bytes name);
 
 // Whether it has no attributes at all.

@@ -12,6 +12,10 @@ constexpr char kDerRule[] =
     "4.1 and 5.1: the data that is to be signed is encoded using the ASN.1 "
     "distinguished encoding rules (DER)";
 
+constexpr char kNameRule[] =
+    "4.1.2.4 and appendix A.1: AttributeValue ::= ANY -- DEFINED BY "
+    "AttributeType, such as X520countryName ::= PrintableString; and DER";
+
 constexpr FormRule kFormRules[] = {
     {"extensions: an extension appears twice",
      "4.2: a certificate MUST NOT include more than one instance of a "
@@ -35,6 +39,9 @@ constexpr FormRule kFormRules[] = {
     {"inhibitAnyPolicy: ", kDerRule},
     {"crlExtensions: an extension is malformed", kDerRule},
     {"crlEntryExtensions: an extension is malformed", kDerRule},
+    {"crlEntryExtensions: an extension appears twice",
+     "4.2, by 5.3: MUST NOT include more than one instance of a particular "
+     "extension"},
     {"reasonCode: not a CRLReason",
      "5.3.1: CRLReason ::= ENUMERATED { 0 to 10 without 7 }"},
     {"reasonCode: removeFromCRL outside a delta CRL",
@@ -51,7 +58,7 @@ constexpr FormRule kFormRules[] = {
     {"freshestCRL: ", kDerRule},
     {"cRLDistributionPoints: ", kDerRule},
     {"certificatePolicies: ", kDerRule},
-    {"subjectAltName: ", kDerRule},
+    {"subjectAltName: ", kNameRule},
     {"nameConstraints: ", kDerRule},
     {"extKeyUsage: not a", kDerRule},
     {"validity", "4.1.2.5: GMT, seconds included, in one form"},
@@ -66,8 +73,9 @@ constexpr FormRule kFormRules[] = {
     {"subjectPublicKeyInfo: ", "4.1.2.7 and RFC 3279, RFC 5480"},
     {"signatureAlgorithm: ", "4.1.1.2: MUST contain the same algorithm"},
     {"version: ", "4.1.2.1"},
-    {"issuer: ", "4.1.2.4: MUST contain a non-empty distinguished name"},
-    {"subject: ", kDerRule},
+    {"issuer: ",
+     "4.1.2.4: MUST contain a non-empty distinguished name; appendix A.1"},
+    {"subject: ", kNameRule},
     {"uniqueID: ", "4.1.2.8: MUST only appear if the version is 2 or 3"},
     {"nextUpdate: before thisUpdate", "5.1.2.5"},
 };

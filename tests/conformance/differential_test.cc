@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "bench/lab/parallel.h"
 #include "tests/conformance/differential_case.h"
+#include "tests/conformance/differential_der.h"
 #include "tests/conformance/differential_exceptions.h"
 #include "tests/conformance/differential_mutation.h"
 #include "tests/conformance/differential_path.h"
@@ -199,6 +200,33 @@ TEST(DifferentialPkits, EveryDifferenceFromOpenSslIsExplained) {
     }
   }
   Report("PKITS", tally);
+}
+
+TEST(DifferentialDer, WhatIsNotDerIsTold) {
+  const auto is_der = [](const char* hex) {
+    return differential::IsDer(absl::HexStringToBytes(hex));
+  };
+  for (const char* der : {
+           "3000", "3100", "3003020101", "3004020200ff", "30040202ff7f",
+           "30030101ff", "3003010100", "30020500", "300403020780", "3003030100",
+           "300506032a8648", "a003020101", "800101",
+           "300c0603551d13040530030101ff",  // an extension
+           "300c06032a030404053003010110",  // whose value is not RFC 5280's
+       }) {
+    EXPECT_TRUE(is_der(der)) << der;
+  }
+  for (const char* other :
+       {"", "3003020201", "300000", "308103020101", "30800201010000",
+        // A SEQUENCE and a SET that are primitive, strings that are not.
+        "1000", "1100", "30021000", "a0021000", "2403040100", "2c030c0141",
+        // Values in another form.
+        "3003010101", "30020200", "300402020001", "30040202ffff", "3003050100",
+        "3003030101", "300403020781", "30020300", "30020600", "300506032a8048",
+        "300506032a4886",
+        // In the value of an extension of RFC 5280.
+        "300c0603551d1304053003010110", "300c0603551d13040510030101ff"}) {
+    EXPECT_FALSE(is_der(other)) << other;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Differential,

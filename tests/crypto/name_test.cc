@@ -18,6 +18,11 @@ std::string Cn(std::string value, uint8_t tag = der::kUtf8String) {
   return Name({{"CN", std::move(value), tag}}).Encode();
 }
 
+// An attribute of a type that RFC 5280 does not define.
+std::string Other(std::string value, uint8_t tag = der::kUtf8String) {
+  return Name({{"1.2.3.4", std::move(value), tag}}).Encode();
+}
+
 struct NamePair {
   const char* what;
   std::string a;
@@ -62,8 +67,8 @@ std::vector<NamePair> Pairs() {
       {"an embedded NUL", Cn("a"), Cn("a\0b"s), false},
       {"attribute type", Name({{"O", "x", kUtf8}}).Encode(),
        Name({{"OU", "x", kUtf8}}).Encode(), false},
-      {"not a string", Cn("a"), Cn("a", der::kOctetString), false},
-      {"an unknown tag", Cn("a"), Cn("a", 0x40), false},
+      {"not a string", Other("a"), Other("a", der::kOctetString), false},
+      {"an unknown tag", Other("a"), Other("a", 0x40), false},
       {"one RDN more", Cn("a"), Name({{"CN", "a"}, {"CN", "a"}}).Encode(),
        false},
       {"order of RDNs", Name({{"O", "a"}, {"CN", "b"}}).Encode(),
@@ -163,6 +168,45 @@ TEST(Name, AValueConsistsOfCharactersOfItsStringType) {
     EXPECT_FALSE(is_well_formed(text, kUtf8)) << at;
     text = std::string(at, 'a') + "\xe5\xb1\xb1" + std::string(20 - at, 'a');
     EXPECT_TRUE(is_well_formed(text, kUtf8)) << at;
+  }
+}
+
+TEST(Name, WhatRfc5280DefinesAsAStringIsOne) {
+  constexpr uint8_t kStrings[] = {der::kUtf8String,    der::kPrintableString,
+                                  der::kIa5String,     der::kNumericString,
+                                  der::kVisibleString, der::kTeletexString};
+  constexpr uint8_t kOthers[] = {der::kBoolean,
+                                 der::kInteger,
+                                 der::kBitString,
+                                 der::kOctetString,
+                                 der::kOid,
+                                 der::kUtcTime,
+                                 der::kSequence,
+                                 der::kSet,
+                                 der::Context(3),
+                                 0x1b,
+                                 0x53,
+                                 0xc8};
+  for (const char* type :
+       {"2.5.4.3", "2.5.4.4", "2.5.4.5", "2.5.4.6", "2.5.4.7", "2.5.4.8",
+        "2.5.4.10", "2.5.4.11", "2.5.4.12", "2.5.4.41", "2.5.4.42", "2.5.4.43",
+        "2.5.4.44", "2.5.4.46", "2.5.4.65", "0.9.2342.19200300.100.1.25",
+        "1.2.840.113549.1.9.1"}) {
+    for (const uint8_t tag : kStrings) {
+      const std::string name = Name({{type, "JP", tag}}).Encode();
+      EXPECT_TRUE(IsWellFormedName(AsBytes(name))) << type << " " << +tag;
+    }
+    for (const uint8_t tag : kOthers) {
+      const std::string name = Name({{type, "JP", tag}}).Encode();
+      EXPECT_FALSE(IsWellFormedName(AsBytes(name))) << type << " " << +tag;
+    }
+  }
+  // x500UniqueIdentifier is a BIT STRING, postalAddress a SEQUENCE.
+  for (const char* type : {"2.5.4.45", "2.5.4.16", "1.2.3.4"}) {
+    for (const uint8_t tag : kOthers) {
+      const std::string name = Name({{type, "JP", tag}}).Encode();
+      EXPECT_TRUE(IsWellFormedName(AsBytes(name))) << type << " " << +tag;
+    }
   }
 }
 

@@ -75,12 +75,28 @@ bool ComparesNumericStrings(const Difference& d) {
   return false;
 }
 
-// OpenSSL cannot read a certificate or CRL because of such a name.
+bool HasAlternativeOfOtherType(const Certificate& view) {
+  DerReader names(view.subject_alt_names);
+  GeneralName name;
+  while (!names.empty() && ReadGeneralName(&names, &name)) {
+    if (name.kind == GeneralNameKind::kDirectoryName &&
+        HasValueOfOtherType(name.value)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// OpenSSL cannot read a certificate or CRL, or a certificate's extensions,
+// because of such a name.
 bool HasNameOpenSslCannotRead(const Difference& d) {
   for (size_t i = 0; i < d.views.size(); ++i) {
-    if (d.certificates[i] == nullptr &&
-        (HasValueOfOtherType(d.views[i].subject) ||
-         HasValueOfOtherType(d.views[i].issuer))) {
+    X509* const one = d.certificates[i].get();
+    if (one == nullptr
+            ? HasValueOfOtherType(d.views[i].subject) ||
+                  HasValueOfOtherType(d.views[i].issuer)
+            : (X509_get_extension_flags(one) & EXFLAG_INVALID) != 0 &&
+                  HasAlternativeOfOtherType(d.views[i])) {
       return true;
     }
   }
@@ -156,8 +172,9 @@ bool ComparesBeyondAscii(const Difference& d) {
 
 constexpr ExceptionClass kClasses[] = {
     {"attribute value that is no string", true,
-     "4.1.2.4: \"AttributeValue ::= ANY -- DEFINED BY AttributeType\"; it is "
-     "compared octet by octet.",
+     "4.1.2.4: \"AttributeValue ::= ANY -- DEFINED BY AttributeType\"; values "
+     "of types that appendix A.1 does not define are compared octet by octet, "
+     "and VisibleString is text.",
      HasNameOpenSslCannotRead},
     {"NumericString is text", true,
      "OpenSSL compares it octet by octet. 7.1: implementations \"MUST perform "
