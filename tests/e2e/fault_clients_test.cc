@@ -28,9 +28,9 @@ constexpr uint64_t kGrowthMax = 256 * kMebibyte;
 
 // What one client may add that sends and does not read: gRPC's window for a
 // stream, which grows to 16 MiB on a fast network, the same for the connection,
-// the messages in work, and what the allocator keeps. 38 MiB have been
-// measured.
-constexpr uint64_t kDeafGrowthMax = 48 * kMebibyte;
+// the messages in work, and what the allocator keeps of all that was there at
+// once. 38 MiB are usual; 50 have been measured on a busy machine.
+constexpr uint64_t kDeafGrowthMax = 64 * kMebibyte;
 constexpr int kDeaf = 8;
 
 // In the report of the test, for people.
