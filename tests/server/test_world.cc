@@ -42,18 +42,7 @@ TestWorld::TestWorld()
   good_ = FilingOver("a tax return");
   Write("signer.cer", signer_);
   Write("revoked.cer", revoked_signer_);
-  const int64_t day = lab::kSecondsPerDay;
-  Write("crls/world.crl",
-        CrlBuilder()
-            .issuer(CaName())
-            .issued_by(ca_key_)
-            .this_update(WorldTime() - day / 2)
-            .next_update(WorldTime() + day)
-            .add(lab::extension::CrlNumber(7))
-            .revoke({.serial = lab::SerialContents(kRevokedSerial),
-                     .revoked_at = WorldTime() - day,
-                     .reason = lab::Reason::kKeyCompromise})
-            .Sign(ca_key_));
+  Write("crls/world.crl", Crl(7, {}));
 }
 
 TestWorld::~TestWorld() { std::filesystem::remove_all(folder_); }
@@ -71,6 +60,31 @@ std::string TestWorld::Issue(uint64_t serial) const {
       .add(lab::extension::SubjectAltName(
           {lab::OtherNameUtf8("1.2.392.200149.8.5.5.1", "印鑑 太郎")}))
       .Sign(ca_key_);
+}
+
+std::string TestWorld::Crl(uint64_t number,
+                           const std::vector<uint64_t>& also) const {
+  const int64_t day = lab::kSecondsPerDay;
+  CrlBuilder builder;
+  builder.issuer(CaName())
+      .issued_by(ca_key_)
+      .this_update(WorldTime() - day / 2 + static_cast<int64_t>(number) - 7)
+      .next_update(WorldTime() + day)
+      .add(lab::extension::CrlNumber(number));
+  std::vector<uint64_t> revoked = {kRevokedSerial};
+  revoked.insert(revoked.end(), also.begin(), also.end());
+  for (const uint64_t serial : revoked) {
+    builder.revoke({.serial = lab::SerialContents(serial),
+                    .revoked_at = WorldTime() - day,
+                    .reason = lab::Reason::kKeyCompromise});
+  }
+  return builder.Sign(ca_key_);
+}
+
+void TestWorld::ReplaceCrl(uint64_t number,
+                           const std::vector<uint64_t>& also) const {
+  Write("next.crl", Crl(number, also));
+  std::filesystem::rename(Path("next.crl"), Path("crls/world.crl"));
 }
 
 std::string TestWorld::Path(std::string_view name) const {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bench/lab/keys.h"
 #include "inkan/v1/verification.pb.h"
@@ -50,12 +51,18 @@ class TestWorld {
   // Signed with SHA-256 over any document.
   v1::Filing FilingOver(std::string_view document) const;
 
+  // A certificate like the good signer's, with another serial number.
+  std::string Issue(uint64_t serial) const;
+  // Puts a CRL in the place of the first, whose number is 7, in one step. It
+  // revokes the revoked signer and `also`.
+  void ReplaceCrl(uint64_t number, const std::vector<uint64_t>& also) const;
+
   const std::string& ca() const { return ca_; }
   const std::string& signer() const { return signer_; }
   const std::string& revoked_signer() const { return revoked_signer_; }
 
  private:
-  std::string Issue(uint64_t serial) const;
+  std::string Crl(uint64_t number, const std::vector<uint64_t>& also) const;
 
   std::filesystem::path folder_;
   lab::PrivateKey ca_key_;
