@@ -231,6 +231,47 @@ bool OneCrlListsItAnotherDoesNot(const Difference& d) {
   return false;
 }
 
+// cRLNumbers are not negative: the longer one is the larger.
+bool IsLargerNumber(const std::string& a, const std::string& b) {
+  return a.size() != b.size() ? a.size() > b.size() : a > b;
+}
+
+// Without the CRLs that we refuse for their numbers, which others of their
+// issuer exceed though they were made earlier, OpenSSL fails as well.
+bool SupersededByNumberThoughNotByDate(const Difference& d) {
+  std::vector<std::shared_ptr<const CrlData>> crls;
+  for (const std::string& der : d.c.crls) {
+    const auto crl = inkan::ReadCrl(AsBytes(der), "");
+    crls.push_back(crl.ok() ? *crl : nullptr);
+  }
+  const auto supersedes = [](const CrlData& by, const CrlData& crl) {
+    return by.canonical_issuer == crl.canonical_issuer &&
+           by.is_delta == crl.is_delta && !by.crl_number.empty() &&
+           !crl.crl_number.empty() &&
+           IsLargerNumber(by.crl_number, crl.crl_number) &&
+           by.this_update < crl.this_update;
+  };
+  std::vector<size_t> superseded;
+  for (const size_t i : d.ours.refused_crls) {
+    for (const auto& by : crls) {
+      if (crls[i] != nullptr && by != nullptr && supersedes(*by, *crls[i])) {
+        superseded.push_back(i);
+        break;
+      }
+    }
+  }
+  if (superseded.empty()) return false;
+  DifferentialCase rest = d.c;
+  rest.crls.clear();
+  for (size_t i = 0; i < d.c.crls.size(); ++i) {
+    if (std::find(superseded.begin(), superseded.end(), i) ==
+        superseded.end()) {
+      rest.crls.push_back(d.c.crls[i]);
+    }
+  }
+  return !JudgeByOpenSsl(rest).passed;
+}
+
 constexpr ExceptionClass kClasses[] = {
     {"CRL names another key", true,
      "The same for CRLs. 6.3.3 (g): \"Validate the signature on the complete "
@@ -280,6 +321,10 @@ constexpr ExceptionClass kClasses[] = {
      "UNREVOKED))\", in no order it names; we hear every CRL that speaks about "
      "the certificate, and the stricter one counts.",
      OneCrlListsItAnotherDoesNot},
+    {"superseded by number though not by date", false,
+     "5.2.3: the CRL number \"allows users to easily determine when a "
+     "particular CRL supersedes another CRL\"; OpenSSL looks at dates.",
+     SupersededByNumberThoughNotByDate},
 };
 
 }  // namespace

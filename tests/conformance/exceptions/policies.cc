@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "bench/lab/der_writer.h"
+#include "crypto/der.h"
 #include "tests/conformance/differential_openssl.h"
 #include "tests/conformance/exceptions/difference.h"
 
@@ -43,6 +45,39 @@ bool MapsByAnyPolicyOutsideTheTree(const Difference& d) {
   return outside && maps;
 }
 
+bool ListsPolicy(const Certificate& certificate, Bytes oid) {
+  const std::string element =
+      lab::DerElement(der::kOid, std::string(AsText(oid)));
+  return AsText(certificate.policies).find(element) != std::string_view::npos;
+}
+
+// A CA maps a policy to another by its anyPolicy, a CA after it lists anyPolicy
+// and not that other, which the leaf does list.
+bool MapsByAnyPolicyBeforeAnother(const Difference& d) {
+  if (!FailsByPolicies(d)) return false;
+  for (size_t i = 1; i + 1 < d.views.size(); ++i) {
+    if (!d.views[i].is_ca || !ListsAnyPolicy(d.views[i])) continue;
+    DerReader reader(d.views[i].policy_mappings);
+    Bytes mapping;
+    while (reader.Read(der::kSequence, &mapping)) {
+      DerReader pair(mapping);
+      Bytes from;
+      Bytes to;
+      if (!pair.ReadOid(&from) || !pair.ReadOid(&to) ||
+          ListsPolicy(d.views[i], from) || !ListsPolicy(d.views[0], to)) {
+        continue;
+      }
+      for (size_t j = 1; j + 1 < d.views.size(); ++j) {
+        if (j != i && d.views[j].is_ca && ListsAnyPolicy(d.views[j]) &&
+            !ListsPolicy(d.views[j], to)) {
+          return true;
+        }
+      }
+    }
+  }
+  return false;
+}
+
 bool SelfIssuedTargetNeedsPolicy(const Difference& d) {
   return FailsByPolicies(d) && d.views[0].self_issued;
 }
@@ -57,6 +92,12 @@ constexpr ExceptionClass kClasses[] = {
      "node of depth i with a valid_policy of anyPolicy\"; OpenSSL looks at the "
      "certificate instead.",
      MapsByAnyPolicyOutsideTheTree},
+    {"maps by anyPolicy before another", false,
+     "6.1.3 (d) (2): \"for each value in the expected_policy_set (including "
+     "anyPolicy) that does not appear in a child node, create a child node\"; "
+     "OpenSSL keeps the policy of the node where it was mapped by anyPolicy, "
+     "and takes the leaf's for one of the anchor's domain.",
+     MapsByAnyPolicyBeforeAnother},
     {"self-issued target needs a policy", false,
      "6.1.5 (a): \"If explicit_policy is not 0, decrement explicit_policy by "
      "1\", of self-issued targets too.",

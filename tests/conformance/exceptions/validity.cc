@@ -30,11 +30,32 @@ bool EndsAtTheVerificationTime(const Difference& d) {
   return false;
 }
 
+// A CRL that begins after T.
+bool CrlMadeAfterTheVerificationTime(const Difference& d) {
+  if (!d.TheirsIs({X509_V_ERR_CRL_NOT_YET_VALID,
+                   X509_V_ERR_CRL_PATH_VALIDATION_ERROR})) {
+    return false;
+  }
+  for (const std::string& der : d.c.crls) {
+    Crl crl;
+    if (ParseCrl(AsBytes(der), &crl).ok() && crl.this_update > d.c.time) {
+      return true;
+    }
+  }
+  return false;
+}
+
 constexpr ExceptionClass kClasses[] = {
     {"ends at the verification time", true,
      "OpenSSL counts the last second as past. 4.1.2.5: \"the period of time "
      "from notBefore through notAfter, inclusive\".",
      EndsAtTheVerificationTime},
+    {"CRL made after the verification time", true,
+     "6.3.3 (a) asks a CRL for its nextUpdate alone, \"if the current time is "
+     "after the value of the CRL next update field\"; 5.1.2.6: \"The date on "
+     "which the revocation occurred is specified\", so a later CRL speaks "
+     "about T as well.",
+     CrlMadeAfterTheVerificationTime},
 };
 
 }  // namespace
