@@ -237,7 +237,7 @@ bool IsLargerNumber(const std::string& a, const std::string& b) {
 }
 
 // Without the CRLs that we refuse for their numbers, which others of their
-// issuer exceed though they were made earlier, OpenSSL fails as well.
+// issuer exceed though they were made earlier, OpenSSL says what we say.
 bool SupersededByNumberThoughNotByDate(const Difference& d) {
   std::vector<std::shared_ptr<const CrlData>> crls;
   for (const std::string& der : d.c.crls) {
@@ -269,8 +269,13 @@ bool SupersededByNumberThoughNotByDate(const Difference& d) {
       rest.crls.push_back(d.c.crls[i]);
     }
   }
-  return !JudgeByOpenSsl(rest).passed;
+  return JudgeByOpenSsl(rest).passed == d.ours.passed;
 }
+
+// Both ways round.
+constexpr char kNumberNotDate[] =
+    "5.2.3: the CRL number \"allows users to easily determine when a "
+    "particular CRL supersedes another CRL\"; OpenSSL looks at dates.";
 
 constexpr ExceptionClass kClasses[] = {
     {"CRL names another key", true,
@@ -295,6 +300,8 @@ constexpr ExceptionClass kClasses[] = {
      "only "
      "that CRL can tell.",
      SignerSpeaksForItself},
+    {"superseded by number though not by date", true, kNumberNotDate,
+     SupersededByNumberThoughNotByDate},
     {"stops at a CRL of no use", true,
      "OpenSSL fails where the CRL it likes best does not hold. 6.3.3: \"for "
      "each corresponding CRL\"; one that does not hold has no say.",
@@ -321,9 +328,7 @@ constexpr ExceptionClass kClasses[] = {
      "UNREVOKED))\", in no order it names; we hear every CRL that speaks about "
      "the certificate, and the stricter one counts.",
      OneCrlListsItAnotherDoesNot},
-    {"superseded by number though not by date", false,
-     "5.2.3: the CRL number \"allows users to easily determine when a "
-     "particular CRL supersedes another CRL\"; OpenSSL looks at dates.",
+    {"superseded by number though not by date", false, kNumberNotDate,
      SupersededByNumberThoughNotByDate},
 };
 
