@@ -10,6 +10,7 @@
 #include <fstream>
 #include <string>
 
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "bench/load/campaign.h"
 #include "bench/load/corpus_file.h"
@@ -155,6 +156,8 @@ int Run(int argc, char** argv) {
 }  // namespace inkan::load
 
 int main(int argc, char** argv) {
+  // As inkand does, and for the same reason.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   try {
     return inkan::load::Run(argc, argv);
   } catch (const std::exception& error) {
