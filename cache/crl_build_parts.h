@@ -31,7 +31,8 @@ class PayloadCoder {
 
   Payload Encode(const Revocation& revocation);
   Revocation Decode(const Payload& payload) const;
-  // What two entries for one serial come to. An exception's place is taken over.
+  // What two entries for one serial come to. An exception's place is taken
+  // over.
   Payload Merge(const Payload& a, const Payload& b);
   uint64_t exceptions() const { return exceptions_used_; }
   void set_exceptions(uint64_t count) { exceptions_used_ = count; }

@@ -321,10 +321,10 @@ TEST(OpsTest, LanesHaveTheirOwnDepthsAndWaits) {
 
 TEST(OpsTest, WhatIsRefusedIsCountedByItsReason) {
   TestWorld world;
-  auto server = world.StartServer(
-      world.ConfigText(absl::StrCat(kOpsHttp,
-                                    "default_client_quota { filings_per_second: 1 "
-                                    "filings_burst: 10 }")));
+  auto server = world.StartServer(world.ConfigText(
+      absl::StrCat(kOpsHttp,
+                   "default_client_quota { filings_per_second: 1 "
+                   "filings_burst: 10 }")));
   RawClient client(server->port());
   v1::BatchVerifyRequest request;
   for (int i = 0; i < 7; ++i) *request.add_filings() = world.GoodFiling();
