@@ -87,6 +87,29 @@ uint64_t SocketOf(int fd) {
   return info.st_ino;
 }
 
+// Empty for what is no TCP connection.
+ConnectionAcceptor::Peer PeerOf(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  ConnectionAcceptor::Peer peer;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
+    return peer;
+  }
+  if (storage.ss_family == AF_INET) {
+    const auto& address = reinterpret_cast<const sockaddr_in&>(storage);
+    peer.address.assign(reinterpret_cast<const char*>(&address.sin_addr),
+                        sizeof(address.sin_addr));
+    peer.port = ntohs(address.sin_port);
+  } else if (storage.ss_family == AF_INET6) {
+    const auto& address = reinterpret_cast<const sockaddr_in6&>(storage);
+    peer.address.assign(reinterpret_cast<const char*>(&address.sin6_addr),
+                        sizeof(address.sin6_addr));
+    if (IN6_IS_ADDR_V4MAPPED(&address.sin6_addr)) peer.address.erase(0, 12);
+    peer.port = ntohs(address.sin6_port);
+  }
+  return peer;
+}
+
 // A socket file left by a server that was killed is in the way of the next.
 void RemoveDeadSocket(const std::string& path, const sockaddr_un& address) {
   struct stat info {};
@@ -265,6 +288,26 @@ void ConnectionAcceptor::Sweep() {
   absl::erase_if(tracked_, [](const auto& connection) {
     return SocketOf(connection.first) != connection.second;
   });
+}
+
+void ConnectionAcceptor::End(const Peer& peer) {
+  MutexLock lock(&mutex_);
+  for (const auto& [fd, socket] : tracked_) {
+    if (!(PeerOf(fd) == peer)) continue;
+    // The owner may close it at any moment, and its number be given to
+    // something else; a copy stays what it is.
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return;
+    if (SocketOf(copy) == socket && PeerOf(copy) == peer) {
+      // Unlike shutdown, this also forgets what was sent and not yet read.
+      sockaddr none{};
+      none.sa_family = AF_UNSPEC;
+      connect(copy, &none, sizeof(none));
+      ended_.fetch_add(1);
+    }
+    close(copy);
+    return;
+  }
 }
 
 // Without a descriptor left, takes the first of the backlog and closes it; or

@@ -36,6 +36,12 @@ namespace inkan {
 class ConnectionAcceptor {
  public:
   using Handler = std::function<void(int listener, int connection)>;
+  // The other end of a TCP connection.
+  struct Peer {
+    std::string address;  // 4 or 16 octets; those of IPv4 in IPv6 are 4
+    int port = 0;
+    bool operator==(const Peer&) const = default;
+  };
 
   // `unread_max`: how long a TCP peer may leave unread or unacknowledged what
   // it is sent before the system ends the connection (RFC 5482).
@@ -53,12 +59,18 @@ class ConnectionAcceptor {
   void Start(Handler handler);
   // Takes no more connections; those handed out go on.
   void Stop() ABSL_LOCKS_EXCLUDED(stop_mutex_);
+  // Resets the connection with this peer, if there is one; what it sent and
+  // nobody has read yet is gone. Who owns it hears of that as of a client that
+  // went away.
+  void End(const Peer& peer) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Of those handed out, how many are open now.
   size_t open_connections() ABSL_LOCKS_EXCLUDED(mutex_);
   uint64_t accepted() const { return accepted_.load(); }
   // Closed at once because the bound was reached, or descriptors ran out.
   uint64_t refused() const { return refused_.load(); }
+  // By End.
+  uint64_t ended() const { return ended_.load(); }
 
  private:
   ConnectionAcceptor(size_t connections_max,
@@ -85,6 +97,7 @@ class ConnectionAcceptor {
 
   std::atomic<uint64_t> accepted_{0};
   std::atomic<uint64_t> refused_{0};
+  std::atomic<uint64_t> ended_{0};
   Mutex mutex_;
   // Descriptor of each connection handed out, and its socket's inode.
   absl::flat_hash_map<int, uint64_t> tracked_ ABSL_GUARDED_BY(mutex_);

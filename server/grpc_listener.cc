@@ -39,6 +39,8 @@ class OnlyAskedForPlugins : public grpc::ServerBuilderOption {
   const bool channelz_;
 };
 
+constexpr int kReadBytesMax = 256 << 10;
+
 // gRPC takes milliseconds as int.
 int Milliseconds(uint32_t seconds) {
   return static_cast<int>(std::min<int64_t>(int64_t{seconds} * 1000, INT_MAX));
@@ -71,6 +73,9 @@ void SetLimits(const Limits& limits, grpc::ServerBuilder* builder) {
       Milliseconds(limits.connection_grace_seconds_max));
   set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
       Milliseconds(limits.handshake_seconds_max));
+  // One read is worked through before anything else about its connection, and
+  // may open a call for every 16 octets: see MemoryWatch.
+  set(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadBytesMax);
   // What gRPC holds for connections, calls, and messages on their way. (It also
   // bounds threads, but only those of the synchronous API, which we do not
   // use: callbacks run on threads whose number follows that of the CPUs.)

@@ -130,6 +130,8 @@ namespace inkan {
     "listener", "Connections accepted")                                        \
   V(kConnectionsRefused, Counter, "inkan_connections_refused_total",           \
     "listener", "Connections closed at once: too many, or out of descriptors") \
+  V(kConnectionsEnded, Counter, "inkan_connections_ended_total", "listener",   \
+    "Connections closed because they had too many calls open")                 \
   V(kBuild, Gauge, "inkan_build_info", "version,build", "1 for what runs")     \
   V(kHttpRequests, Counter, "inkan_ops_http_requests_total", "path,code",      \
     "Requests to the operations port")                                         \

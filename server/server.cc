@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -18,6 +19,7 @@
 #include "server/gate.h"
 #include "server/grpc_listener.h"
 #include "server/health.h"
+#include "server/memory_watch.h"
 #include "server/metrics.h"
 #include "server/operations.h"
 #include "server/ops_port.h"
@@ -86,6 +88,7 @@ struct Server::Parts {
   std::unique_ptr<OperationsServiceImpl> operations;
   std::unique_ptr<GrpcListener> intake;
   std::unique_ptr<GrpcListener> operations_listener;
+  std::unique_ptr<MemoryWatch> memory;
   std::unique_ptr<OpsPort> ops_port;  // null: there is none
 
   void MakeServices(const std::string& config_path);
@@ -163,6 +166,13 @@ absl::Status Server::Parts::Listen() {
                                       services, news, prepare);
   if (!listener.ok()) return listener.status();
   intake = *std::move(listener);
+  std::vector<ConnectionAcceptor*> acceptors = {&intake->acceptor()};
+  if (operations_listener != nullptr) {
+    acceptors.push_back(&operations_listener->acceptor());
+  }
+  memory = std::make_unique<MemoryWatch>(std::move(acceptors),
+                                         options.limits.concurrent_streams_max,
+                                         options.limits.transport_bytes_max);
   return absl::OkStatus();
 }
 

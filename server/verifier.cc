@@ -1,6 +1,7 @@
 #include "server/verifier.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -55,7 +56,7 @@ class Judge {
   void QueueQuestion(std::vector<VerifiedCertificates::Key>* keys) {
     if (!verdict_->has_certificate || !WantsCertificateSignature()) return;
     if (path_->id == IssuerPath::kNotKept) return;
-    question_ = static_cast<int>(keys->size());
+    question_ = keys->size();
     keys->push_back({&verdict_->fingerprint, &path_->key_digest});
   }
 
@@ -63,7 +64,7 @@ class Judge {
   void QueueCertificateDigest(absl::Span<const uint8_t> known,
                               std::vector<DigestJob>* jobs) {
     if (!verdict_->has_certificate || !WantsCertificateSignature()) return;
-    certificate_known_ = question_ >= 0 && known[question_] == 1;
+    certificate_known_ = question_ != kNone && known[question_] == 1;
     if (certificate_known_) return;
     const Certificate& leaf = verdict_->certificate;
     certificate_digest_size_ = DigestSize(leaf.signature_algorithm.hash);
@@ -76,7 +77,7 @@ class Judge {
   // What is to be remembered: signatures just computed, and found valid.
   void QueueFact(absl::Span<const SignatureJob> jobs,
                  std::vector<VerifiedCertificates::Key>* facts) const {
-    if (question_ < 0 || certificate_job_ < 0 ||
+    if (question_ == kNone || certificate_job_ == kNone ||
         jobs[certificate_job_].result != SignatureResult::kValid) {
       return;
     }
@@ -86,7 +87,7 @@ class Judge {
   void QueueSignatures(std::vector<SignatureJob>* jobs) {
     if (certificate_digest_size_ != 0) {
       const Certificate& leaf = verdict_->certificate;
-      certificate_job_ = static_cast<int>(jobs->size());
+      certificate_job_ = jobs->size();
       SignatureJob& job = jobs->emplace_back();
       job.key = &path_->state.key();
       job.prepared = path_->state.prepared_key();
@@ -95,7 +96,7 @@ class Judge {
       job.signature = leaf.signature;
     }
     if (filing_digest_size_ != 0) {
-      filing_job_ = static_cast<int>(jobs->size());
+      filing_job_ = jobs->size();
       SignatureJob& job = jobs->emplace_back();
       job.key = &verdict_->certificate.key;
       job.algorithm = filing_->algorithm;
@@ -109,8 +110,10 @@ class Judge {
   // Puts the results of the arithmetic in, and the verdict together.
   void Conclude(absl::Span<const SignatureJob> jobs) {
     if (verdict_->has_certificate) {
-      SettleIssuer(certificate_job_ < 0 ? nullptr : &jobs[certificate_job_]);
-      SettleFilingSignature(filing_job_ < 0 ? nullptr : &jobs[filing_job_]);
+      SettleIssuer(certificate_job_ == kNone ? nullptr
+                                             : &jobs[certificate_job_]);
+      SettleFilingSignature(filing_job_ == kNone ? nullptr
+                                                 : &jobs[filing_job_]);
     }
     FillVerdict();
     // Judges are reused, and a filing's own chain can be large.
@@ -119,6 +122,9 @@ class Judge {
   }
 
  private:
+  // No place in a list.
+  static constexpr size_t kNone = SIZE_MAX;
+
   const Profile& profile() const { return *filing_->profile->profile; }
   Examiner examiner() const {
     return Examiner(*filing_, verdict_->certificate);
@@ -559,10 +565,10 @@ class Judge {
   std::array<uint8_t, kDigestBytesMax> filing_digest_;
   size_t certificate_digest_size_ = 0;
   size_t filing_digest_size_ = 0;
-  int question_ = -1;
+  size_t question_ = kNone;
   bool certificate_known_ = false;
-  int certificate_job_ = -1;
-  int filing_job_ = -1;
+  size_t certificate_job_ = kNone;
+  size_t filing_job_ = kNone;
 };
 
 }  // namespace

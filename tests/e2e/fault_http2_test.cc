@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "absl/strings/str_cat.h"
@@ -239,15 +240,36 @@ TEST_F(FaultHttp2Flood, GiantHeaders) {
   });
 }
 
-// As many calls as a connection may have, none of which ever says more.
-TEST_F(FaultHttp2Flood, CallsThatNeverSpeak) {
-  RunFlood(Greeting(), 50, [](int round) {
-    std::string calls;
-    for (int i = 0; i < 100; ++i) {
-      calls += Headers(static_cast<uint32_t>(2 * (round * 100 + i) + 1));
+// Calls that never say more, by clients who never acknowledge how many they may
+// have: they are cut off, and what they held goes back to the system.
+TEST(FaultHttp2, CallsThatNeverSpeakAreCutOff) {
+  constexpr int kConnections = 4;
+  constexpr uint32_t kCallsTried = 500'000;
+  FaultServer server(FreshWorkDir());
+  BackgroundLoad load(server, {});
+  load.AwaitAnswers(200);
+  const uint64_t before = server.resident_bytes();
+  uint64_t peak = before;
+  for (int i = 0; i < kConnections * FaultScale(); ++i) {
+    const RawConnection flood(server.port());
+    ASSERT_TRUE(flood.connected());
+    bool open = flood.Send(Greeting());
+    for (uint32_t call = 0; open && call < kCallsTried; ++call) {
+      open = flood.Send(Headers(2 * call + 1));
+      if (call % 1000 == 0) peak = std::max(peak, server.resident_bytes());
     }
-    return calls;
-  });
+    EXPECT_FALSE(open) << "it may open calls for ever";
+    ASSERT_TRUE(server.process().Running()) << server.process().Output();
+  }
+  EXPECT_LT(peak, before + 4 * kGrowthMax);
+  load.AwaitAnswers(500);
+  ExpectUnharmed(server);
+  EXPECT_TRUE(Await([&] {
+    return server.resident_bytes() < before + kGrowthMax;
+  })) << server.resident_bytes();
+  const load::Report report = load.Stop();
+  ExpectNoWrongVerdict(report);
+  ExpectNothingLost(report);
 }
 
 // Windows of one octet: answers leave a crumb at a time.

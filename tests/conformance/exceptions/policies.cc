@@ -53,8 +53,7 @@ bool ListsPolicy(const Certificate& certificate, Bytes oid) {
 
 // A CA maps a policy to another by its anyPolicy, a CA after it lists anyPolicy
 // and not that other, which the leaf does list.
-bool MapsByAnyPolicyBeforeAnother(const Difference& d) {
-  if (!FailsByPolicies(d)) return false;
+bool MappingByAnyPolicyIsCarriedOn(const Difference& d) {
   for (size_t i = 1; i + 1 < d.views.size(); ++i) {
     if (!d.views[i].is_ca || !ListsAnyPolicy(d.views[i])) continue;
     DerReader reader(d.views[i].policy_mappings);
@@ -78,6 +77,15 @@ bool MapsByAnyPolicyBeforeAnother(const Difference& d) {
   return false;
 }
 
+bool LosesAMappingByAnyPolicy(const Difference& d) {
+  return FailsByPolicies(d) && MappingByAnyPolicyIsCarriedOn(d);
+}
+
+bool MissesAMappingByAnyPolicy(const Difference& d) {
+  return d.TheirsIs({X509_V_ERR_NO_EXPLICIT_POLICY}) &&
+         MappingByAnyPolicyIsCarriedOn(d);
+}
+
 bool SelfIssuedTargetNeedsPolicy(const Difference& d) {
   return FailsByPolicies(d) && d.views[0].self_issued;
 }
@@ -97,7 +105,13 @@ constexpr ExceptionClass kClasses[] = {
      "anyPolicy) that does not appear in a child node, create a child node\"; "
      "OpenSSL keeps the policy of the node where it was mapped by anyPolicy, "
      "and takes the leaf's for one of the anchor's domain.",
-     MapsByAnyPolicyBeforeAnother},
+     LosesAMappingByAnyPolicy},
+    {"maps by anyPolicy before another", true,
+     "6.1.3 (d) (2), as before: the child node has the policy that was mapped "
+     "to, which the leaf lists; OpenSSL's has the one that was mapped from, "
+     "and "
+     "so finds no policy for the leaf.",
+     MissesAMappingByAnyPolicy},
     {"self-issued target needs a policy", false,
      "6.1.5 (a): \"If explicit_policy is not 0, decrement explicit_policy by "
      "1\", of self-issued targets too.",

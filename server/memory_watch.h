@@ -1,0 +1,70 @@
+// Keeps clients from taking the process's memory by ways that gRPC does not
+// bound, and gives back to the system what the heap has over.
+//
+//   MemoryWatch watch({&intake->acceptor()}, limits.concurrent_streams_max,
+//                     limits.transport_bytes_max);
+//
+// gRPC holds a client to SETTINGS_MAX_CONCURRENT_STREAMS only once the client
+// has acknowledged it, and what an open call takes (kCallBytes) is not counted
+// in its resource quota. So a client that acknowledges nothing and opens calls
+// without ever sending a request would take all memory there is. This looks at
+// the calls each connection has open, and resets
+//   - each connection with more of them than it may have,
+//   - those with the most, while all calls together take more than they may.
+// Looking costs some microseconds a connection and is done only when the
+// process has grown, by kGrowth, since it was done last: less cannot hurt. gRPC
+// tells open calls by channelz (gRFC A14), which knows connections by their
+// peer's address: those of a unix socket cannot be told apart, so they are left
+// alone. (Who may open such a socket is the file system's to say.)
+//
+// glibc keeps what was freed, for each of its arenas the most there ever was of
+// it; one burst after the other, on other threads, and the process only ever
+// grows. What is free beyond kFreeMax for longer than a burst goes back.
+//
+// Thread safety: every method from any thread. Ownership: the acceptors must
+// outlive it.
+#ifndef INKAN_SERVER_MEMORY_WATCH_H_
+#define INKAN_SERVER_MEMORY_WATCH_H_
+
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "cache/mutex.h"
+#include "server/connection_acceptor.h"
+
+namespace inkan {
+
+class MemoryWatch {
+ public:
+  // What gRPC 1.51 holds for a call that has sent nothing but its headers: 11
+  // KiB of arena, and lists.
+  static constexpr uint64_t kCallBytes = uint64_t{16} << 10U;
+
+  MemoryWatch(std::vector<ConnectionAcceptor*> acceptors, uint64_t streams_max,
+              uint64_t all_bytes_max);
+  ~MemoryWatch();
+  MemoryWatch(const MemoryWatch&) = delete;
+  MemoryWatch& operator=(const MemoryWatch&) = delete;
+
+ private:
+  static constexpr uint64_t kGrowth = uint64_t{32} << 20U;
+  static constexpr uint64_t kFreeMax = uint64_t{128} << 20U;
+
+  void Run() ABSL_LOCKS_EXCLUDED(wake_mutex_);
+  void EndGreedyConnections();
+
+  const std::vector<ConnectionAcceptor*> acceptors_;
+  const uint64_t streams_max_;
+  const uint64_t all_streams_max_;
+
+  Mutex wake_mutex_;
+  CondVar wake_;
+  bool ending_ ABSL_GUARDED_BY(wake_mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_MEMORY_WATCH_H_
