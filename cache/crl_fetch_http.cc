@@ -430,7 +430,7 @@ class HttpFetcher::Transfer {
       case CURLE_PEER_FAILED_VERIFICATION:
       case CURLE_SSL_CACERT_BADFILE:
         return absl::StrCat("the server's certificate is not trusted: ", text,
-                            "; see ca_file");
+                            "; see http.ca_file");
       case CURLE_TOO_MANY_REDIRECTS:
         return absl::StrCat("more than ", kHttpRedirectsMax,
                             " redirects; check the URL");

@@ -73,8 +73,8 @@ int FreePort() {
   return ntohs(address.sin_port);
 }
 
-WebServer::WebServer(std::string dir)
-    : dir_(std::move(dir)), port_(FreePort()) {
+WebServer::WebServer(std::string dir, std::optional<PeerTls> tls)
+    : dir_(std::move(dir)), tls_(std::move(tls)), port_(FreePort()) {
   fs::create_directories(dir_ + "/www");
   fs::create_directories(dir_ + "/tmp");
 }
@@ -88,14 +88,17 @@ void WebServer::WriteConfig(const std::string& rules) const {
   }
   WriteAtomically(
       dir_ + "/nginx.conf",
-      absl::StrCat(getuid() == 0 ? "user root;\n" : "",
-                   "worker_processes 1;\npid ", dir_, "/nginx.pid;\nerror_log ",
-                   dir_,
-                   "/error.log;\ndaemon off;\n"
-                   "events { worker_connections 256; }\nhttp {\n",
-                   temporary, "access_log ", dir_,
-                   "/access.log;\nserver {\nlisten 127.0.0.1:", port_,
-                   ";\nroot ", dir_, "/www;\n", rules, "\n}\n}\n"));
+      absl::StrCat(
+          getuid() == 0 ? "user root;\n" : "", "worker_processes 1;\npid ",
+          dir_, "/nginx.pid;\nerror_log ", dir_,
+          "/error.log;\ndaemon off;\n"
+          "events { worker_connections 256; }\nhttp {\n",
+          temporary, "access_log ", dir_,
+          "/access.log;\nserver {\nlisten 127.0.0.1:", port_,
+          tls_ ? absl::StrCat(" ssl;\nssl_certificate ", tls_->certificate_file,
+                              ";\nssl_certificate_key ", tls_->key_file)
+               : "",
+          ";\nroot ", dir_, "/www;\n", rules, "\n}\n}\n"));
 }
 
 void WebServer::Start() {
@@ -126,19 +129,26 @@ void WebServer::Remove(const std::string& name) const {
   fs::remove(dir_ + "/www/" + name);
 }
 std::string WebServer::url(const std::string& name) const {
-  return absl::StrCat("http://127.0.0.1:", port_, "/", name);
+  return absl::StrCat(tls_ ? "https" : "http", "://127.0.0.1:", port_, "/",
+                      name);
 }
 
 DirectoryServer::DirectoryServer(std::string dir,
-                                 const std::map<std::string, std::string>& crls)
-    : dir_(std::move(dir)), port_(FreePort()) {
+                                 const std::map<std::string, std::string>& crls,
+                                 const std::optional<PeerTls>& tls)
+    : dir_(std::move(dir)), port_(FreePort()), tls_port_(tls ? FreePort() : 0) {
+  const std::string tls_lines =
+      !tls ? ""
+           : absl::StrCat("TLSCertificateFile ", tls->certificate_file,
+                          "\nTLSCertificateKeyFile ", tls->key_file,
+                          "\nTLSCACertificateFile ", tls->ca_file, "\n");
   fs::create_directories(dir_ + "/db");
   WriteAtomically(dir_ + "/slapd.conf",
                   absl::StrCat("include /etc/ldap/schema/core.schema\n"
                                "modulepath /usr/lib/ldap\nmoduleload back_mdb\n"
                                "pidfile ",
                                dir_, "/slapd.pid\nargsfile ", dir_,
-                               "/slapd.args\nsizelimit unlimited\n"
+                               "/slapd.args\nsizelimit unlimited\n", tls_lines,
                                "database mdb\nsuffix \"o=lab\"\n"
                                "rootdn \"cn=admin,o=lab\"\nrootpw secret\n"
                                "directory ",
@@ -155,7 +165,8 @@ DirectoryServer::DirectoryServer(std::string dir,
 void DirectoryServer::Start() {
   process_ = std::make_unique<Process>(
       std::vector<std::string>{"/usr/sbin/slapd", "-d", "0", "-f",
-                               dir_ + "/slapd.conf", "-h", url()},
+                               dir_ + "/slapd.conf", "-h",
+                               absl::StrCat(url(), " ", ldaps_url())},
       dir_ + "/slapd.out");
   EXPECT_TRUE(Soon([&] { return Connects(port_) || !process_->Running(); }));
   EXPECT_TRUE(process_->Running()) << process_->Output();
@@ -196,6 +207,10 @@ void DirectoryServer::Add(const std::string& name,
 }
 std::string DirectoryServer::url() const {
   return absl::StrCat("ldap://127.0.0.1:", port_);
+}
+
+std::string DirectoryServer::ldaps_url() const {
+  return tls_port_ == 0 ? "" : absl::StrCat("ldaps://127.0.0.1:", tls_port_);
 }
 
 LabWorld::LabWorld()

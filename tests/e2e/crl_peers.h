@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,10 +25,17 @@ bool Soon(const std::function<bool()>& holds);
 
 int FreePort();
 
+// PEM files for a server that speaks TLS.
+struct PeerTls {
+  std::string certificate_file;
+  std::string key_file;
+  std::string ca_file;
+};
+
 // Serves the files of a folder. What comes before them is the test's choice.
 class WebServer {
  public:
-  explicit WebServer(std::string dir);
+  explicit WebServer(std::string dir, std::optional<PeerTls> tls = {});
 
   // Serves on as `rules` (nginx, within the server block) say.
   void Behave(const std::string& rules);
@@ -41,15 +49,18 @@ class WebServer {
   void WriteConfig(const std::string& rules) const;
 
   std::string dir_;
+  std::optional<PeerTls> tls_;
   int port_;
   std::unique_ptr<Process> process_;
 };
 
-// Holds CRLs as entries cn=NAME,o=lab.
+// Holds CRLs as entries cn=NAME,o=lab. With TLS it speaks it at ldaps_url(),
+// and at url() to who asks for StartTLS.
 class DirectoryServer {
  public:
   DirectoryServer(std::string dir,
-                  const std::map<std::string, std::string>& crls);
+                  const std::map<std::string, std::string>& crls,
+                  const std::optional<PeerTls>& tls = {});
 
   void Start();
   void Stop();
@@ -58,12 +69,14 @@ class DirectoryServer {
   void Delete(const std::string& name) const;
   void Add(const std::string& name, const std::string& crl) const;
   std::string url() const;
+  std::string ldaps_url() const;
 
  private:
   void Modify(const std::string& ldif) const;
 
   std::string dir_;
   int port_;
+  int tls_port_ = 0;  // 0: no TLS
   std::unique_ptr<Process> process_;
 };
 

@@ -7,19 +7,23 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "bench/lab/crl_builder.h"
 #include "bench/lab/extensions.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/crl_peers.h"
+#include "tests/server/test_tls.h"
 #include "tests/support/conformance.h"
 
 namespace inkan {
 namespace {
 
+namespace fs = std::filesystem;
 using grpc::health::v1::HealthCheckResponse;
 using ::testing::HasSubstr;
 using Corpus = std::vector<lab::v1::CorpusEntry>;
@@ -236,6 +240,104 @@ TEST_F(CrlSources, ADirectoryThatPublishesFailsAndRecovers) {
   directory_->Signal(SIGSTOP);
   absl::SleepFor(absl::Seconds(2));
   EXPECT_LT(server_->Terminate(), absl::Seconds(30));
+}
+
+// The same places over TLS: with a CA that the operator trusts they serve, with
+// another one nothing is believed.
+class CrlSourcesOverTls : public ::testing::Test {
+ protected:
+  CrlSourcesOverTls()
+      : dir_(FreshWorkDir()),
+        corpus_(ReadCorpus(SharedLab())),
+        ca_("Publisher CA"),
+        stranger_("Stranger CA") {
+    const testing::PemPair pair = ca_.Issue("127.0.0.1");
+    const PeerTls tls = {Put("server.pem", pair.certificate),
+                         Put("server.key", pair.key), Put("ca.pem", ca_.pem())};
+    Put("stranger.pem", stranger_.pem());
+    web_ = std::make_unique<WebServer>(dir_ + "/web", tls);
+    std::map<std::string, std::string> entries;
+    for (const auto& file : fs::directory_iterator(SharedLab() + "/crls")) {
+      const std::string name = file.path().filename();
+      const std::string der = ReadFile(file.path());
+      ++crls_;
+      // Halves of the lab.
+      if (name.find("sign") != std::string::npos) {
+        web_->Write(name, der);
+        absl::StrAppend(&urls_, "urls: \"", web_->url(name), "\" ");
+      } else {
+        entries[name] = der;
+      }
+    }
+    EXPECT_FALSE(urls_.empty());
+    EXPECT_FALSE(entries.empty());
+    directory_ =
+        std::make_unique<DirectoryServer>(dir_ + "/ldap", entries, tls);
+  }
+
+  std::string Put(const std::string& name, const std::string& contents) const {
+    std::ofstream(dir_ + "/" + name) << contents;
+    return dir_ + "/" + name;
+  }
+  // The configuration's sources, with this CA file.
+  std::string Sources(const std::string& directory_url, bool start_tls,
+                      const std::string& ca_file) const {
+    const std::string ca =
+        absl::StrCat(" ca_file: \"", dir_, "/", ca_file, "\" ");
+    return absl::StrCat("crl_sources { http { ", urls_, ca, "} ", kOften,
+                        " }\ncrl_sources { ldap { url: \"", directory_url,
+                        "\" base_dn: \"o=lab\" scope: SCOPE_SUBTREE filter: "
+                        "\"(objectClass=cRLDistributionPoint)\" ",
+                        start_tls ? "start_tls: true " : "", ca, "} ", kOften,
+                        " }\n");
+  }
+  void ExpectAllServed(const std::string& name, const std::string& sources) {
+    SCOPED_TRACE(name);
+    fs::create_directories(dir_ + "/" + name);
+    FetchingServer server(dir_ + "/" + name, sources);
+    server.Start();
+    EXPECT_TRUE(Soon([&] {
+      return static_cast<size_t>(server.Status().partitions_size()) == crls_;
+    })) << server.Status().DebugString();
+    ExpectTruth(server, corpus_);
+    EXPECT_LT(server.Terminate(), absl::Seconds(30));
+  }
+
+  const std::string dir_;
+  const Corpus corpus_;
+  const testing::TestCa ca_;
+  const testing::TestCa stranger_;
+  size_t crls_ = 0;
+  std::string urls_;
+  std::unique_ptr<WebServer> web_;
+  std::unique_ptr<DirectoryServer> directory_;
+};
+
+TEST_F(CrlSourcesOverTls, ServeWithTheCaThatIsTrustedAndNotWithAnother) {
+  web_->Start();
+  directory_->Start();
+  ExpectAllServed("ldaps", Sources(directory_->ldaps_url(), false, "ca.pem"));
+  ExpectAllServed("starttls", Sources(directory_->url(), true, "ca.pem"));
+
+  for (const bool start_tls : {false, true}) {
+    SCOPED_TRACE(start_tls);
+    const std::string dir = absl::StrCat(dir_, "/stranger", start_tls);
+    fs::create_directories(dir);
+    FetchingServer server(
+        dir, Sources(start_tls ? directory_->url() : directory_->ldaps_url(),
+                     start_tls, "stranger.pem"));
+    server.Start();
+    const auto complains = [&](const std::string& place,
+                               const std::string& remedy) {
+      return Soon(
+          [&] { return absl::StrContains(server.ErrorOf(place), remedy); });
+    };
+    EXPECT_TRUE(complains(".crl", "http.ca_file")) << server.ErrorOf(".crl");
+    EXPECT_TRUE(complains("o=lab?", "ldap.ca_file"))
+        << server.ErrorOf("o=lab?");
+    EXPECT_EQ(server.Status().partitions_size(), 0);
+    EXPECT_LT(server.Terminate(), absl::Seconds(30));
+  }
 }
 
 HealthCheckResponse::ServingStatus Health(const FetchingServer& server,
