@@ -199,11 +199,15 @@ void RemoteJobs::Conclude(size_t index) {
   changed_.SignalAll();
 }
 
-std::vector<RemoteItem> RemoteJobs::TakeCandidates() {
+std::vector<RemoteItem> RemoteJobs::TakeCandidates(size_t at_most) {
   MutexLock lock(&mutex_);
   std::vector<RemoteItem> taken;
-  for (const std::string& id : untaken_) taken.push_back(items_[id]);
-  untaken_.clear();
+  while (!untaken_.empty() && taken.size() < at_most) {
+    const RemoteItem& item = items_[untaken_.front()];
+    untaken_.pop_front();
+    // One that was offered twice has been judged, perhaps, since.
+    if (item.candidate.has_value()) taken.push_back(item);
+  }
   return taken;
 }
 

@@ -7,6 +7,7 @@
 #define INKAN_CACHE_CRL_SOURCE_JOBS_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <random>
@@ -79,7 +80,7 @@ class RemoteJobs {
                 std::optional<absl::Duration> retry_after, uint64_t bytes);
 
   // The keeper's reports.
-  std::vector<RemoteItem> TakeCandidates();
+  std::vector<RemoteItem> TakeCandidates(size_t at_most);
   struct Judgement {
     bool used = false;
     std::string error;
@@ -138,7 +139,7 @@ class RemoteJobs {
   std::vector<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, RemoteItem> items_ ABSL_GUARDED_BY(mutex_);
   // Ids of items with a candidate nobody has taken.
-  std::vector<std::string> untaken_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::string> untaken_ ABSL_GUARDED_BY(mutex_);
   std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
 };
 

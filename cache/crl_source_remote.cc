@@ -125,9 +125,9 @@ class CrlRemote::State {
     return running_ == 0;
   }
 
-  std::vector<CrlDelivery> Take() {
+  std::vector<CrlDelivery> Take(size_t at_most) {
     std::vector<CrlDelivery> deliveries;
-    for (const RemoteItem& item : jobs_.TakeCandidates()) {
+    for (const RemoteItem& item : jobs_.TakeCandidates(at_most)) {
       CrlDelivery delivery;
       delivery.id = item.id;
       delivery.place = item.place;
@@ -346,7 +346,9 @@ void CrlRemote::Stop() {
   threads_.clear();
 }
 
-std::vector<CrlDelivery> CrlRemote::Take() { return state_->Take(); }
+std::vector<CrlDelivery> CrlRemote::Take(size_t at_most) {
+  return state_->Take(at_most);
+}
 void CrlRemote::Accept(const std::string& id, const CrlData& crl) {
   state_->Accept(id, crl);
 }

@@ -25,7 +25,9 @@
 #ifndef INKAN_CACHE_CRL_SOURCE_REMOTE_H_
 #define INKAN_CACHE_CRL_SOURCE_REMOTE_H_
 
+#include <cstddef>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,7 +66,9 @@ class CrlRemote {
   void Interrupt();
   void Stop();
 
-  std::vector<CrlDelivery> Take();
+  // What came first, and not more than `at_most`.
+  std::vector<CrlDelivery> Take(
+      size_t at_most = std::numeric_limits<size_t>::max());
   // What was delivered is in use now: it becomes the last good one on disk.
   void Accept(const std::string& id, const CrlData& crl);
   void Refuse(const std::string& id, const std::string& reason);

@@ -26,6 +26,10 @@ namespace {
 constexpr absl::Duration kSettleTime = absl::Milliseconds(100);
 // Between two looks for compiled indexes of CRLs that have been replaced.
 constexpr absl::Duration kSweepInterval = absl::Hours(1);
+// Thousands of CRLs that come at once are published as they are read. The first
+// snapshot, and that of another configuration, wait for all.
+constexpr absl::Duration kReadTimeMax = absl::Seconds(1);
+constexpr size_t kDeliveriesInARow = 16;
 // A CRL from further in the future than clocks differ is not in force yet.
 constexpr absl::Duration kClockSkewMax = absl::Minutes(5);
 
@@ -387,45 +391,58 @@ void SnapshotKeeper::Rebuild(bool force) {
       changed = true;
     }
   }
-  for (RemoteSource& source : workshop_.remotes) {
-    changed |= TakeDeliveries(&source);
-  }
+  changed |= TakeDeliveries(force ? absl::InfiniteDuration() : kReadTimeMax);
   if (changed) LinkAll();
   Report report = SettleFiles();
   Publish(std::move(report), changed ? NewSnapshot(force) : nullptr);
   SweepCompiled();
 }
 
-bool SnapshotKeeper::TakeDeliveries(RemoteSource* source) {
+bool SnapshotKeeper::TakeDeliveries(absl::Duration at_most) {
+  const absl::Time until = absl::Now() + at_most;
   bool any = false;
+  bool more = true;
+  // By turns, so that no source waits for all that another one has.
+  while (more && absl::Now() < until) {
+    more = false;
+    for (RemoteSource& source : workshop_.remotes) {
+      for (const CrlDelivery& delivery :
+           source.remote->Take(kDeliveriesInARow)) {
+        Read(delivery, &source);
+        more = true;
+      }
+    }
+    any |= more;
+  }
+  if (more && wake_fd_ >= 0) eventfd_write(wake_fd_, 1);
+  return any;
+}
+
+void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
   CrlControl control;
   control.cancelled = &stopping_;
-  for (const CrlDelivery& delivery : source->remote->Take()) {
-    auto crl = workshop_.loader->Load(delivery.path, delivery.place, control);
-    if (delivery.expected.has_value() &&
-        (!crl.ok() || (*crl)->sha256 != *delivery.expected)) {
-      source->remote->Refuse(
-          delivery.id,
-          absl::StrCat("the copy kept in the state directory is damaged (",
-                       crl.ok() ? "its digest differs" : crl.status().message(),
-                       "); it is fetched again"));
-      continue;
-    }
-    const std::string error =
-        !crl.ok() ? std::string(crl.status().message()) : WhyNotYet(**crl);
-    if (!error.empty()) {
-      source->remote->Refuse(delivery.id, error);
-      continue;
-    }
-    source->paths[delivery.id] = delivery.path;
-    CrlFile& file = source->files[delivery.id];
-    const bool same =
-        file.last_good != nullptr && file.last_good->sha256 == (*crl)->sha256;
-    file.newest = same ? file.last_good : *std::move(crl);
-    file.pending = true;
-    any = true;
+  auto crl = workshop_.loader->Load(delivery.path, delivery.place, control);
+  if (delivery.expected.has_value() &&
+      (!crl.ok() || (*crl)->sha256 != *delivery.expected)) {
+    source->remote->Refuse(
+        delivery.id,
+        absl::StrCat("the copy kept in the state directory is damaged (",
+                     crl.ok() ? "its digest differs" : crl.status().message(),
+                     "); it is fetched again"));
+    return;
   }
-  return any;
+  const std::string error =
+      !crl.ok() ? std::string(crl.status().message()) : WhyNotYet(**crl);
+  if (!error.empty()) {
+    source->remote->Refuse(delivery.id, error);
+    return;
+  }
+  source->paths[delivery.id] = delivery.path;
+  CrlFile& file = source->files[delivery.id];
+  const bool same =
+      file.last_good != nullptr && file.last_good->sha256 == (*crl)->sha256;
+  file.newest = same ? file.last_good : *std::move(crl);
+  file.pending = true;
 }
 
 void SnapshotKeeper::SettleRemotes(

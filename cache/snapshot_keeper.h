@@ -119,8 +119,11 @@ class SnapshotKeeper {
   // Looks at every source, links, and publishes if something that bears on
   // verdicts changed, or `force`.
   void Rebuild(bool force) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  // Reads what a source on the network delivered. True if there was anything.
-  bool TakeDeliveries(RemoteSource* source)
+  // Reads what the sources on the network delivered, for so long; the rest is
+  // left for another time, soon. True if there was anything.
+  bool TakeDeliveries(absl::Duration at_most)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  void Read(const CrlDelivery& delivery, RemoteSource* source)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Judges it, once linked.
   void SettleRemotes(const absl::btree_map<std::string, std::string>& refusals)
