@@ -16,7 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
+#include "cache/steady_time.h"
 
 namespace inkan {
 namespace {
@@ -103,7 +103,7 @@ class HttpFetcher::Transfer {
       : handle_(handle),
         request_(request),
         stopping_(stopping),
-        deadline_(absl::Now() + request.limits.total_timeout) {}
+        deadline_(SteadyNow() + request.limits.total_timeout) {}
   ~Transfer() {
     // The handle lives on, and must not point in here any more: libcurl may
     // write to the error buffer until the handle's end.
@@ -214,7 +214,7 @@ class HttpFetcher::Transfer {
   static int OnProgress(void* self, curl_off_t, curl_off_t, curl_off_t,
                         curl_off_t) {
     const auto* transfer = static_cast<const Transfer*>(self);
-    return transfer->stopping_.load() || absl::Now() > transfer->deadline_ ? 1
+    return transfer->stopping_.load() || SteadyNow() > transfer->deadline_ ? 1
                                                                            : 0;
   }
   static size_t OnHeader(char* data, size_t size, size_t count, void* self) {
@@ -453,7 +453,7 @@ class HttpFetcher::Transfer {
   CURL* const handle_;
   const HttpRequest& request_;
   const StopFlag& stopping_;
-  const absl::Time deadline_;
+  const absl::Duration deadline_;  // by SteadyNow
   int fd_ = -1;
   curl_slist* headers_ = nullptr;
   char curl_error_[CURL_ERROR_SIZE] = {};

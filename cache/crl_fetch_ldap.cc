@@ -12,8 +12,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "cache/mutex.h"
+#include "cache/steady_time.h"
 
 namespace inkan {
 namespace {
@@ -30,7 +30,7 @@ constexpr uint64_t kMessageBytesMax = (uint64_t{1} << 32) - 1;
 // however the other one is closed and used again.
 class SocketWatchdog {
  public:
-  SocketWatchdog(const StopFlag& stopping, absl::Time deadline)
+  SocketWatchdog(const StopFlag& stopping, absl::Duration deadline)
       : stopping_(stopping), deadline_(deadline) {
     thread_ = std::thread([this] { Run(); });
   }
@@ -63,14 +63,14 @@ class SocketWatchdog {
     MutexLock lock(&mutex_);
     while (!done_) {
       wake_.WaitFor(&mutex_, absl::ToChronoMilliseconds(kLookInterval));
-      if (bitten_ || (!stopping_.load() && absl::Now() < deadline_)) continue;
+      if (bitten_ || (!stopping_.load() && SteadyNow() < deadline_)) continue;
       bitten_ = true;
       if (fd_ >= 0) shutdown(fd_, SHUT_RDWR);
     }
   }
 
   const StopFlag& stopping_;
-  const absl::Time deadline_;
+  const absl::Duration deadline_;  // by SteadyNow
   Mutex mutex_;
   CondVar wake_;
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
@@ -90,7 +90,7 @@ class Search {
       : request_(request),
         stopping_(stopping),
         sink_(sink),
-        deadline_(absl::Now() + request.limits.total_timeout),
+        deadline_(SteadyNow() + request.limits.total_timeout),
         watchdog_(stopping, deadline_) {
     callbacks_.lc_add = &Search::OnConnect;
     callbacks_.lc_del = &Search::OnDisconnect;
@@ -229,9 +229,9 @@ class Search {
   // The next message of an operation; null with the error set if there is none
   // in time.
   LDAPMessage* Next(int operation, const std::string& doing) {
-    const absl::Time stalled = absl::Now() + request_.limits.stall_timeout;
+    const absl::Duration stalled = SteadyNow() + request_.limits.stall_timeout;
     while (true) {
-      if (watchdog_.Bitten() || stopping_.load() || absl::Now() > deadline_) {
+      if (watchdog_.Bitten() || stopping_.load() || SteadyNow() > deadline_) {
         Fail(absl::StrCat(doing, ": too slow; see fetch.total_timeout"));
         return nullptr;
       }
@@ -247,7 +247,7 @@ class Search {
         Fail(doing, code == LDAP_SUCCESS ? LDAP_SERVER_DOWN : code);
         return nullptr;
       }
-      if (absl::Now() > stalled) {
+      if (SteadyNow() > stalled) {
         Fail(doing, LDAP_TIMEOUT);
         return nullptr;
       }
@@ -394,7 +394,7 @@ class Search {
   const LdapRequest& request_;
   const StopFlag& stopping_;
   const LdapSink& sink_;
-  const absl::Time deadline_;
+  const absl::Duration deadline_;  // by SteadyNow
   SocketWatchdog watchdog_;
   ldap_conncb callbacks_ = {};
   LDAP* ld_ = nullptr;

@@ -5,11 +5,13 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/time/clock.h"
+#include "cache/steady_time.h"
 
 namespace inkan {
 namespace {
 
-// How long a thread sleeps at most, so that clocks may be set meanwhile.
+// How long a thread sleeps at most; what is to be asked later than that need
+// not wake it.
 constexpr absl::Duration kSleepMax = absl::Seconds(1);
 constexpr absl::Duration kSleepMin = absl::Milliseconds(5);
 // Until a place that somebody else is asking is tried again.
@@ -61,8 +63,8 @@ void RemoteJobs::OfferRecord(RemoteItem* item) {
 std::optional<RemoteJobs::Work> RemoteJobs::Next() {
   MutexLock lock(&mutex_);
   while (!ended_) {
-    const absl::Time now = absl::Now();
-    absl::Time earliest = now + kSleepMax;
+    const absl::Duration now = SteadyNow();
+    absl::Duration earliest = now + kSleepMax;
     Job* first = nullptr;
     for (Job& job : jobs_) {
       if (job.phase != Job::Phase::kWaiting) continue;
@@ -73,7 +75,7 @@ std::optional<RemoteJobs::Work> RemoteJobs::Next() {
     }
     if (first != nullptr && earliest <= now) {
       first->phase = Job::Phase::kFetching;
-      first->last_attempt = now;
+      first->last_attempt = absl::Now();
       first->faulty = false;
       return Work{static_cast<size_t>(first - jobs_.data()), first->id,
                   first->place};
@@ -98,7 +100,7 @@ bool RemoteJobs::ended() const {
 void RemoteJobs::Postpone(size_t job) {
   MutexLock lock(&mutex_);
   jobs_[job].phase = Job::Phase::kWaiting;
-  jobs_[job].next_attempt = absl::Now() + kPostponement;
+  jobs_[job].next_attempt = SteadyNow() + kPostponement;
 }
 
 std::optional<RemoteItem> RemoteJobs::Find(const std::string& id) const {
@@ -171,32 +173,44 @@ bool RemoteJobs::EndFetch(size_t index, const std::string& error,
   return job.claimed;
 }
 
+absl::Duration RemoteJobs::WaitAfterSuccess(size_t index) {
+  const absl::Time now = absl::Now();
+  const double random = Random();
+  absl::Time next =
+      NextAfterSuccess(now, options_.schedule, CrlDates(), random);
+  const auto hear = [&](const RemoteItem& item) {
+    next = std::min(
+        next, NextAfterSuccess(now, options_.schedule, item.dates, random));
+  };
+  if (IsLdap()) {
+    for (const auto& [id, item] : items_) {
+      if (item.job == index) hear(item);
+    }
+  } else if (const auto found = items_.find(jobs_[index].id);
+             found != items_.end()) {
+    hear(found->second);
+  }
+  return next - now;
+}
+
 void RemoteJobs::Conclude(size_t index) {
   Job& job = jobs_[index];
-  const absl::Time now = absl::Now();
   job.phase = Job::Phase::kWaiting;
-  if (job.spool_only) {
-    // The place itself comes next.
-    job.next_attempt = now;
-  } else if (job.faulty) {
+  absl::Duration wait;  // the place itself comes next, after the spool
+  if (!job.spool_only && job.faulty) {
     ++job.failures;
     ++job.failures_total;
-    job.next_attempt = NextAfterFailure(now, options_.schedule, job.failures,
-                                        job.retry_after, Random());
-  } else {
+    const absl::Time now = absl::Now();
+    wait = NextAfterFailure(now, options_.schedule, job.failures,
+                            job.retry_after, Random()) -
+           now;
+  } else if (!job.spool_only) {
     job.failures = 0;
-    job.last_success = now;
-    const double random = Random();
-    job.next_attempt =
-        NextAfterSuccess(now, options_.schedule, CrlDates(), random);
-    for (const auto& [id, item] : items_) {
-      if (item.job != index) continue;
-      job.next_attempt = std::min(
-          job.next_attempt,
-          NextAfterSuccess(now, options_.schedule, item.dates, random));
-    }
+    job.last_success = absl::Now();
+    wait = WaitAfterSuccess(index);
   }
-  changed_.SignalAll();
+  job.next_attempt = SteadyNow() + wait;
+  if (wait < kSleepMax) changed_.Signal();
 }
 
 std::vector<RemoteItem> RemoteJobs::TakeCandidates(size_t at_most) {
@@ -252,7 +266,7 @@ void RemoteJobs::AskNow() {
     }
     OfferRecord(&item);
   }
-  for (Job& job : jobs_) job.next_attempt = absl::InfinitePast();
+  for (Job& job : jobs_) job.next_attempt = absl::ZeroDuration();
   changed_.SignalAll();
 }
 
@@ -282,9 +296,11 @@ void RemoteJobs::AppendStatuses(std::vector<CrlSourceStatus>* out) const {
     status.kind = KindName();
     status.last_attempt = job.last_attempt;
     status.last_success = job.last_success;
-    status.next_attempt = job.phase == Job::Phase::kWaiting
-                              ? std::max(job.next_attempt, absl::UnixEpoch())
-                              : absl::InfiniteFuture();
+    status.next_attempt =
+        job.phase == Job::Phase::kWaiting
+            ? absl::Now() +
+                  std::max(job.next_attempt - SteadyNow(), absl::ZeroDuration())
+            : absl::InfiniteFuture();
     status.last_error = job.error;
     status.attempts_total = job.attempts_total;
     status.failures_total = job.failures_total;

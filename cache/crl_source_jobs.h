@@ -105,7 +105,7 @@ class RemoteJobs {
     std::string place;
     std::string id;
     Phase phase = Phase::kWaiting;
-    absl::Time next_attempt = absl::InfinitePast();
+    absl::Duration next_attempt;  // by SteadyNow
     absl::Time last_attempt = absl::InfinitePast();
     absl::Time last_success = absl::InfinitePast();
     std::string error;
@@ -125,6 +125,8 @@ class RemoteJobs {
   void OfferRecord(RemoteItem* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Once all is judged: when to ask again.
   void Conclude(size_t job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Duration WaitAfterSuccess(size_t job)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What was wrong with it at the last attempt.
   std::string ErrorOf(const RemoteItem& item) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

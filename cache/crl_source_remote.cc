@@ -16,6 +16,7 @@
 #include "cache/background_thread.h"
 #include "cache/crl_fetch_http.h"
 #include "cache/crl_source_jobs.h"
+#include "cache/steady_time.h"
 #include "crypto/digest.h"
 
 namespace inkan {
@@ -115,10 +116,10 @@ class CrlRemote::State {
   // True if every thread has come to its end.
   bool End() {
     Interrupt();
-    const absl::Time deadline = absl::Now() + kStopTime;
+    const absl::Duration deadline = SteadyNow() + kStopTime;
     MutexLock lock(&mutex_);
     wake_ = nullptr;
-    while (running_ > 0 && absl::Now() < deadline) {
+    while (running_ > 0 && SteadyNow() < deadline) {
       ended_.WaitFor(&mutex_, std::chrono::milliseconds(50));
     }
     for (const std::string& id : jobs_.ClaimedIds()) spool_->Release(id);

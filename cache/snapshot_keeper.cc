@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cache/background_thread.h"
+#include "cache/steady_time.h"
 #include "crypto/digest.h"
 #include "crypto/name.h"
 
@@ -399,11 +400,11 @@ void SnapshotKeeper::Rebuild(bool force) {
 }
 
 bool SnapshotKeeper::TakeDeliveries(absl::Duration at_most) {
-  const absl::Time until = absl::Now() + at_most;
+  const absl::Duration until = SteadyNow() + at_most;
   bool any = false;
   bool more = true;
   // By turns, so that no source waits for all that another one has.
-  while (more && absl::Now() < until) {
+  while (more && SteadyNow() < until) {
     more = false;
     for (RemoteSource& source : workshop_.remotes) {
       for (const CrlDelivery& delivery :

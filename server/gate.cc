@@ -2,21 +2,14 @@
 
 #include <grpc/grpc_security_constants.h>
 
-#include <chrono>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cache/steady_time.h"
 #include "server/rpc_status.h"
 
 namespace inkan {
-namespace {
-
-absl::Duration SteadyNow() {
-  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
-}
-
-}  // namespace
 
 std::string ClientOf(const grpc::CallbackServerContext& context) {
   const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();

@@ -20,8 +20,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "cache/mutex.h"
+#include "cache/steady_time.h"
 #include "server/ops_http_connection.h"
 
 namespace inkan {
@@ -241,12 +241,12 @@ class OpsHttp::Impl {
 
   void ServeOne(OpsHttpConnection* connection) {
     const HeadResult head = connection->ReadHead(
-        limits_.head_bytes_max, absl::Now() + limits_.read_timeout);
+        limits_.head_bytes_max, SteadyNow() + limits_.read_timeout);
     if (head == HeadResult::kGone) {
       counters_->Dropped();
       return;
     }
-    connection->set_write_deadline(absl::Now() + limits_.write_timeout);
+    connection->set_write_deadline(SteadyNow() + limits_.write_timeout);
     if (head == HeadResult::kTooLarge) {
       counters_->Answered("other", 431);
       connection->write(kTooLarge, sizeof(kTooLarge) - 1);

@@ -10,7 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
+#include "cache/steady_time.h"
 
 namespace inkan {
 namespace {
@@ -25,20 +25,21 @@ constexpr char kHeadEnd[] = "\r\n\r\n";
 
 OpsHttpConnection::~OpsHttpConnection() { close(fd_); }
 
-bool OpsHttpConnection::WaitFor(short events, absl::Time deadline) const {
+bool OpsHttpConnection::WaitFor(short events, absl::Duration deadline) const {
   while (true) {
-    const absl::Duration left = deadline - absl::Now();
+    const absl::Duration left = deadline - SteadyNow();
     if (left <= absl::ZeroDuration()) return false;
     pollfd ready = {fd_, events, 0};
     const int64_t ms =
-        std::clamp<int64_t>(absl::ToInt64Milliseconds(left) + 1, 1, 60'000);
+        absl::ToInt64Milliseconds(std::min(left, absl::Minutes(1))) + 1;
     const int n = poll(&ready, 1, static_cast<int>(ms));
     if (n > 0) return true;
     if (n < 0 && errno != EINTR) return false;
   }
 }
 
-HeadResult OpsHttpConnection::ReadHead(size_t bytes_max, absl::Time deadline) {
+HeadResult OpsHttpConnection::ReadHead(size_t bytes_max,
+                                       absl::Duration deadline) {
   char buffer[2048];
   while (true) {
     if (!WaitFor(POLLIN, deadline)) return HeadResult::kGone;
@@ -89,7 +90,7 @@ ssize_t OpsHttpConnection::write(const char* data, size_t size) {
 
 void OpsHttpConnection::Finish() {
   shutdown(fd_, SHUT_WR);
-  const absl::Time deadline = absl::Now() + kLinger;
+  const absl::Duration deadline = SteadyNow() + kLinger;
   char buffer[4096];
   size_t total = 0;
   while (total < kLingerBytesMax && WaitFor(POLLIN, deadline)) {

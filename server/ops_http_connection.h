@@ -21,8 +21,11 @@ class OpsHttpConnection final : public httplib::Stream {
 
   // Takes in the request line and headers, `bytes_max` octets at most, and
   // leaves out what the server has no use for.
-  HeadResult ReadHead(size_t bytes_max, absl::Time deadline);
-  void set_write_deadline(absl::Time deadline) { write_deadline_ = deadline; }
+  // Deadlines are moments of SteadyNow.
+  HeadResult ReadHead(size_t bytes_max, absl::Duration deadline);
+  void set_write_deadline(absl::Duration deadline) {
+    write_deadline_ = deadline;
+  }
   // Ends the answer, and reads what the client is still sending for a moment,
   // so that it gets the answer rather than a reset.
   void Finish();
@@ -37,13 +40,13 @@ class OpsHttpConnection final : public httplib::Stream {
   socket_t socket() const override { return fd_; }
 
  private:
-  bool WaitFor(short events, absl::Time deadline) const;
+  bool WaitFor(short events, absl::Duration deadline) const;
   void LeaveOutRanges();
 
   const int fd_;
   std::string head_;
   size_t at_ = 0;
-  absl::Time write_deadline_ = absl::InfiniteFuture();
+  absl::Duration write_deadline_ = absl::InfiniteDuration();
 };
 
 }  // namespace inkan

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cache/mutex.h"
+#include "cache/steady_time.h"
 #include "crypto/rsa.h"
 #include "server/answer_watch.h"
 #include "server/gate.h"
@@ -37,11 +38,6 @@ unsigned UsableCpus() {
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
   return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
-}
-
-// A clock that nobody sets.
-absl::Duration SteadyNow() {
-  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
 }
 
 // How long a server that has drained goes on refusing calls before it closes
