@@ -94,8 +94,6 @@ struct CrlFile {
   int64_t changed_ns = 0;
   uint64_t inode = 0;
   bool seen = false;
-  // Of a place on the network: `newest` came and has not been judged.
-  bool pending = false;
 };
 
 class CrlSource {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/time/clock.h"
 #include "cache/steady_time.h"
 
@@ -46,6 +45,10 @@ void RemoteJobs::AddItem(const std::string& id, const std::string& place,
   if (item.record.has_value()) OfferRecord(&item);
 }
 
+void RemoteJobs::Queue(RemoteItem* item) {
+  if (!std::exchange(item->queued, true)) untaken_.push_back(item->id);
+}
+
 void RemoteJobs::OfferRecord(RemoteItem* item) {
   RemoteCandidate candidate;
   candidate.sha256 = item->record->sha256;
@@ -53,7 +56,7 @@ void RemoteJobs::OfferRecord(RemoteItem* item) {
   candidate.fetched_at = item->record->fetched_at;
   candidate.from_spool = true;
   item->candidate = candidate;
-  untaken_.push_back(item->id);
+  Queue(item);
   Job& job = jobs_[item->job];
   job.phase = Job::Phase::kJudging;
   job.spool_only = true;
@@ -125,24 +128,32 @@ void RemoteJobs::Unchanged(const std::string& id,
   if (record.has_value()) item.record = std::move(record);
 }
 
-void RemoteJobs::Deliver(const std::string& id, const std::string& place,
-                         size_t job, RemoteCandidate candidate) {
+std::optional<FileDigest> RemoteJobs::Deliver(const std::string& id,
+                                              const std::string& place,
+                                              size_t job,
+                                              RemoteCandidate candidate) {
   MutexLock lock(&mutex_);
   RemoteItem& item = items_[id];
   item.id = id;
   item.place = place;
   item.job = job;
+  std::optional<FileDigest> replaced;
+  if (item.candidate.has_value()) {
+    replaced = item.candidate->sha256;
+  } else {
+    ++jobs_[job].unjudged;
+  }
   item.candidate = std::move(candidate);
-  ++jobs_[job].unjudged;
-  untaken_.push_back(id);
+  Queue(&item);
+  return replaced;
 }
 
-void RemoteJobs::MarkGone(size_t job, const std::vector<std::string>& found) {
+void RemoteJobs::MarkGone(size_t job,
+                          const absl::flat_hash_set<std::string>& found) {
   MutexLock lock(&mutex_);
-  const absl::flat_hash_set<std::string> there(found.begin(), found.end());
   for (auto it = items_.begin(); it != items_.end();) {
     RemoteItem& item = it->second;
-    if (item.job != job || there.contains(item.id) || item.candidate) {
+    if (item.job != job || found.contains(item.id) || item.candidate) {
       ++it;
       continue;
     }
@@ -217,19 +228,26 @@ std::vector<RemoteItem> RemoteJobs::TakeCandidates(size_t at_most) {
   MutexLock lock(&mutex_);
   std::vector<RemoteItem> taken;
   while (!untaken_.empty() && taken.size() < at_most) {
-    const RemoteItem& item = items_[untaken_.front()];
+    const auto found = items_.find(untaken_.front());
     untaken_.pop_front();
-    // One that was offered twice has been judged, perhaps, since.
-    if (item.candidate.has_value()) taken.push_back(item);
+    if (found == items_.end()) continue;
+    found->second.queued = false;
+    if (found->second.candidate.has_value()) taken.push_back(found->second);
   }
   return taken;
 }
 
-bool RemoteJobs::Judge(const std::string& id, const Judgement& judgement) {
+bool RemoteJobs::Judge(const std::string& id, const FileDigest& sha256,
+                       const Judgement& judgement) {
   MutexLock lock(&mutex_);
   const auto found = items_.find(id);
   if (found == items_.end() || !found->second.candidate) return false;
   RemoteItem& item = found->second;
+  if (item.candidate->sha256 != sha256) {
+    // Replaced while it was judged; but what is on disk is.
+    if (judgement.kept.has_value()) item.record = judgement.kept;
+    return false;
+  }
   const RemoteCandidate candidate = *item.candidate;
   const bool from_spool = candidate.from_spool;
   const std::string& error = judgement.error;

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "cache/crl_source_remote.h"
 #include "cache/mutex.h"
 
@@ -41,6 +42,7 @@ struct RemoteItem {
   absl::Time last_success = absl::InfinitePast();
   HttpValidators partial;  // of what the part file holds
   std::optional<RemoteCandidate> candidate;
+  bool queued = false;  // nobody has taken it
 };
 
 class RemoteJobs {
@@ -69,10 +71,13 @@ class RemoteJobs {
   void SetPartial(const std::string& id, const HttpValidators& partial);
   // The place has nothing newer; `record`, if given, is what the spool holds.
   void Unchanged(const std::string& id, std::optional<SpoolRecord> record);
-  void Deliver(const std::string& id, const std::string& place, size_t job,
-               RemoteCandidate candidate);
+  // In the place of a candidate that waits already, if there is one: that one
+  // is returned, and what is said about it from now on is ignored.
+  std::optional<FileDigest> Deliver(const std::string& id,
+                                    const std::string& place, size_t job,
+                                    RemoteCandidate candidate);
   // What an LDAP search that succeeded no longer found.
-  void MarkGone(size_t job, const std::vector<std::string>& found);
+  void MarkGone(size_t job, const absl::flat_hash_set<std::string>& found);
   // The fetch is over; `error` empty if it went well. What it delivered is
   // judged before the job is asked again. Returns whether there is something to
   // judge.
@@ -88,9 +93,11 @@ class RemoteJobs {
         kept;        // what the spool holds now, if that is new
     CrlDates dates;  // of what is used
   };
-  // What became of an item's candidate. Returns whether what its job fetched
-  // has been judged by now, so that the claim on the place is to be given back.
-  bool Judge(const std::string& id, const Judgement& judgement);
+  // What became of an item's candidate of this digest. Returns whether what its
+  // job fetched has been judged by now, so that the claim on the place is to be
+  // given back.
+  bool Judge(const std::string& id, const FileDigest& sha256,
+             const Judgement& judgement);
   void Release(const std::string& id);
   void AskNow();
 
@@ -121,6 +128,7 @@ class RemoteJobs {
     uint64_t bytes_total = 0;
   };
 
+  void Queue(RemoteItem* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Offers an item's last good CRL for use.
   void OfferRecord(RemoteItem* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Once all is judged: when to ask again.
@@ -140,7 +148,7 @@ class RemoteJobs {
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, RemoteItem> items_ ABSL_GUARDED_BY(mutex_);
-  // Ids of items with a candidate nobody has taken.
+  // Ids of items that are queued, each once.
   std::deque<std::string> untaken_ ABSL_GUARDED_BY(mutex_);
   std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
 };

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -132,7 +133,8 @@ class CrlRemote::State {
       CrlDelivery delivery;
       delivery.id = item.id;
       delivery.place = item.place;
-      delivery.path = spool_->CrlPath(item.id, item.candidate->sha256);
+      delivery.sha256 = item.candidate->sha256;
+      delivery.path = spool_->CrlPath(item.id, delivery.sha256);
       if (item.candidate->from_spool) {
         delivery.expected = item.record->crl_sha256;
       }
@@ -141,9 +143,10 @@ class CrlRemote::State {
     return deliveries;
   }
 
-  void Accept(const std::string& id, const CrlData& crl) {
+  void Accept(const std::string& id, const FileDigest& sha256,
+              const CrlData& crl) {
     const auto item = jobs_.Find(id);
-    if (!item.has_value() || !item->candidate.has_value()) return;
+    if (!IsCandidate(item, sha256)) return;
     RemoteJobs::Judgement judgement;
     judgement.used = true;
     judgement.dates.this_update = absl::FromUnixSeconds(crl.this_update);
@@ -169,18 +172,26 @@ class CrlRemote::State {
     Judge(*item, judgement);
   }
 
-  void Refuse(const std::string& id, const std::string& reason) {
+  void Refuse(const std::string& id, const FileDigest& sha256,
+              const std::string& reason) {
     const auto item = jobs_.Find(id);
-    if (!item.has_value() || !item->candidate.has_value()) return;
-    const bool is_kept = item->record.has_value() &&
-                         item->record->sha256 == item->candidate->sha256;
-    if (!is_kept) spool_->Drop(id, item->candidate->sha256);
+    if (!IsCandidate(item, sha256)) return;
+    if (!IsKept(*item, sha256)) spool_->Drop(id, sha256);
     RemoteJobs::Judgement judgement;
     judgement.error = reason;
     Judge(*item, judgement);
   }
 
  private:
+  static bool IsCandidate(const std::optional<RemoteItem>& item,
+                          const FileDigest& sha256) {
+    return item.has_value() && item->candidate.has_value() &&
+           item->candidate->sha256 == sha256;
+  }
+  static bool IsKept(const RemoteItem& item, const FileDigest& sha256) {
+    return item.record.has_value() && item.record->sha256 == sha256;
+  }
+
   void Wake() {
     MutexLock lock(&mutex_);
     if (wake_) wake_();
@@ -192,7 +203,9 @@ class CrlRemote::State {
                                   : CrlSpool::IdOf(source_name_);
     // Whatever was judged last: what the spool holds may be offered again while
     // what was fetched waits.
-    if (jobs_.Judge(item.id, judgement)) spool_->Release(claim);
+    if (jobs_.Judge(item.id, item.candidate->sha256, judgement)) {
+      spool_->Release(claim);
+    }
   }
 
   // Whether the last good CRL is there as it was kept, so that "not modified"
@@ -231,8 +244,7 @@ class CrlRemote::State {
                           const HttpValidators& validators, size_t job) {
     const auto digest = spool_->Finish(item.id);
     if (!digest.ok()) return std::string(digest.status().message());
-    const bool same = item.record.has_value() && item.record->sha256 == *digest;
-    if (same && item.good) {
+    if (IsKept(item, *digest) && item.good) {
       // In use already; the file has been written anew, in case it was damaged.
       SpoolRecord record = *item.record;
       record.validators = validators;
@@ -245,27 +257,40 @@ class CrlRemote::State {
     candidate.sha256 = *digest;
     candidate.validators = validators;
     candidate.fetched_at = absl::Now();
-    jobs_.Deliver(item.id, item.place, job, candidate);
+    const auto replaced = jobs_.Deliver(item.id, item.place, job, candidate);
+    if (replaced.has_value() && *replaced != *digest &&
+        !IsKept(item, *replaced)) {
+      spool_->Drop(item.id, *replaced);
+    }
     return "";
   }
 
   bool FetchDirectory(const RemoteJobs::Work& work) {
     LdapRequest request = options_.ldap;
     request.limits = options_.limits;
-    std::vector<std::string> found;
+    absl::flat_hash_set<std::string> found;
     std::string disk_error;
+    std::string twice;
     const LdapReply reply = SearchLdap(
         request, stopping_, [&](const std::string& place, Bytes value) {
           const std::string id =
               CrlSpool::IdOf(absl::StrCat(source_name_, "\n", place));
-          found.push_back(id);
+          if (!found.insert(id).second) {
+            // Nobody could say which of them is meant.
+            if (twice.empty()) twice = place;
+            return true;
+          }
           disk_error = TakeValue(id, place, value, work.job);
           return disk_error.empty();
         });
     if (reply.ok) jobs_.MarkGone(work.job, found);
-    return jobs_.EndFetch(work.job,
-                          disk_error.empty() ? reply.error : disk_error,
-                          std::nullopt, reply.bytes_received);
+    std::string error = disk_error.empty() ? reply.error : disk_error;
+    if (error.empty() && !twice.empty()) {
+      error = absl::StrCat("the directory sent ", twice,
+                           " twice in one answer, and the first of them was "
+                           "taken; check with its operator, or the proxy's");
+    }
+    return jobs_.EndFetch(work.job, error, std::nullopt, reply.bytes_received);
   }
 
   std::string TakeValue(const std::string& id, const std::string& place,
@@ -273,9 +298,7 @@ class CrlRemote::State {
     RemoteItem item = jobs_.Find(id).value_or(RemoteItem());
     item.id = id;
     item.place = place;
-    const bool same = item.good && item.record.has_value() &&
-                      item.record->sha256 == Sha256(value);
-    if (same && HoldsGood(item)) {
+    if (item.good && IsKept(item, Sha256(value)) && HoldsGood(item)) {
       jobs_.Unchanged(id, std::nullopt);
       return "";
     }
@@ -350,11 +373,13 @@ void CrlRemote::Stop() {
 std::vector<CrlDelivery> CrlRemote::Take(size_t at_most) {
   return state_->Take(at_most);
 }
-void CrlRemote::Accept(const std::string& id, const CrlData& crl) {
-  state_->Accept(id, crl);
+void CrlRemote::Accept(const std::string& id, const FileDigest& sha256,
+                       const CrlData& crl) {
+  state_->Accept(id, sha256, crl);
 }
-void CrlRemote::Refuse(const std::string& id, const std::string& reason) {
-  state_->Refuse(id, reason);
+void CrlRemote::Refuse(const std::string& id, const FileDigest& sha256,
+                       const std::string& reason) {
+  state_->Refuse(id, sha256, reason);
 }
 void CrlRemote::Release(const std::string& id) { state_->jobs().Release(id); }
 void CrlRemote::AskNow() { state_->jobs().AskNow(); }

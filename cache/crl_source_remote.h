@@ -2,11 +2,11 @@
 // kept in the spool, handed to the keeper to be judged.
 //
 //   CrlRemote remote(options, spool, [] { wake the keeper; });
-//   for (CrlDelivery& d : remote.Take()) ...       // first what the spool
-//   holds remote.Start();                                // from now on, the
-//   network
+//   for (CrlDelivery& d : remote.Take()) ...  // first what the spool holds
+//   remote.Start();                           // from now on, the network
 //   ... read the CRL at d.path, link it ...
-//   remote.Accept(d.id, *crl)  or  remote.Refuse(d.id, "why")
+//   remote.Accept(d.id, d.sha256, *crl)  or
+//   remote.Refuse(d.id, d.sha256, "why")
 //
 // A job is what is asked at once: one URL, or one LDAP search. An item is a
 // partition: the URL, or one value of one entry. A job is in one phase: waiting
@@ -44,6 +44,7 @@ struct CrlDelivery {
   std::string id;
   std::string place;  // how it is called in reports: the URI
   std::string path;
+  FileDigest sha256{};  // of the file, to be said with its judgement
   // What it must be, if it comes from the spool: CrlData::sha256.
   std::optional<std::array<uint8_t, 32>> expected;
 };
@@ -70,8 +71,12 @@ class CrlRemote {
   std::vector<CrlDelivery> Take(
       size_t at_most = std::numeric_limits<size_t>::max());
   // What was delivered is in use now: it becomes the last good one on disk.
-  void Accept(const std::string& id, const CrlData& crl);
-  void Refuse(const std::string& id, const std::string& reason);
+  // Nothing happens, here and in Refuse, if another file has been delivered
+  // under this id since.
+  void Accept(const std::string& id, const FileDigest& sha256,
+              const CrlData& crl);
+  void Refuse(const std::string& id, const FileDigest& sha256,
+              const std::string& reason);
   // What was accepted is not in use any more (a newer one came from elsewhere,
   // or no profile wants it): the next fetch is without condition.
   void Release(const std::string& id);

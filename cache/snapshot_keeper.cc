@@ -426,7 +426,7 @@ void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
   if (delivery.expected.has_value() &&
       (!crl.ok() || (*crl)->sha256 != *delivery.expected)) {
     source->remote->Refuse(
-        delivery.id,
+        delivery.id, delivery.sha256,
         absl::StrCat("the copy kept in the state directory is damaged (",
                      crl.ok() ? "its digest differs" : crl.status().message(),
                      "); it is fetched again"));
@@ -435,7 +435,7 @@ void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
   const std::string error =
       !crl.ok() ? std::string(crl.status().message()) : WhyNotYet(**crl);
   if (!error.empty()) {
-    source->remote->Refuse(delivery.id, error);
+    source->remote->Refuse(delivery.id, delivery.sha256, error);
     return;
   }
   source->paths[delivery.id] = delivery.path;
@@ -443,23 +443,25 @@ void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
   const bool same =
       file.last_good != nullptr && file.last_good->sha256 == (*crl)->sha256;
   file.newest = same ? file.last_good : *std::move(crl);
-  file.pending = true;
+  source->unjudged[delivery.id] = delivery;
 }
 
 void SnapshotKeeper::SettleRemotes(
     const absl::btree_map<std::string, std::string>& refusals) {
   for (RemoteSource& source : workshop_.remotes) {
-    for (auto& [id, file] : source.files) {
-      if (file.pending) {
-        file.pending = false;
-        if (IsUsed(*file.newest)) {
-          file.last_good = file.newest;
-          source.remote->Accept(id, *file.newest);
-        } else {
-          source.remote->Refuse(id, WhyUnused(*file.newest, refusals));
-        }
-        file.newest = nullptr;
+    for (const auto& [id, delivery] : source.unjudged) {
+      CrlFile& file = source.files[id];
+      if (IsUsed(*file.newest)) {
+        file.last_good = file.newest;
+        source.remote->Accept(id, delivery.sha256, *file.newest);
+      } else {
+        source.remote->Refuse(id, delivery.sha256,
+                              WhyUnused(*file.newest, refusals));
       }
+      file.newest = nullptr;
+    }
+    source.unjudged.clear();
+    for (auto& [id, file] : source.files) {
       if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
         file.last_good = nullptr;
         source.remote->Release(id);

@@ -92,6 +92,8 @@ class SnapshotKeeper {
     std::string identity;
     std::shared_ptr<CrlRemote> remote;
     std::map<std::string, CrlFile> files;
+    // What `newest` was read from, to be judged once linked.
+    std::map<std::string, CrlDelivery> unjudged;
     std::map<std::string, std::string> paths;  // of what came last
   };
   // What building works on; the keeper's thread and Reload take turns.

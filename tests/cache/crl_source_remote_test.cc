@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cache/crl_freshness.h"
+#include "cache/crl_source_jobs.h"
 #include "cache/snapshot_keeper.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
@@ -368,14 +368,21 @@ TEST_F(RemoteSource, ReadinessFollowsThePolicyAndTheClock) {
   EXPECT_TRUE(ReadinessOf(other, end + absl::Hours(1)).ready);
 }
 
-// One element of BER, of less than 128 octets.
+// One element of BER, of less than 65,536 octets.
 std::string Ber(char tag, const std::string& contents) {
-  return std::string(1, tag) + static_cast<char>(contents.size()) + contents;
+  std::string element(1, tag);
+  if (contents.size() >= 128) {
+    element += '\x82';
+    element += static_cast<char>(contents.size() >> 8);
+  }
+  return element + static_cast<char>(contents.size() & 0xff) + contents;
 }
+
+using Entries = std::vector<std::pair<std::string, std::string>>;
 
 // A directory's answer to the first request of a connection: entries with one
 // CRL each, then success.
-std::string LdapAnswer(const std::map<std::string, std::string>& crl_by_dn) {
+std::string LdapAnswer(const Entries& crl_by_dn) {
   const std::string number = Ber(2, "\x01");
   std::string answer;
   for (const auto& [dn, crl] : crl_by_dn) {
@@ -390,7 +397,7 @@ std::string LdapAnswer(const std::map<std::string, std::string>& crl_by_dn) {
   return answer + Ber(0x30, number + Ber(0x65, success));
 }
 
-RawServer::Handler Directory(std::map<std::string, std::string> crl_by_dn) {
+RawServer::Handler Directory(const Entries& crl_by_dn) {
   return [answer = LdapAnswer(crl_by_dn)](RawConnection& c) {
     c.Send(answer);
     c.Hold();
@@ -414,8 +421,9 @@ TEST(CrlRemote, ASearchGoesOnWhateverOfTheSpoolWasOfferedMeanwhile) {
   ASSERT_EQ(found.size(), 2U);
   const std::string a = found[0].id;
   const std::string b = found[1].id;
-  remote.Accept(a, CrlData());
-  remote.Accept(b, CrlData());
+  const FileDigest kept_a = found[0].sha256;
+  remote.Accept(a, kept_a, CrlData());
+  remote.Accept(b, found[1].sha256, CrlData());
 
   // A reload offers again what is kept and not in use, and asks.
   server.Handle(Directory({{"cn=b", "B2"}}));
@@ -424,7 +432,7 @@ TEST(CrlRemote, ASearchGoesOnWhateverOfTheSpoolWasOfferedMeanwhile) {
   found = remote.Take();
   ASSERT_EQ(found.size(), 1U);
   EXPECT_TRUE(found[0].expected.has_value());
-  remote.Refuse(a, "of no use");
+  remote.Refuse(a, kept_a, "of no use");
   ASSERT_TRUE(Eventually([&] { return wakes == 2; }));
 
   // The next one comes while the search's find waits to be judged, and what it
@@ -432,19 +440,131 @@ TEST(CrlRemote, ASearchGoesOnWhateverOfTheSpoolWasOfferedMeanwhile) {
   remote.AskNow();
   found = remote.Take(1);
   ASSERT_EQ(found.size(), 1U);
-  const std::string first = found[0].id;
+  const CrlDelivery first = found[0];
   found = remote.Take(1);
   ASSERT_EQ(found.size(), 1U);
-  EXPECT_NE(found[0].id, first);
+  EXPECT_NE(found[0].id, first.id);
   EXPECT_TRUE(remote.Take().empty());
   server.Handle(Directory({{"cn=b", "B3"}}));
-  remote.Accept(b, CrlData());
-  remote.Refuse(a, "of no use");
+  remote.Accept(b, first.id == b ? first.sha256 : found[0].sha256, CrlData());
+  remote.Refuse(a, kept_a, "of no use");
   EXPECT_TRUE(Eventually([&] { return wakes == 3; }))
       << "the place is claimed for ever";
   found = remote.Take();
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].id, b);
+}
+
+std::string Contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+CrlSourceOptions DirectoryOptions(const RawServer& server) {
+  CrlSourceOptions options;
+  options.kind = CrlSourceOptions::Kind::kLdap;
+  options.ldap.url = absl::StrCat("ldap://127.0.0.1:", server.port());
+  options.limits.bytes_max = 1 << 20;
+  options.limits.stall_timeout = options.limits.total_timeout =
+      absl::Seconds(20);
+  options.schedule.poll_interval = options.schedule.retry_first =
+      options.schedule.retry_max = absl::Milliseconds(100);
+  return options;
+}
+
+std::string ErrorsOf(const CrlRemote& remote) {
+  std::vector<CrlSourceError> errors;
+  remote.AppendErrors(&errors);
+  std::string text;
+  for (const CrlSourceError& error : errors) text += error.error + "\n";
+  return text;
+}
+
+TEST(CrlRemote, ANameThatComesTwiceIsTakenOnceNamedAndAskedAgain) {
+  for (const std::string second : {"first", "other"}) {
+    SCOPED_TRACE(second);
+    const TempFolder folder;
+    auto spool = CrlSpool::Open(folder.path());
+    ASSERT_TRUE(spool.ok()) << spool.status();
+    RawServer server(
+        Directory({{"cn=a", "first"}, {"cn=a", second}, {"cn=b", "B"}}));
+    std::atomic<int> wakes{0};
+    CrlRemote remote(DirectoryOptions(server), *spool, [&] { ++wakes; });
+    remote.Start();
+    ASSERT_TRUE(Eventually([&] { return wakes == 1; }));
+    std::vector<CrlDelivery> found = remote.Take();
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(Contents(found[0].path), "first");
+    EXPECT_THAT(ErrorsOf(remote), HasSubstr("cn=a?certificateRevocationList"));
+    EXPECT_THAT(ErrorsOf(remote), HasSubstr("twice"));
+    server.Handle(Directory({{"cn=a", "third"}, {"cn=b", "B"}}));
+    for (const CrlDelivery& one : found) {
+      remote.Accept(one.id, one.sha256, CrlData());
+    }
+    const std::string a = found[0].id;
+    EXPECT_TRUE(Eventually([&] { return wakes == 2; })) << "never asked again";
+    found = remote.Take();
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].id, a);
+    EXPECT_EQ(Contents(found[0].path), "third");
+    EXPECT_EQ(ErrorsOf(remote), "");
+  }
+}
+
+TEST(RemoteJobs, WhatReplacesACandidateIsJudgedInItsPlace) {
+  CrlSourceOptions options;
+  options.kind = CrlSourceOptions::Kind::kLdap;
+  options.schedule.poll_interval = absl::Milliseconds(1);
+  RemoteJobs jobs(options);
+  const size_t job = jobs.AddJob("place", "claim");
+  ASSERT_TRUE(jobs.Next().has_value());
+  RemoteCandidate a;
+  a.sha256 = {1};
+  RemoteCandidate b;
+  b.sha256 = {2};
+  const auto deliver = [&](const RemoteCandidate& candidate) {
+    return jobs.Deliver("id", "place", job, candidate);
+  };
+  EXPECT_EQ(deliver(a), std::nullopt);
+  ASSERT_EQ(jobs.TakeCandidates(9).size(), 1U);
+  EXPECT_EQ(deliver(b), a.sha256);
+  EXPECT_EQ(deliver(b), b.sha256);
+  RemoteJobs::Judgement good;
+  good.used = true;
+  EXPECT_FALSE(jobs.Judge("id", a.sha256, good));
+  EXPECT_FALSE(jobs.Find("id")->good);
+  EXPECT_TRUE(jobs.EndFetch(job, "", std::nullopt, 0));
+  const auto taken = jobs.TakeCandidates(9);
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].candidate->sha256, b.sha256);
+  EXPECT_TRUE(jobs.Judge("id", b.sha256, good));
+  EXPECT_TRUE(jobs.Find("id")->good);
+  EXPECT_TRUE(jobs.Next().has_value());
+}
+
+TEST_F(RemoteSource, OfTwoCrlsOfOneNameTheRightOneIsInForceAndOnDisk) {
+  server_.Handle(
+      Directory({{"cn=a", CrlDer(1, true)}, {"cn=a", CrlDer(2, false)}}));
+  SnapshotOptions options = Options();
+  options.crl_sources = {DirectoryOptions(server_)};
+  const auto start = [&] {
+    keeper_ = nullptr;
+    auto keeper = SnapshotKeeper::Start(options);
+    ASSERT_TRUE(keeper.ok()) << keeper.status();
+    keeper_ = *std::move(keeper);
+  };
+  start();
+  ASSERT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  EXPECT_TRUE(
+      Eventually([&] { return Error().find("twice") != std::string::npos; }));
+  server_.Handle(
+      Directory({{"cn=a", CrlDer(4, false)}, {"cn=a", CrlDer(3, true)}}));
+  EXPECT_TRUE(Eventually([&] { return Status() == RevocationStatus::kGood; }));
+  server_.Handle([](RawConnection& c) { c.Hold(); });
+  start();
+  EXPECT_EQ(Status(), RevocationStatus::kGood);
+  EXPECT_EQ(Error(), "");
 }
 
 TEST(CrlSpool, KeepsRecordsAndCleansUpWhatWasLeftHalfDone) {
