@@ -426,14 +426,18 @@ Fault ParseTbs(Bytes contents, Bytes outer_algorithm, Certificate* c) {
   }
   if (!tbs.ReadElement(der::kSequence, &c->issuer) ||
       !IsWellFormedName(c->issuer) || IsEmptyName(c->issuer)) {
-    return {"issuer", "not a non-empty Name"};
+    return {
+        "issuer",
+        "not a non-empty Name, or one with a text beyond ASCII of over 1,024 "
+        "octets"};
   }
   if (Fault fault = ParseValidity(&tbs, &c->validity); !fault.ok()) {
     return fault;
   }
   if (!tbs.ReadElement(der::kSequence, &c->subject) ||
       !IsWellFormedName(c->subject)) {
-    return {"subject", "not a Name"};
+    return {"subject",
+            "not a Name, or one with a text beyond ASCII of over 1,024 octets"};
   }
   Bytes spki;
   if (!tbs.ReadElement(der::kSequence, &spki)) {

@@ -271,7 +271,10 @@ Fault ParseTbs(Bytes contents, Bytes outer_algorithm, Crl* crl) {
   }
   if (!tbs.ReadElement(der::kSequence, &crl->issuer) ||
       !IsWellFormedName(crl->issuer) || IsEmptyName(crl->issuer)) {
-    return {"issuer", "not a non-empty Name"};
+    return {
+        "issuer",
+        "not a non-empty Name, or one with a text beyond ASCII of over 1,024 "
+        "octets"};
   }
   if (!tbs.ReadTime(&crl->this_update)) {
     return {"thisUpdate", "not a UTCTime or GeneralizedTime in DER"};

@@ -47,25 +47,34 @@ bool IsStringAttribute(Bytes type) {
   return AsText(type) == kDomainComponent || AsText(type) == kEmailAddress;
 }
 
+// Whether `text`, all of a value in UTF-8, may be prepared for comparison.
+bool IsShortOrSimple(std::string_view text) {
+  return text.size() <= kPreparedTextBytesMax || IsSimpleText(text);
+}
+
 // Whether the value can be one of its attribute's type, and its octets
-// characters of its string type. Which string type it is, and the alphabets of
-// PrintableString and its like, are not held against anyone: CAs have put "*",
+// characters of its string type, not too many. Which string type it is, and the
+// alphabets of PrintableString and its like, are not held against anyone: CAs
+// have put "*",
 // "@" and "&" into them for as long as there are certificates. A countryName
 // that is no string at all would be the same as no other, and so slip through
 // every excluded subtree.
 bool IsWellFormedValue(const Attribute& attribute) {
   switch (attribute.tag) {
     case der::kUtf8String:
-      return IsUtf8(AsText(attribute.value));
+      return IsUtf8(AsText(attribute.value)) &&
+             IsShortOrSimple(AsText(attribute.value));
+    case der::kTeletexString:
     case der::kBmpString:
     case der::kUniversalString: {
-      std::string ignored;
-      return StringToUtf8(attribute.tag, attribute.value, &ignored);
+      std::string text;
+      return StringToUtf8(attribute.tag, attribute.value, &text) &&
+             IsShortOrSimple(text);
     }
     default:
-      return IsPlainStringType(attribute.tag) ||
-             attribute.tag == der::kTeletexString ||
-             !IsStringAttribute(attribute.type);
+      return IsPlainStringType(attribute.tag)
+                 ? IsShortOrSimple(AsText(attribute.value))
+                 : !IsStringAttribute(attribute.type);
   }
 }
 

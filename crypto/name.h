@@ -8,15 +8,23 @@
 #ifndef INKAN_CRYPTO_NAME_H_
 #define INKAN_CRYPTO_NAME_H_
 
+#include <cstddef>
 #include <string>
 
 #include "crypto/bytes.h"
 
 namespace inkan {
 
+// Octets, in UTF-8, of one string value with characters that preparation is
+// more for than folding (beyond printable ASCII and white space). Names are
+// compared before any signature is verified, and normalising costs far more
+// than reading. X.520's upper bounds are 64 to 128 characters, at most 512
+// octets (its ub-name of 32,768 is met by nobody).
+inline constexpr size_t kPreparedTextBytesMax = 1024;
+
 // Whether `name`, a whole Name element, is well-formed: a SEQUENCE of SETs of 1
 // to 16 SEQUENCE { OID, value }, the values of the attributes of RFC 5280
-// appendix A.1 strings.
+// appendix A.1 strings, none longer than kPreparedTextBytesMax allows.
 bool IsWellFormedName(Bytes name);
 
 // Whether it has no attributes at all.

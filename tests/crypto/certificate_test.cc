@@ -213,6 +213,23 @@ TEST(Certificate, NamesAreWellFormedAndTheIssuerIsNotEmpty) {
   EXPECT_EQ(FieldAtFault(Builder().subject(bad)), "subject");
 }
 
+// The trigger: combining marks in the reverse of their canonical order. The
+// names are compared while the certificate is read, before any signature.
+TEST(Certificate, AHugeTextBeyondAsciiInANameIsRefused) {
+  const auto marks = [](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += "\xcc\x81";  // U+0301
+    for (int i = 0; i < count; ++i) text += "\xcc\x96";  // U+0316
+    return lab::Name({{"CN", text}});
+  };
+  EXPECT_EQ(FieldAtFault(Builder().subject(marks(256))), "");
+  EXPECT_EQ(FieldAtFault(Builder().issuer(marks(256))), "");
+  EXPECT_EQ(FieldAtFault(Builder().subject(marks(257))), "subject");
+  EXPECT_EQ(FieldAtFault(Builder().issuer(marks(257))), "issuer");
+  EXPECT_EQ(FieldAtFault(Builder().subject(marks(16'000))), "subject");
+  EXPECT_EQ(FieldAtFault(Builder().issuer(marks(16'000))), "issuer");
+}
+
 TEST(Certificate, ValidityIsTwoTimes) {
   const std::string time = DerElement(der::kUtcTime, "260101000000Z");
   const auto validity = [](const std::string& contents) {

@@ -171,6 +171,58 @@ TEST(Name, AValueConsistsOfCharactersOfItsStringType) {
   }
 }
 
+// Names are compared before any signature is verified, so what a stranger may
+// have normalised is bounded.
+TEST(Name, ATextBeyondAsciiHasAtMost1024OctetsInUtf8) {
+  const auto is_well_formed = [](const std::string& value, uint8_t tag,
+                                 const char* type = "CN") {
+    const Name name = {{type, value, tag}};
+    return IsWellFormedName(AsBytes(name.Encode()));
+  };
+  const auto times = [](size_t count, const std::string& character) {
+    std::string text;
+    while (count-- > 0) text += character;
+    return text;
+  };
+  const std::string yama = "\xe5\xb1\xb1";
+  EXPECT_EQ(kPreparedTextBytesMax, 1024U);
+  const std::string at = times(341, yama) + "a";
+  for (const char* type : {"CN", "2.5.4.16", "1.2.3.4"}) {
+    for (const uint8_t tag :
+         {der::kUtf8String, der::kPrintableString, der::kIa5String,
+          der::kNumericString, der::kVisibleString}) {
+      EXPECT_TRUE(is_well_formed(at, tag, type)) << type << " " << +tag;
+      EXPECT_FALSE(is_well_formed(at + "a", tag, type)) << type << " " << +tag;
+      EXPECT_FALSE(is_well_formed(std::string(1024, 'a') + "\x01", tag, type));
+      EXPECT_TRUE(is_well_formed(std::string(30'000, 'a'), tag, type));
+      EXPECT_TRUE(is_well_formed(std::string(30'000, ' '), tag, type));
+    }
+    // What counts is the length of the text, however it is written.
+    EXPECT_TRUE(is_well_formed(times(341, "\x5c\x71"), der::kBmpString, type));
+    EXPECT_FALSE(is_well_formed(times(342, "\x5c\x71"), der::kBmpString, type));
+    EXPECT_TRUE(is_well_formed(times(30'000, "\0a"s), der::kBmpString, type));
+    EXPECT_TRUE(
+        is_well_formed(times(256, "\0\1\xf4\0"s), der::kUniversalString, type));
+    EXPECT_FALSE(
+        is_well_formed(times(257, "\0\1\xf4\0"s), der::kUniversalString, type));
+    EXPECT_TRUE(is_well_formed(times(512, "\xe9"), der::kTeletexString, type));
+    EXPECT_FALSE(is_well_formed(times(513, "\xe9"), der::kTeletexString, type));
+  }
+  // Each value by itself, in whatever RDN.
+  EXPECT_TRUE(IsWellFormedName(AsBytes(
+      Name({{"CN", at}}).AddMultiValued({{"O", at}, {"OU", at}}).Encode())));
+  EXPECT_FALSE(IsWellFormedName(
+      AsBytes(Name({{"C", "JP"}})
+                  .AddMultiValued({{"O", at}, {"OU", at + "a"}})
+                  .Encode())));
+  // No string, and so compared as it is.
+  EXPECT_TRUE(is_well_formed(std::string(30'000, '\xff'), der::kOctetString,
+                             "1.2.3.4"));
+  // Marks that normalising would put in order one by one.
+  EXPECT_FALSE(is_well_formed(
+      times(16'000, "\xcc\x81") + times(16'000, "\xcc\x96"), der::kUtf8String));
+}
+
 TEST(Name, WhatRfc5280DefinesAsAStringIsOne) {
   constexpr uint8_t kStrings[] = {der::kUtf8String,    der::kPrintableString,
                                   der::kIa5String,     der::kNumericString,
