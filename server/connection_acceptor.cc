@@ -290,15 +290,19 @@ void ConnectionAcceptor::Sweep() {
   });
 }
 
-void ConnectionAcceptor::End(const Peer& peer) {
-  MutexLock lock(&mutex_);
-  for (const auto& [fd, socket] : tracked_) {
-    if (!(PeerOf(fd) == peer)) continue;
+void ConnectionAcceptor::End(const absl::flat_hash_set<Peer>& peers) {
+  std::vector<std::pair<int, uint64_t>> connections;
+  {
+    MutexLock lock(&mutex_);
+    connections.assign(tracked_.begin(), tracked_.end());
+  }
+  for (const auto& [fd, socket] : connections) {
+    if (!peers.contains(PeerOf(fd))) continue;
     // The owner may close it at any moment, and its number be given to
     // something else; a copy stays what it is.
     const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (copy < 0) return;
-    if (SocketOf(copy) == socket && PeerOf(copy) == peer) {
+    if (copy < 0) continue;
+    if (SocketOf(copy) == socket && peers.contains(PeerOf(copy))) {
       // Unlike shutdown, this also forgets what was sent and not yet read.
       sockaddr none{};
       none.sa_family = AF_UNSPEC;
@@ -306,7 +310,6 @@ void ConnectionAcceptor::End(const Peer& peer) {
       ended_.fetch_add(1);
     }
     close(copy);
-    return;
   }
 }
 

@@ -24,10 +24,12 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "cache/mutex.h"
 
@@ -41,6 +43,10 @@ class ConnectionAcceptor {
     std::string address;  // 4 or 16 octets; those of IPv4 in IPv6 are 4
     int port = 0;
     bool operator==(const Peer&) const = default;
+    template <typename H>
+    friend H AbslHashValue(H hash, const Peer& peer) {
+      return H::combine(std::move(hash), peer.address, peer.port);
+    }
   };
 
   // `unread_max`: how long a TCP peer may leave unread or unacknowledged what
@@ -59,10 +65,10 @@ class ConnectionAcceptor {
   void Start(Handler handler);
   // Takes no more connections; those handed out go on.
   void Stop() ABSL_LOCKS_EXCLUDED(stop_mutex_);
-  // Resets the connection with this peer, if there is one; what it sent and
-  // nobody has read yet is gone. Who owns it hears of that as of a client that
-  // went away.
-  void End(const Peer& peer) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Resets the connections with these peers, as far as there are any; what they
+  // sent and nobody has read yet is gone. Who owns them hears of that as of
+  // clients that went away.
+  void End(const absl::flat_hash_set<Peer>& peers) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Of those handed out, how many are open now.
   size_t open_connections() ABSL_LOCKS_EXCLUDED(mutex_);

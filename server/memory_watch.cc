@@ -8,11 +8,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 
@@ -77,6 +80,7 @@ struct Connection {
   int local_port = 0;
   ConnectionAcceptor::Peer peer;
   uint64_t streams = 0;
+  uint64_t silent = 0;  // of them, those that have sent no message, at least
 };
 
 // The connections of one server that have calls open.
@@ -90,9 +94,10 @@ void AddSockets(intptr_t server, std::vector<Connection>* out) {
       next = std::max(next, static_cast<intptr_t>(id + 1));
       const Json socket = At(Parse(grpc_channelz_get_socket(id)), "socket");
       const Json data = At(socket, "data");
-      const int64_t open = Number(At(data, "streamsStarted")) -
-                           Number(At(data, "streamsSucceeded")) -
+      const int64_t started = Number(At(data, "streamsStarted"));
+      const int64_t open = started - Number(At(data, "streamsSucceeded")) -
                            Number(At(data, "streamsFailed"));
+      const int64_t silent = started - Number(At(data, "messagesReceived"));
       const Json remote = At(socket, "remote", "tcpip_address");
       const Json address = At(remote, "ip_address");
       Connection connection;
@@ -103,6 +108,8 @@ void AddSockets(intptr_t server, std::vector<Connection>* out) {
           absl::Base64Unescape(address.get_ref<const std::string&>(),
                                &connection.peer.address)) {
         connection.streams = static_cast<uint64_t>(open);
+        connection.silent =
+            static_cast<uint64_t>(std::clamp<int64_t>(silent, 0, open));
         out->push_back(std::move(connection));
       }
     }
@@ -133,8 +140,8 @@ std::vector<Connection> OpenConnections() {
 MemoryWatch::MemoryWatch(std::vector<ConnectionAcceptor*> acceptors,
                          uint64_t streams_max, uint64_t all_bytes_max)
     : acceptors_(std::move(acceptors)),
-      streams_max_(streams_max),
-      all_streams_max_(std::max(all_bytes_max / kCallBytes, streams_max)) {
+      streams_max_(kSlack * streams_max),
+      all_streams_max_(std::max(all_bytes_max / kCallBytes, streams_max_)) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -151,6 +158,7 @@ void MemoryWatch::Run() {
   using Clock = std::chrono::steady_clock;
   uint64_t looked_at = ResidentBytes();
   uint64_t free_before = 0;
+  uint64_t trimmed_at = looked_at;  // what was resident then
   Clock::time_point next_trim = Clock::now() + kTrimPause;
   while (true) {
     {
@@ -164,31 +172,40 @@ void MemoryWatch::Run() {
       EndGreedyConnections();
       looked_at = resident;
     }
+    trimmed_at = std::min(trimmed_at, resident);
     if (Clock::now() < next_trim) continue;
-    const uint64_t free_now = FreeBytesOfHeap();
-    const bool trim = std::min(free_before, free_now) > kFreeMax;
-    if (trim) malloc_trim(kFreeMax / 4);
-    free_before = trim ? 0 : free_now;
     next_trim = Clock::now() + kTrimPause;
+    // What was given back counts as free still: so by growth.
+    if (resident < trimmed_at + kFreeMax) {
+      free_before = 0;
+      continue;
+    }
+    const uint64_t free_now = FreeBytesOfHeap();
+    if (std::min(free_before, free_now) > kFreeMax) {
+      malloc_trim(kFreeMax / 4);
+      trimmed_at = ResidentBytes();
+    }
+    free_before = free_now;
   }
 }
 
 void MemoryWatch::EndGreedyConnections() {
   std::vector<Connection> open = OpenConnections();
-  std::sort(open.begin(), open.end(),
-            [](const Connection& a, const Connection& b) {
-              return a.streams > b.streams;
-            });
+  std::sort(
+      open.begin(), open.end(), [](const Connection& a, const Connection& b) {
+        return std::tie(a.silent, a.streams) > std::tie(b.silent, b.streams);
+      });
   uint64_t all = 0;
   for (const Connection& connection : open) all += connection.streams;
+  std::map<int, absl::flat_hash_set<ConnectionAcceptor::Peer>> greedy;
   for (const Connection& connection : open) {
-    if (connection.streams <= streams_max_ && all <= all_streams_max_) return;
+    if (connection.streams <= streams_max_ && all <= all_streams_max_) continue;
     all -= connection.streams;
-    for (ConnectionAcceptor* acceptor : acceptors_) {
-      if (acceptor->port() == connection.local_port) {
-        acceptor->End(connection.peer);
-      }
-    }
+    greedy[connection.local_port].insert(connection.peer);
+  }
+  for (ConnectionAcceptor* acceptor : acceptors_) {
+    const auto of_acceptor = greedy.find(acceptor->port());
+    if (of_acceptor != greedy.end()) acceptor->End(of_acceptor->second);
   }
 }
 

@@ -9,9 +9,12 @@
 // in its resource quota. So a client that acknowledges nothing and opens calls
 // without ever sending a request would take all memory there is. This looks at
 // the calls each connection has open, and resets
-//   - each connection with more of them than it may have,
-//   - those with the most, while all calls together take more than they may.
-// Looking costs some microseconds a connection and is done only when the
+//   - each connection with many times more of them than it may have (some more
+//     are normal: a call counts here until its memory is free, in HTTP/2 only
+//     until both sides have said their last word),
+//   - while all calls together take more than they may: those with the most
+//     calls that have not said anything, before those with the most calls.
+// Looking costs tens of microseconds a connection and is done only when the
 // process has grown, by kGrowth, since it was done last: less cannot hurt. gRPC
 // tells open calls by channelz (gRFC A14), which knows connections by their
 // peer's address: those of a unix socket cannot be told apart, so they are left
@@ -19,7 +22,8 @@
 //
 // glibc keeps what was freed, for each of its arenas the most there ever was of
 // it; one burst after the other, on other threads, and the process only ever
-// grows. What is free beyond kFreeMax for longer than a burst goes back.
+// grows. Where it has grown by kFreeMax since that was last done, and as much
+// is free for longer than a burst, that goes back.
 //
 // Thread safety: every method from any thread. Ownership: the acceptors must
 // outlive it.
@@ -51,12 +55,13 @@ class MemoryWatch {
  private:
   static constexpr uint64_t kGrowth = uint64_t{32} << 20U;
   static constexpr uint64_t kFreeMax = uint64_t{128} << 20U;
+  static constexpr uint64_t kSlack = 4;
 
   void Run() ABSL_LOCKS_EXCLUDED(wake_mutex_);
   void EndGreedyConnections();
 
   const std::vector<ConnectionAcceptor*> acceptors_;
-  const uint64_t streams_max_;
+  const uint64_t streams_max_;  // of one connection, slack included
   const uint64_t all_streams_max_;
 
   Mutex wake_mutex_;
