@@ -15,6 +15,25 @@ namespace {
 constexpr char kVerification[] = "inkan.v1.VerificationService";
 constexpr char kOperations[] = "inkan.v1.OperationsService";
 
+// A name and what a client may add to it; gRPC keeps a request for as long as
+// its call is open.
+constexpr size_t kRequestBytesMax = 1024;
+
+grpc::Status CheckSize(const HealthCheckRequest& request) {
+  if (request.ByteSizeLong() <= kRequestBytesMax) return grpc::Status::OK;
+  return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
+                      "service: no service has so long a name");
+}
+
+class RefusedWatch final
+    : public grpc::ServerWriteReactor<HealthCheckResponse> {
+ public:
+  explicit RefusedWatch(grpc::Status status) { Finish(std::move(status)); }
+
+ private:
+  void OnDone() override { delete this; }
+};
+
 }  // namespace
 
 // One Watch call. Writes the status whenever it differs from the last written.
@@ -163,6 +182,10 @@ grpc::ServerUnaryReactor* HealthService::Check(
     grpc::CallbackServerContext* context, const HealthCheckRequest* request,
     HealthCheckResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (grpc::Status sound = CheckSize(*request); !sound.ok()) {
+    reactor->Finish(std::move(sound));
+    return reactor;
+  }
   const ServingStatus status = state_->StatusOf(request->service());
   if (status == HealthCheckResponse::SERVICE_UNKNOWN) {
     reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND,
@@ -177,6 +200,9 @@ grpc::ServerUnaryReactor* HealthService::Check(
 grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
     grpc::CallbackServerContext* /*context*/,
     const HealthCheckRequest* request) {
+  if (grpc::Status sound = CheckSize(*request); !sound.ok()) {
+    return new RefusedWatch(std::move(sound));
+  }
   auto* watch = new HealthWatch(state_, request->service());
   watch->Start();
   return watch;

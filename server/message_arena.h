@@ -26,6 +26,9 @@ class MessageArena {
     return google::protobuf::Arena::CreateMessage<Message>(&arena_);
   }
 
+  // What the messages take, beside the contents of their longer strings.
+  size_t SpaceAllocated() const { return arena_.SpaceAllocated(); }
+
   // Ends every message at once.
   void Clear() { arena_.Reset(); }
 

@@ -15,6 +15,9 @@
 namespace inkan {
 namespace {
 
+// A certificate's serial number, issuer and profile are far below.
+constexpr size_t kRequestBytesMax = size_t{64} << 10U;
+
 // An answer that may be long (GetStatus of thousands of partitions), and is
 // not kept for ever for a client that does not take it.
 class WatchedAnswer final : public grpc::ServerUnaryReactor {
@@ -46,10 +49,18 @@ std::string NamesOf(const Snapshot& snapshot) {
 
 }  // namespace
 
-grpc::Status OperationsServiceImpl::Check(grpc::CallbackServerContext* context,
-                                          Method method) const {
+grpc::Status OperationsServiceImpl::Check(
+    grpc::CallbackServerContext* context, Method method,
+    const google::protobuf::Message& request) const {
   std::string client;
-  return operations_.gate->CheckAccess(*context, method, &client);
+  grpc::Status allowed =
+      operations_.gate->CheckAccess(*context, method, &client);
+  if (!allowed.ok()) return allowed;
+  const size_t bytes = request.ByteSizeLong();
+  if (bytes <= kRequestBytesMax) return grpc::Status::OK;
+  return InvalidArgument({reason::kRequestTooLarge, "request",
+                          absl::StrCat("has ", bytes, " octets; at most ",
+                                       kRequestBytesMax, " are accepted")});
 }
 
 grpc::ServerUnaryReactor* OperationsServiceImpl::Answer(
@@ -60,7 +71,8 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::Answer(
 grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(
     grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
     v1::GetStatusResponse* response) {
-  if (grpc::Status denied = Check(context, Method::kGetStatus); !denied.ok()) {
+  if (grpc::Status denied = Check(context, Method::kGetStatus, *request);
+      !denied.ok()) {
     return Answer(context, std::move(denied));
   }
   const std::shared_ptr<const Snapshot> snapshot =
@@ -93,7 +105,7 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::LookupRevocation(
     grpc::CallbackServerContext* context,
     const v1::LookupRevocationRequest* request,
     v1::LookupRevocationResponse* response) {
-  if (grpc::Status denied = Check(context, Method::kLookupRevocation);
+  if (grpc::Status denied = Check(context, Method::kLookupRevocation, *request);
       !denied.ok()) {
     return Answer(context, std::move(denied));
   }
@@ -121,9 +133,10 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::LookupRevocation(
 }
 
 grpc::ServerUnaryReactor* OperationsServiceImpl::Reload(
-    grpc::CallbackServerContext* context, const v1::ReloadRequest* /*request*/,
+    grpc::CallbackServerContext* context, const v1::ReloadRequest* request,
     v1::ReloadResponse* response) {
-  if (grpc::Status denied = Check(context, Method::kReload); !denied.ok()) {
+  if (grpc::Status denied = Check(context, Method::kReload, *request);
+      !denied.ok()) {
     return Answer(context, std::move(denied));
   }
   // The default reactor lives until it is finished, and the response with it.

@@ -45,7 +45,9 @@ class OperationsServiceImpl final
                                    v1::ReloadResponse* response) override;
 
  private:
-  grpc::Status Check(grpc::CallbackServerContext* context, Method method) const;
+  // Whether the client may call this, and its request is of a size to keep.
+  grpc::Status Check(grpc::CallbackServerContext* context, Method method,
+                     const google::protobuf::Message& request) const;
   grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
                                    grpc::Status status) const;
 

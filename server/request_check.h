@@ -19,16 +19,17 @@ RequestFault CheckFilings(
     const Limits& limits);
 
 // Octets a request holds from admission until its answer was taken: what was
-// sent, and what its filings take beside it (message objects, verdicts, the
-// answer as it is sent), measured in tests/server/request_check_test.
+// sent, what its messages take beside it (`message_bytes`, of their arena), and
+// what its verdicts and the answer as it is sent will take, measured in
+// tests/server/request_check_test.
 inline constexpr size_t kFilingMemory = 3072;
 inline constexpr size_t kChecksMemory = 6144;
 
-template <typename Request>
-size_t MemoryOf(const Request& request, int filings) {
-  return request.ByteSizeLong() +
+inline size_t MemoryOf(size_t sent_bytes, size_t message_bytes, int filings,
+                       bool want_checks) {
+  return sent_bytes + message_bytes +
          static_cast<size_t>(filings) *
-             (kFilingMemory + (request.want_checks() ? kChecksMemory : 0));
+             (kFilingMemory + (want_checks ? kChecksMemory : 0));
 }
 
 }  // namespace inkan

@@ -14,6 +14,9 @@ namespace reason {
 inline constexpr char kBatchEmpty[] = "BATCH_EMPTY";
 inline constexpr char kBatchTooLarge[] = "BATCH_TOO_LARGE";
 inline constexpr char kFilingMissing[] = "FILING_MISSING";
+inline constexpr char kRequestMalformed[] = "REQUEST_MALFORMED";
+inline constexpr char kRequestTooLarge[] = "REQUEST_TOO_LARGE";
+inline constexpr char kTooManyFields[] = "TOO_MANY_FIELDS";
 inline constexpr char kIdTooLong[] = "ID_TOO_LONG";
 inline constexpr char kProfileUnknown[] = "PROFILE_UNKNOWN";
 inline constexpr char kSerialMalformed[] = "SERIAL_MALFORMED";

@@ -1,9 +1,10 @@
 // VerificationService over gRPC's callback API: requests become items for the
 // batcher, verdicts become responses. Nothing of a filing is copied.
 //
-// Life of a unary call: gRPC parses the request onto an arena; the call checks
-// it, submits itself to the batcher, and is answered on the worker that judged
-// its last filing. Streams: server/stream_call.h.
+// Life of a unary call: once it is known who calls, its octets are parsed onto
+// an arena; the call checks the request, submits itself to the batcher, and is
+// answered on the worker that judged its last filing. From then on it holds the
+// answer as it is sent and nothing else. Streams: server/stream_call.h.
 //
 // Thread safety: as gRPC calls it. Ownership: batcher, gate and watch must
 // outlive the service, the service the server it is registered with.
@@ -12,7 +13,6 @@
 
 #include "inkan/v1/verification.grpc.pb.h"
 #include "server/answer_watch.h"
-#include "server/arena_messages.h"
 #include "server/batcher.h"
 #include "server/gate.h"
 #include "server/limits.h"
@@ -20,8 +20,15 @@
 
 namespace inkan {
 
-class VerificationServiceImpl final
-    : public v1::VerificationService::CallbackService {
+// The methods with requests and answers as octets: see server/rpc_messages.h.
+using RawVerificationService =
+    v1::VerificationService::WithRawCallbackMethod_Verify<
+        v1::VerificationService::WithRawCallbackMethod_BatchVerify<
+            v1::VerificationService::WithRawCallbackMethod_StreamVerify<
+                v1::VerificationService::WithRawCallbackMethod_CheckCertificate<
+                    v1::VerificationService::Service>>>>;
+
+class VerificationServiceImpl final : public RawVerificationService {
  public:
   VerificationServiceImpl(const Limits& limits, Batcher* batcher, Gate* gate,
                           AnswerWatch* answers);
@@ -31,30 +38,28 @@ class VerificationServiceImpl final
   void BeginDrain() { streams_.BeginDrain(); }
 
   grpc::ServerUnaryReactor* Verify(grpc::CallbackServerContext* context,
-                                   const v1::VerifyRequest* request,
-                                   v1::VerifyResponse* response) override;
-  grpc::ServerUnaryReactor* BatchVerify(
-      grpc::CallbackServerContext* context,
-      const v1::BatchVerifyRequest* request,
-      v1::BatchVerifyResponse* response) override;
-  grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
-  StreamVerify(grpc::CallbackServerContext* context) override;
+                                   const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* BatchVerify(grpc::CallbackServerContext* context,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StreamVerify(
+      grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* CheckCertificate(
-      grpc::CallbackServerContext* context,
-      const v1::CheckCertificateRequest* request,
-      v1::CheckCertificateResponse* response) override;
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
  private:
+  template <typename Rpc>
+  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
+                                  const grpc::ByteBuffer* request,
+                                  grpc::ByteBuffer* response);
+
   const Limits limits_;
   Batcher* const batcher_;
   Gate* const gate_;
   AnswerWatch* const answers_;
   OpenStreams streams_;
-  ArenaMessages<v1::VerifyRequest, v1::VerifyResponse> verify_messages_;
-  ArenaMessages<v1::BatchVerifyRequest, v1::BatchVerifyResponse>
-      batch_messages_;
-  ArenaMessages<v1::CheckCertificateRequest, v1::CheckCertificateResponse>
-      certificate_messages_;
 };
 
 }  // namespace inkan

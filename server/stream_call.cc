@@ -12,14 +12,14 @@
 #include "server/filing_batch.h"
 #include "server/message_arena.h"
 #include "server/request_check.h"
+#include "server/rpc_messages.h"
 #include "server/rpc_status.h"
 
 namespace inkan {
 // gRPC's operations are started with the mutex held, which keeps their order
 // that of our decisions; gRPC never calls a reactor back from inside them.
 class StreamCall final
-    : public grpc::ServerBidiReactor<v1::StreamVerifyRequest,
-                                     v1::StreamVerifyResponse> {
+    : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   StreamCall(const Limits& limits, Batcher* batcher, Gate* gate,
              AnswerWatch* answers, grpc::CallbackServerContext* context,
@@ -35,13 +35,14 @@ class StreamCall final
   void Start() ABSL_LOCKS_EXCLUDED(mutex_) {
     grpc::Status allowed =
         gate_->CheckAccess(*context_, Method::kStreamVerify, &client_);
-    const OpenStreams::Entry entry =
-        streams_->Add(this, limits_.stream_calls_max);
-    MutexLock lock(&mutex_);
     if (!allowed.ok()) {
+      MutexLock lock(&mutex_);
       End(std::move(allowed));
       return;
     }
+    const OpenStreams::Entry entry =
+        streams_->Add(this, limits_.stream_calls_max);
+    MutexLock lock(&mutex_);
     switch (entry) {
       case OpenStreams::Entry::kOpen:
         Advance();
@@ -110,13 +111,25 @@ class StreamCall::Exchange {
  public:
   Exchange()
       : request(memory_.Make<v1::StreamVerifyRequest>()),
-        response(memory_.Make<v1::StreamVerifyResponse>()) {}
+        response_(memory_.Make<v1::StreamVerifyResponse>()) {}
 
+  // Takes the request out of the octets that were read.
+  RequestFault Read(const Limits& limits) {
+    sent_bytes_ = octets.Length();
+    RequestFault fault = ReadRequest(&octets, limits, request);
+    return fault.ok() ? CheckFilings(request->filings(), limits) : fault;
+  }
   // Makes the item for the batcher, once the request is there.
   BatchItem* MakeItem(StreamCall* stream, const RequestContext& context) {
-    response->set_sequence(request->sequence());
+    response_->set_sequence(request->sequence());
     item_.emplace(stream, this, context);
     return &*item_;
+  }
+  // Puts the answer into the octets; neither message is there any more then.
+  grpc::Status Write() {
+    grpc::Status status = WriteResponse(*response_, &octets);
+    memory_.Clear();
+    return status;
   }
   void Cancel() {
     if (item_.has_value()) item_->Cancel();
@@ -128,8 +141,10 @@ class StreamCall::Exchange {
     Item(StreamCall* stream, Exchange* exchange, const RequestContext& context)
         : FilingBatch(
               FilingsOf(*exchange->request),
-              MakeVerdicts(*exchange->request, exchange->response),
-              MemoryOf(*exchange->request, exchange->request->filings_size()),
+              MakeVerdicts(*exchange->request, exchange->response_),
+              MemoryOf(exchange->sent_bytes_,
+                       exchange->memory_.SpaceAllocated(),
+                       exchange->request->filings_size(), context.want_checks),
               context),
           stream_(stream),
           exchange_(exchange) {}
@@ -144,23 +159,39 @@ class StreamCall::Exchange {
   };
 
   MessageArena memory_;
+  size_t sent_bytes_ = 0;
   std::optional<Item> item_;
 
  public:
+  // The request as it was read, later the answer as it is written.
+  grpc::ByteBuffer octets;
   v1::StreamVerifyRequest* const request;
-  v1::StreamVerifyResponse* const response;
   ClientQuotas::Ticket ticket;
   // All its filings are dealt with.
   bool settled = false;
+
+ private:
+  v1::StreamVerifyResponse* const response_;
 };
 
 void StreamCall::OnReadDone(bool ok) {
+  Exchange* read = nullptr;
+  {
+    MutexLock lock(&mutex_);
+    read = reading_.get();
+  }
+  // Without the lock, which workers take: nobody else touches what is being
+  // read, and nothing else is read until it has been moved on.
+  RequestFault fault;
+  if (ok) fault = read->Read(limits_);
   MutexLock lock(&mutex_);
   std::unique_ptr<Exchange> exchange = std::move(reading_);
   // A message that arrives after the end was decided was not accepted: the
   // status says so.
   if (!ok) {
     End(context_->IsCancelled() ? grpc::Status::CANCELLED : grpc::Status::OK);
+  } else if (!end_status_.has_value() && !fault.ok()) {
+    End(InvalidArgument(fault));
   } else if (!end_status_.has_value()) {
     Accept(std::move(exchange));
   }
@@ -168,12 +199,6 @@ void StreamCall::OnReadDone(bool ok) {
 }
 
 void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
-  const RequestFault fault =
-      CheckFilings(exchange->request->filings(), limits_);
-  if (!fault.ok()) {
-    End(InvalidArgument(fault));
-    return;
-  }
   grpc::Status within = gate_->TakeQuota(
       client_, static_cast<size_t>(exchange->request->filings_size()),
       &exchange->ticket);
@@ -215,12 +240,14 @@ void StreamCall::OnAdmitted() {
 }
 
 void StreamCall::OnJudged(Exchange* exchange, ItemResult result) {
+  grpc::Status status = StatusOf(result);
+  if (status.ok()) status = exchange->Write();
   MutexLock lock(&mutex_);
   exchange->settled = true;
-  if (result != ItemResult::kJudged) {
+  if (!status.ok()) {
     // Without this answer the later ones would be out of order.
     if (!end_status_.has_value() || end_status_->ok()) {
-      end_status_ = StatusOf(result);
+      end_status_ = std::move(status);
     }
     Abandon();
   }
@@ -277,12 +304,12 @@ void StreamCall::Advance() {
       exchanges_.front()->settled) {
     writing_ = true;
     answers_->Begin(&answer_, context_->c_call());
-    StartWrite(exchanges_.front()->response);
+    StartWrite(&exchanges_.front()->octets);
   }
   if (!end_status_.has_value() && reading_ == nullptr && !waiting_for_room_ &&
       exchanges_.size() < limits_.stream_requests_in_flight_max) {
     reading_ = std::make_unique<Exchange>();
-    StartRead(reading_->request);
+    StartRead(&reading_->octets);
   }
   if (end_status_.has_value() && exchanges_.empty()) {
     finished_ = true;
@@ -314,10 +341,9 @@ void OpenStreams::BeginDrain() {
   for (StreamCall* stream : streams_) stream->BeginDrain();
 }
 
-grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
-StartStreamCall(const Limits& limits, Batcher* batcher, Gate* gate,
-                AnswerWatch* answers, grpc::CallbackServerContext* context,
-                OpenStreams* streams) {
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StartStreamCall(
+    const Limits& limits, Batcher* batcher, Gate* gate, AnswerWatch* answers,
+    grpc::CallbackServerContext* context, OpenStreams* streams) {
   auto* call = new StreamCall(limits, batcher, gate, answers, context, streams);
   call->Start();
   return call;

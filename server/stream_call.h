@@ -13,6 +13,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "cache/mutex.h"
+#include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "inkan/v1/verification.pb.h"
 #include "server/answer_watch.h"
@@ -42,10 +43,9 @@ class OpenStreams {
 };
 
 // The call owns itself. The arguments must outlive it.
-grpc::ServerBidiReactor<v1::StreamVerifyRequest, v1::StreamVerifyResponse>*
-StartStreamCall(const Limits& limits, Batcher* batcher, Gate* gate,
-                AnswerWatch* answers, grpc::CallbackServerContext* context,
-                OpenStreams* streams);
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StartStreamCall(
+    const Limits& limits, Batcher* batcher, Gate* gate, AnswerWatch* answers,
+    grpc::CallbackServerContext* context, OpenStreams* streams);
 
 }  // namespace inkan
 

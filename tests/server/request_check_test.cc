@@ -3,8 +3,11 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "google/protobuf/arena.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "gtest/gtest.h"
+#include "server/request_wire.h"
 #include "tests/server/test_world.h"
 
 namespace inkan {
@@ -45,12 +48,95 @@ TEST(RequestCheckTest, TheMemoryCountedCoversTheMemoryTaken) {
           check->set_detail(std::string(40, 'd'));
         }
       }
-      EXPECT_GE(MemoryOf(request, filings), request.SpaceUsedLong() +
-                                                response.SpaceUsedLong() +
-                                                response.ByteSizeLong())
+      // Without an arena, whose octets come on top.
+      EXPECT_GE(MemoryOf(request.ByteSizeLong(), 0, filings, want_checks),
+                request.SpaceUsedLong() + response.SpaceUsedLong() +
+                    response.ByteSizeLong())
           << filings << (want_checks ? " with checks" : "");
     }
   }
+}
+
+RequestFault FaultOf(const std::string& octets, const Limits& limits) {
+  google::protobuf::io::ArrayInputStream in(octets.data(),
+                                            static_cast<int>(octets.size()));
+  return CheckWire(&in, octets.size(), v1::BatchVerifyRequest::descriptor(),
+                   limits);
+}
+
+std::string Repeat(const std::string& text, size_t times) {
+  std::string all;
+  all.reserve(text.size() * times);
+  for (size_t i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+TEST(RequestWireTest, FieldsAreCountedAtTheLimitAndPastIt) {
+  Limits limits;
+  limits.batch_filings_max = 1000;
+  const std::string empty_filing("\x0a\x00", 2);
+  // So that the count below does not change the size.
+  const size_t size = kUncountedBytesMax + 4096;
+  const uint64_t fields_max = FieldsMax(size, limits);
+  ASSERT_LT(2 * fields_max + 6, size);
+  // A number of any field in five octets fills up, and is a field itself.
+  const auto with = [&](uint64_t fields) {
+    std::string octets = Repeat(empty_filing, fields - 1);
+    v1::BatchVerifyRequest rest;
+    rest.add_filings()->set_document(
+        std::string(size - octets.size() - 8, 'd'));
+    octets += rest.SerializeAsString();
+    octets.resize(size, '\0');
+    return octets;
+  };
+  // The filing with the document is two fields.
+  EXPECT_TRUE(FaultOf(with(fields_max - 1), limits).ok());
+  const RequestFault fault = FaultOf(with(fields_max + 1), limits);
+  EXPECT_STREQ(fault.reason, reason::kTooManyFields);
+  EXPECT_NE(fault.problem.find(std::to_string(fields_max)), std::string::npos);
+}
+
+TEST(RequestWireTest, EveryKindOfFieldCountsHoweverDeep) {
+  const Limits limits;
+  v1::BatchVerifyRequest filing_of_intermediates;
+  v1::Filing* filing = filing_of_intermediates.add_filings();
+  for (int i = 0; i < 200'000; ++i) filing->add_intermediates("");
+  const std::string flood[] = {
+      Repeat(std::string("\x0a\x00", 2), 200'000),  // empty filings
+      filing_of_intermediates.SerializeAsString(),
+      Repeat(std::string("\x78\x01", 2), 200'000),  // unknown numbers
+      Repeat(std::string("\x7d\x01\x02\x03\x04", 5), 200'000),
+      Repeat(std::string("\x79\x01\x02\x03\x04\x05\x06\x07\x08", 9), 200'000),
+      Repeat(std::string("\x7a\x00", 2), 200'000),  // unknown octets
+      Repeat(std::string("\x7b\x7c", 2), 200'000),  // unknown groups
+      Repeat(std::string("\x7b", 1), 400'000),      // that never end
+  };
+  for (const std::string& octets : flood) {
+    EXPECT_STREQ(FaultOf(octets, limits).reason, reason::kTooManyFields)
+        << absl::BytesToHexString(octets.substr(0, 16));
+  }
+}
+
+TEST(RequestWireTest,
+     TheLargestBatchOfWholeFilingsPassesAndNonsenseIsNotJudged) {
+  testing::TestWorld world;
+  const Limits limits;
+  v1::BatchVerifyRequest request;
+  for (uint32_t i = 0; i < limits.batch_filings_max; ++i) {
+    v1::Filing* filing = request.add_filings();
+    *filing = world.GoodFiling("id");
+    while (static_cast<uint32_t>(filing->intermediates_size()) <
+           limits.intermediates_max) {
+      filing->add_intermediates("i");
+    }
+  }
+  const std::string whole = request.SerializeAsString();
+  EXPECT_TRUE(FaultOf(whole, limits).ok());
+  // Cut, torn and random octets are for the parser to refuse.
+  EXPECT_TRUE(FaultOf(whole.substr(0, whole.size() - 1), limits).ok());
+  EXPECT_TRUE(FaultOf(whole.substr(1), limits).ok());
+  EXPECT_TRUE(FaultOf(std::string(100'000, '\xff'), limits).ok());
+  EXPECT_TRUE(FaultOf(std::string(100'000, '\0'), limits).ok());
 }
 
 }  // namespace

@@ -4,11 +4,13 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
+#include "grpcpp/generic/generic_stub.h"
 #include "gtest/gtest.h"
 #include "tests/server/raw_client.h"
 #include "tests/server/test_world.h"
@@ -250,6 +252,54 @@ TEST_F(ServiceTest, AMessageOverTheLimitIsRefusedAndTheServerLives) {
   v1::BatchVerifyResponse response;
   EXPECT_EQ(Batch(request, &response).error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(VerdictOn(world_.GoodFiling()).indication(),
+            v1::INDICATION_TOTAL_PASSED);
+}
+
+// Octets that are no request, or that would take fifty times as much as they
+// are: refused in every call style, and before they are parsed.
+TEST_F(ServiceTest, OctetsThatAreNoRequestOrTooManyFieldsAreRefused) {
+  std::string empty_filings;
+  for (int i = 0; i < 2'000'000; ++i) empty_filings.append("\x0a\x00", 2);
+  const std::pair<std::string, std::string> cases[] = {
+      {"\xff\xff\xff\xff\xff", "inkan.dev/REQUEST_MALFORMED"},
+      {empty_filings, "inkan.dev/TOO_MANY_FIELDS"}};
+  for (const auto& [octets, expected] : cases) {
+    for (const std::string method :
+         {"Verify", "BatchVerify", "StreamVerify", "CheckCertificate"}) {
+      // Field 1 of Verify is one filing, sent again and again.
+      grpc::GenericStub stub(client_.channel);
+      grpc::ClientContext context;
+      grpc::CompletionQueue queue;
+      const auto await = [&queue] {
+        void* tag = nullptr;
+        bool ok = false;
+        EXPECT_TRUE(queue.Next(&tag, &ok));
+      };
+      auto call = stub.PrepareCall(
+          &context, absl::StrCat("/inkan.v1.VerificationService/", method),
+          &queue);
+      call->StartCall(nullptr);
+      await();
+      const grpc::Slice slice(octets);
+      call->WriteLast(grpc::ByteBuffer(&slice, 1), {}, nullptr);
+      await();
+      grpc::ByteBuffer answer;
+      call->Read(&answer, nullptr);
+      await();
+      grpc::Status status;
+      call->Finish(&status, nullptr);
+      await();
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT)
+          << method << expected;
+      EXPECT_EQ(ReasonOf(status), expected) << method;
+      EXPECT_EQ(FieldOf(status), "request");
+      queue.Shutdown();
+      void* tag = nullptr;
+      bool ok = false;
+      EXPECT_FALSE(queue.Next(&tag, &ok));
+    }
+  }
   EXPECT_EQ(VerdictOn(world_.GoodFiling()).indication(),
             v1::INDICATION_TOTAL_PASSED);
 }
