@@ -58,9 +58,10 @@ void RemoteJobs::OfferRecord(RemoteItem* item) {
   item->candidate = candidate;
   Queue(item);
   Job& job = jobs_[item->job];
+  ++job.unjudged;
+  if (job.phase != Job::Phase::kWaiting) return;
   job.phase = Job::Phase::kJudging;
   job.spool_only = true;
-  ++job.unjudged;
 }
 
 std::optional<RemoteJobs::Work> RemoteJobs::Next() {
@@ -124,6 +125,7 @@ void RemoteJobs::Unchanged(const std::string& id,
   MutexLock lock(&mutex_);
   RemoteItem& item = items_[id];
   item.error.clear();
+  item.error_of_place = false;
   item.last_success = absl::Now();
   if (record.has_value()) item.record = std::move(record);
 }
@@ -163,6 +165,7 @@ void RemoteJobs::MarkGone(size_t job,
       continue;
     }
     item.error = "the directory has it no longer; check with its operator";
+    item.error_of_place = true;
     ++it;
   }
 }
@@ -179,6 +182,13 @@ bool RemoteJobs::EndFetch(size_t index, const std::string& error,
   job.faulty |= !error.empty();
   job.spool_only = false;
   job.phase = Job::Phase::kJudging;
+  for (auto& [id, item] : items_) {
+    if (item.job != index || item.good || item.candidate ||
+        !item.record.has_value()) {
+      continue;
+    }
+    if (!error.empty() || item.error_of_place) OfferRecord(&item);
+  }
   job.claimed = job.unjudged > 0;
   if (!job.claimed) Conclude(index);
   return job.claimed;
@@ -220,6 +230,7 @@ void RemoteJobs::Conclude(size_t index) {
     job.last_success = absl::Now();
     wait = WaitAfterSuccess(index);
   }
+  if (std::exchange(job.ask_now, false)) wait = absl::ZeroDuration();
   job.next_attempt = SteadyNow() + wait;
   if (wait < kSleepMax) changed_.Signal();
 }
@@ -237,22 +248,24 @@ std::vector<RemoteItem> RemoteJobs::TakeCandidates(size_t at_most) {
   return taken;
 }
 
-bool RemoteJobs::Judge(const std::string& id, const FileDigest& sha256,
-                       const Judgement& judgement) {
+RemoteJobs::Consequence RemoteJobs::Judge(const std::string& id,
+                                          const FileDigest& sha256,
+                                          const Judgement& judgement) {
   MutexLock lock(&mutex_);
   const auto found = items_.find(id);
-  if (found == items_.end() || !found->second.candidate) return false;
+  if (found == items_.end() || !found->second.candidate) return {};
   RemoteItem& item = found->second;
   if (item.candidate->sha256 != sha256) {
     // Replaced while it was judged; but what is on disk is.
     if (judgement.kept.has_value()) item.record = judgement.kept;
-    return false;
+    return {};
   }
   const RemoteCandidate candidate = *item.candidate;
   const bool from_spool = candidate.from_spool;
   const std::string& error = judgement.error;
   item.candidate.reset();
-  item.error = error;
+  if (!from_spool || !item.error_of_place) item.error = error;
+  if (!from_spool) item.error_of_place = !error.empty();
   Job& job = jobs_[item.job];
   if (judgement.used) {
     if (judgement.kept.has_value()) item.record = judgement.kept;
@@ -264,9 +277,19 @@ bool RemoteJobs::Judge(const std::string& id, const FileDigest& sha256,
   }
   if (!error.empty() && !from_spool) job.faulty = true;
   if (job.unjudged > 0) --job.unjudged;
-  if (job.unjudged > 0 || job.phase != Job::Phase::kJudging) return false;
+  Consequence consequence;
+  // The same bytes would be refused again.
+  if (!judgement.used && !from_spool && !item.good && item.record.has_value() &&
+      item.record->sha256 != sha256) {
+    OfferRecord(&item);
+    consequence.more = true;
+  }
+  if (job.unjudged > 0 || job.phase != Job::Phase::kJudging) {
+    return consequence;
+  }
   Conclude(item.job);
-  return std::exchange(job.claimed, false);
+  consequence.release = std::exchange(job.claimed, false);
+  return consequence;
 }
 
 void RemoteJobs::Release(const std::string& id) {
@@ -284,7 +307,10 @@ void RemoteJobs::AskNow() {
     }
     OfferRecord(&item);
   }
-  for (Job& job : jobs_) job.next_attempt = absl::ZeroDuration();
+  for (Job& job : jobs_) {
+    job.next_attempt = absl::ZeroDuration();
+    job.ask_now = job.phase == Job::Phase::kJudging;
+  }
   changed_.SignalAll();
 }
 

@@ -39,6 +39,9 @@ struct RemoteItem {
   bool good = false;
   CrlDates dates;
   std::string error;
+  // The error is what the place was found with when it was last asked, and no
+  // news of what the spool holds.
+  bool error_of_place = false;
   absl::Time last_success = absl::InfinitePast();
   HttpValidators partial;  // of what the part file holds
   std::optional<RemoteCandidate> candidate;
@@ -79,8 +82,9 @@ class RemoteJobs {
   // What an LDAP search that succeeded no longer found.
   void MarkGone(size_t job, const absl::flat_hash_set<std::string>& found);
   // The fetch is over; `error` empty if it went well. What it delivered is
-  // judged before the job is asked again. Returns whether there is something to
-  // judge.
+  // judged before the job is asked again, and so is what the spool holds of
+  // items that are not in use and of which nothing came: why it was refused
+  // before may have passed. Returns whether there is something to judge.
   bool EndFetch(size_t job, const std::string& error,
                 std::optional<absl::Duration> retry_after, uint64_t bytes);
 
@@ -93,11 +97,17 @@ class RemoteJobs {
         kept;        // what the spool holds now, if that is new
     CrlDates dates;  // of what is used
   };
-  // What became of an item's candidate of this digest. Returns whether what its
-  // job fetched has been judged by now, so that the claim on the place is to be
-  // given back.
-  bool Judge(const std::string& id, const FileDigest& sha256,
-             const Judgement& judgement);
+  struct Consequence {
+    // What the job fetched has been judged by now, and the claim on the place
+    // is to be given back.
+    bool release = false;
+    // There is something more to judge: what the spool holds in the place of
+    // what was refused.
+    bool more = false;
+  };
+  // What became of an item's candidate of this digest.
+  Consequence Judge(const std::string& id, const FileDigest& sha256,
+                    const Judgement& judgement);
   void Release(const std::string& id);
   void AskNow();
 
@@ -119,6 +129,7 @@ class RemoteJobs {
     std::optional<absl::Duration> retry_after;
     bool faulty = false;      // this time, in whatever part
     bool spool_only = false;  // what is judged came from there
+    bool ask_now = false;     // as soon as that has been judged
     // Something that was fetched is to be judged; the place is claimed so long.
     bool claimed = false;
     uint32_t failures = 0;  // in a row
@@ -129,7 +140,8 @@ class RemoteJobs {
   };
 
   void Queue(RemoteItem* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Offers an item's last good CRL for use.
+  // Offers an item's last good CRL for use. REQUIRES: it has one, and no
+  // candidate.
   void OfferRecord(RemoteItem* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Once all is judged: when to ask again.
   void Conclude(size_t job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -203,9 +203,10 @@ class CrlRemote::State {
                                   : CrlSpool::IdOf(source_name_);
     // Whatever was judged last: what the spool holds may be offered again while
     // what was fetched waits.
-    if (jobs_.Judge(item.id, item.candidate->sha256, judgement)) {
-      spool_->Release(claim);
-    }
+    const RemoteJobs::Consequence consequence =
+        jobs_.Judge(item.id, item.candidate->sha256, judgement);
+    if (consequence.release) spool_->Release(claim);
+    if (consequence.more) Wake();
   }
 
   // Whether the last good CRL is there as it was kept, so that "not modified"

@@ -14,6 +14,10 @@
 // delivered. Only then is it asked again: there is never more than one fetch of
 // a place, over reloads too, which the spool's claims see to.
 //
+// What the spool holds of an item that is not in use is offered at the start,
+// on AskNow, and whenever its place could not give a CRL that is used: a reason
+// to refuse it, like a clock that was wrong, may have passed meanwhile.
+//
 // What is refused leaves no trace but its error: the record of the last good
 // CRL, with the validators of conditional requests, changes only in Accept.
 // Only what the configuration names is asked; nothing here ever sees a

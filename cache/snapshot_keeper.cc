@@ -425,9 +425,13 @@ void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
   auto crl = workshop_.loader->Load(delivery.path, delivery.place, control);
   if (delivery.expected.has_value() &&
       (!crl.ok() || (*crl)->sha256 != *delivery.expected)) {
+    // A lack of memory or of file descriptors passes, and so may a disk's
+    // fault.
+    const bool damaged = crl.ok() || absl::IsInvalidArgument(crl.status());
     source->remote->Refuse(
         delivery.id, delivery.sha256,
-        absl::StrCat("the copy kept in the state directory is damaged (",
+        absl::StrCat("the copy kept in the state directory ",
+                     damaged ? "is damaged (" : "cannot be read now (",
                      crl.ok() ? "its digest differs" : crl.status().message(),
                      "); it is fetched again"));
     return;

@@ -16,6 +16,7 @@
 #include "cache/crl_freshness.h"
 #include "cache/crl_source_jobs.h"
 #include "cache/snapshot_keeper.h"
+#include "crypto/digest.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
 #include "tests/support/raw_server.h"
@@ -450,9 +451,12 @@ TEST(CrlRemote, ASearchGoesOnWhateverOfTheSpoolWasOfferedMeanwhile) {
   remote.Refuse(a, kept_a, "of no use");
   EXPECT_TRUE(Eventually([&] { return wakes == 3; }))
       << "the place is claimed for ever";
+  // And what the directory has no longer and is not in use, once more.
   found = remote.Take();
-  ASSERT_EQ(found.size(), 1U);
+  ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].id, b);
+  EXPECT_FALSE(found[0].expected.has_value());
+  EXPECT_EQ(found[1].sha256, kept_a);
 }
 
 std::string Contents(const std::string& path) {
@@ -531,15 +535,146 @@ TEST(RemoteJobs, WhatReplacesACandidateIsJudgedInItsPlace) {
   EXPECT_EQ(deliver(b), b.sha256);
   RemoteJobs::Judgement good;
   good.used = true;
-  EXPECT_FALSE(jobs.Judge("id", a.sha256, good));
+  EXPECT_FALSE(jobs.Judge("id", a.sha256, good).release);
   EXPECT_FALSE(jobs.Find("id")->good);
   EXPECT_TRUE(jobs.EndFetch(job, "", std::nullopt, 0));
   const auto taken = jobs.TakeCandidates(9);
   ASSERT_EQ(taken.size(), 1U);
   EXPECT_EQ(taken[0].candidate->sha256, b.sha256);
-  EXPECT_TRUE(jobs.Judge("id", b.sha256, good));
+  EXPECT_TRUE(jobs.Judge("id", b.sha256, good).release);
   EXPECT_TRUE(jobs.Find("id")->good);
   EXPECT_TRUE(jobs.Next().has_value());
+}
+
+// One item of one job, with a record, that was refused at the start.
+struct RefusedRecord {
+  explicit RefusedRecord(absl::Duration retry) : jobs(Options(retry)) {
+    record.sha256 = {1};
+    jobs.AddItem("id", "place", jobs.AddJob("place", "id"), record);
+    EXPECT_EQ(jobs.TakeCandidates(9).size(), 1U);
+    EXPECT_FALSE(Refuse(record.sha256, "not yet").release);
+    EXPECT_TRUE(jobs.Next().has_value());
+  }
+  static CrlSourceOptions Options(absl::Duration retry) {
+    CrlSourceOptions options;
+    options.kind = CrlSourceOptions::Kind::kHttp;
+    options.schedule.retry_first = options.schedule.retry_max = retry;
+    return options;
+  }
+  RemoteJobs::Consequence Refuse(const FileDigest& sha256, std::string why) {
+    RemoteJobs::Judgement judgement;
+    judgement.error = std::move(why);
+    return jobs.Judge("id", sha256, judgement);
+  }
+  RemoteJobs::Consequence Use(const FileDigest& sha256) {
+    RemoteJobs::Judgement judgement;
+    judgement.used = true;
+    return jobs.Judge("id", sha256, judgement);
+  }
+  CrlSourceStatus Status() {
+    std::vector<CrlSourceStatus> statuses;
+    jobs.AppendStatuses(&statuses);
+    return statuses.at(0);
+  }
+
+  SpoolRecord record;
+  RemoteJobs jobs;
+};
+
+TEST(RemoteJobs, AFailedFetchOffersTheLastGoodCrlAgainAndBacksOff) {
+  RefusedRecord one(absl::Hours(1));
+  EXPECT_TRUE(one.jobs.EndFetch(0, "no route", std::nullopt, 0));
+  const auto taken = one.jobs.TakeCandidates(9);
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_TRUE(taken[0].candidate->from_spool);
+  // Refused once more, it is not offered for ever.
+  const auto consequence = one.Refuse(one.record.sha256, "not yet");
+  EXPECT_TRUE(consequence.release);
+  EXPECT_FALSE(consequence.more);
+  EXPECT_TRUE(one.jobs.TakeCandidates(9).empty());
+  EXPECT_EQ(one.Status().failures_total, 1U);
+  EXPECT_EQ(one.Status().last_error, "no route");
+  EXPECT_GT(one.Status().next_attempt, absl::Now() + absl::Minutes(20));
+}
+
+TEST(RemoteJobs, ARefusedNewcomerIsFollowedByTheLastGoodCrl) {
+  RefusedRecord one(absl::Hours(1));
+  RemoteCandidate newcomer;
+  newcomer.sha256 = {2};
+  one.jobs.Deliver("id", "place", 0, newcomer);
+  EXPECT_TRUE(one.jobs.EndFetch(0, "", std::nullopt, 0));
+  ASSERT_EQ(one.jobs.TakeCandidates(9).size(), 1U);
+  const auto consequence = one.Refuse(newcomer.sha256, "forged");
+  EXPECT_FALSE(consequence.release);
+  EXPECT_TRUE(consequence.more);
+  ASSERT_EQ(one.jobs.TakeCandidates(9).size(), 1U);
+  EXPECT_TRUE(one.Use(one.record.sha256).release);
+  // In use, and still said: what the place has is wrong.
+  EXPECT_TRUE(one.Status().in_use);
+  EXPECT_EQ(one.Status().last_error, "forged");
+  EXPECT_EQ(one.Status().failures_total, 1U);
+  EXPECT_GT(one.Status().next_attempt, absl::Now() + absl::Minutes(20));
+}
+
+TEST_F(RemoteSource, TwoReloadsInARowWithoutTheNetworkEndWithTheLastGoodCrl) {
+  Publish(CrlDer(1, true), "\"1\"");
+  Start();
+  ASSERT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  server_.Handle([](RawConnection& c) { c.Hold(); });
+  SnapshotOptions mistaken = Options();
+  mistaken.profiles[0].anchors = {{"ca.cer", CaDer("ca 2019")}};
+  ASSERT_TRUE(keeper_->Reload(mistaken).ok());
+  EXPECT_THAT(keeper_->Current()->Find("lab")->crls->partitions(), IsEmpty());
+  const int asked = server_.connections();
+  ASSERT_TRUE(Eventually([&] { return server_.connections() > asked; }));
+  ASSERT_TRUE(keeper_->Reload(Options()).ok());  // while it is being asked
+  EXPECT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+}
+
+TEST_F(RemoteSource, AClockThatWasBehindAtTheStartIsForgiven) {
+  const RawServer::Handler kAnswers[] = {
+      [](RawConnection& c) {
+        c.ReadHead();
+        c.Send(HttpReplyText("404 Not Found", ""));
+      },
+      [](RawConnection& c) {
+        c.ReadHead();
+        c.Send(HttpReplyText("200 OK", "<html>Please log in</html>"));
+      }};
+  for (const RawServer::Handler& answer : kAnswers) {
+    keeper_ = nullptr;
+    server_.Handle(answer);
+    // Five minutes are what clocks may differ by.
+    const int64_t soon = absl::ToUnixSeconds(absl::Now()) + 5 * 60 + 3;
+    const std::string crl = CrlFor("Kyoto", 1)
+                                .this_update(soon)
+                                .next_update(soon + 86400)
+                                .Sign(KeyOf("ca"));
+    {
+      auto spool = CrlSpool::Open(state_.path());
+      ASSERT_TRUE(spool.ok()) << spool.status();
+      SpoolRecord record;
+      record.place = server_.url();
+      record.source = "http";
+      record.sha256 = record.crl_sha256 = Sha256(AsBytes(crl));
+      const std::string id = CrlSpool::IdOf(server_.url());
+      std::ofstream((*spool)->CrlPath(id, record.sha256)) << crl;
+      ASSERT_TRUE((*spool)->Keep(id, record, record.sha256).ok());
+    }
+    Start();
+    EXPECT_TRUE(Eventually([&] {
+      return keeper_->Current()->Find("lab")->crls->partitions().size() == 1;
+    }));
+    EXPECT_TRUE(Eventually([&] { return !Error().empty(); }));
+    EXPECT_TRUE(Eventually([&] {
+      const auto errors = keeper_->source_errors();
+      return !errors.empty() && errors.front().last_good_in_use;
+    }));
+    EXPECT_THAT(Error(),
+                testing::AnyOf(HasSubstr("404"), HasSubstr("certificateList")));
+  }
 }
 
 TEST_F(RemoteSource, OfTwoCrlsOfOneNameTheRightOneIsInForceAndOnDisk) {
