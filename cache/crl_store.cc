@@ -13,9 +13,46 @@
 namespace inkan {
 namespace {
 
-std::string DirectoryNameKey(Bytes name) {
-  return CanonicalGeneralName({GeneralNameKind::kDirectoryName, name});
+// CanonicalGeneralName of a directoryName, by the CanonicalName of its Name.
+std::string DirectoryNameKey(const std::string& canonical_name) {
+  constexpr char kKind = static_cast<char>(GeneralNameKind::kDirectoryName);
+  return kKind + canonical_name;
 }
+
+// The names of one distribution point, each prepared once however many
+// cRLIssuers there are.
+struct PointNames {
+  explicit PointNames(const DistributionPoint& point)
+      : present(point.name.present()) {
+    DerReader reader(point.name.full_names);
+    GeneralName name;
+    while (!reader.empty() && ReadGeneralName(&reader, &name)) {
+      full.push_back(CanonicalGeneralName(name));
+    }
+    if (!point.name.relative_name.empty()) {
+      constexpr uint8_t kEmptyName[] = {der::kSequence, 0};
+      relative = CanonicalName(
+          AsBytes(NameWithRdn(kEmptyName, point.name.relative_name)));
+    }
+  }
+
+  // The names a CRL's distribution point may match, of a CRL issuer of this
+  // CanonicalName; where the point has none, the issuer's stands in.
+  std::vector<std::string> Under(const std::string& crl_issuer) const {
+    std::vector<std::string> names = full;
+    if (!relative.empty()) {
+      names.push_back(DirectoryNameKey(crl_issuer + relative));
+    }
+    if (!present) names.push_back(DirectoryNameKey(crl_issuer));
+    return names;
+  }
+
+  bool present;
+  std::vector<std::string> full;  // CanonicalGeneralNames
+  // What nameRelativeToCRLIssuer adds to a CanonicalName, which is written RDN
+  // by RDN; empty if it is absent.
+  std::string relative;
+};
 
 }  // namespace
 
@@ -197,8 +234,8 @@ class CrlStore::Query {
 
   void AskImpliedPoint() {
     Candidates candidates;
-    Collect(issuer_.canonical_issuer, {DirectoryNameKey(certificate_.issuer)},
-            &candidates);
+    Collect(issuer_.canonical_issuer,
+            {DirectoryNameKey(issuer_.canonical_issuer)}, &candidates);
     AskCandidates(candidates, kAllReasons, /*want_indirect=*/false);
   }
 
@@ -224,41 +261,21 @@ class CrlStore::Query {
 
   // RFC 5280 section 6.3.3 (b)(1)-(2): the CRLs that match one point.
   void AskPoint(const DistributionPoint& point) {
-    std::vector<Bytes> crl_issuers;  // Name elements
+    const PointNames names(point);
+    const bool indirect = !point.crl_issuer.empty();
+    Candidates candidates;
+    if (!indirect) {
+      const std::string& own = issuer_.canonical_issuer;
+      Collect(own, names.Under(own), &candidates);
+    }
     DerReader reader(point.crl_issuer);
     GeneralName name;
     while (!reader.empty() && ReadGeneralName(&reader, &name)) {
-      if (name.kind == GeneralNameKind::kDirectoryName) {
-        crl_issuers.push_back(name.value);
-      }
-    }
-    const bool indirect = !point.crl_issuer.empty();
-    if (!indirect) crl_issuers.push_back(certificate_.issuer);
-    Candidates candidates;
-    for (const Bytes crl_issuer : crl_issuers) {
-      Collect(CanonicalName(crl_issuer), PointNames(point, crl_issuer),
-              &candidates);
+      if (name.kind != GeneralNameKind::kDirectoryName) continue;
+      const std::string crl_issuer = CanonicalName(name.value);
+      Collect(crl_issuer, names.Under(crl_issuer), &candidates);
     }
     AskCandidates(candidates, point.reasons, indirect);
-  }
-
-  // The names a CRL's distribution point may match; without any, the point's
-  // cRLIssuer stands in.
-  static std::vector<std::string> PointNames(const DistributionPoint& point,
-                                             Bytes crl_issuer) {
-    std::vector<std::string> names;
-    if (!point.name.relative_name.empty()) {
-      const std::string full =
-          NameWithRdn(crl_issuer, point.name.relative_name);
-      if (!full.empty()) names.push_back(DirectoryNameKey(AsBytes(full)));
-    }
-    DerReader reader(point.name.full_names);
-    GeneralName name;
-    while (!reader.empty() && ReadGeneralName(&reader, &name)) {
-      names.push_back(CanonicalGeneralName(name));
-    }
-    if (names.empty()) names.push_back(DirectoryNameKey(crl_issuer));
-    return names;
   }
 
   bool FlagsFit(const CrlPartition& partition, bool want_indirect) const {
@@ -296,9 +313,16 @@ class CrlStore::Query {
       const auto reasons = static_cast<uint16_t>(
           point_reasons & partition->crl->scope.some_reasons & kAllReasons);
       if (reasons == 0) continue;
-      Weigh(Judge(*partition), MadeAt(*partition), reasons);
+      Weigh(JudgeOnce(*partition), MadeAt(*partition), reasons);
       if (revoked_) return;
     }
+  }
+
+  // Many points may lead to one partition, and what it says is the same.
+  const RevocationEvidence& JudgeOnce(const CrlPartition& partition) {
+    const auto [known, is_new] = judged_.try_emplace(&partition);
+    if (is_new) known->second = Judge(partition);
+    return known->second;
   }
 
   // When the newest word of the partition was said.
@@ -376,6 +400,7 @@ class CrlStore::Query {
   // The partition whose signer is asked about, if this is such a question.
   const CrlPartition* signer_of_;
 
+  absl::flat_hash_map<const CrlPartition*, RevocationEvidence> judged_;
   RevocationEvidence worst_;    // revoked, else on hold; of the newest CRL
   RevocationEvidence good_;     // good or revoked later
   RevocationEvidence unknown_;  // the first that is stale

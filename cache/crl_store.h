@@ -54,7 +54,7 @@ class CrlStore {
       const CrlStore* previous = nullptr);
 
   // What is known at `time` about `certificate`, whose issuer is the CA of
-  // `issuer`.
+  // `issuer`: its name is the same (as FindIssuers sees to), whoever signed it.
   RevocationEvidence Check(const Certificate& certificate,
                            const IssuerPath& issuer, int64_t time) const;
 

@@ -273,7 +273,10 @@ Fault ParseDistributionPoints(Bytes value, const char* field, Bytes* points) {
   DerReader outer(value);
   if (!outer.Read(der::kSequence, points) || !outer.empty() ||
       !AreWellFormedDistributionPoints(*points)) {
-    return {field, "not a non-empty SEQUENCE of DistributionPoint"};
+    return {
+        field,
+        "not a SEQUENCE of 1 to 64 DistributionPoints, with at most 16 names "
+        "and 4 cRLIssuers each"};
   }
   return kNoFault;
 }

@@ -31,6 +31,17 @@ bool ReadExplicitName(DerReader* reader, DistributionPointName* name) {
          ParseDistributionPointName(contents, name);
 }
 
+// Whether `contents` is no more than `max` elements.
+bool HasAtMost(int max, Bytes contents) {
+  DerReader reader(contents);
+  uint8_t tag;
+  Bytes ignored;
+  for (; !reader.empty(); --max) {
+    if (max == 0 || !reader.ReadAny(&tag, &ignored)) return false;
+  }
+  return true;
+}
+
 Fault ParseIssuingDistributionPoint(Bytes value, CrlScope* scope) {
   constexpr const char* kField = "issuingDistributionPoint";
   DerReader outer(value);
@@ -95,7 +106,10 @@ Fault ParseFreshestCrl(Bytes value, Crl* crl) {
   DerReader reader(value);
   if (!reader.Read(der::kSequence, &crl->freshest_crl) || !reader.empty() ||
       !AreWellFormedDistributionPoints(crl->freshest_crl)) {
-    return {"freshestCRL", "not a non-empty SEQUENCE of DistributionPoint"};
+    return {
+        "freshestCRL",
+        "not a SEQUENCE of 1 to 64 DistributionPoints, with at most 16 names "
+        "and 4 cRLIssuers each"};
   }
   return kNoFault;
 }
@@ -321,8 +335,12 @@ bool AreWellFormedDistributionPoints(Bytes contents) {
   DerReader points(contents);
   if (points.empty()) return false;
   DistributionPoint point;
+  int count = 0;
   while (!points.empty()) {
-    if (!ReadDistributionPoint(&points, &point)) return false;
+    if (++count > kDistributionPointsMax ||
+        !ReadDistributionPoint(&points, &point)) {
+      return false;
+    }
   }
   return true;
 }
@@ -344,6 +362,10 @@ bool ReadDistributionPoint(DerReader* points, DistributionPoint* point) {
   }
   // Section 4.2.1.13: reasons alone say nothing about where to look.
   return reader.empty() &&
+         (point->name.relative_name.empty() ||
+          IsWellFormedRdn(point->name.relative_name)) &&
+         HasAtMost(kPointNamesMax, point->name.full_names) &&
+         HasAtMost(kPointCrlIssuersMax, point->crl_issuer) &&
          (point->name.present() || !point->crl_issuer.empty());
 }
 

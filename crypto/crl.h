@@ -37,6 +37,13 @@ struct DistributionPointName {
 // Reads the contents of the [0] tag that holds a DistributionPointName.
 bool ParseDistributionPointName(Bytes contents, DistributionPointName* name);
 
+// DistributionPoints in one extension, GeneralNames in the fullName of one, and
+// in its cRLIssuer: each is looked up before the certificate's signature is
+// verified. PKITS has at most two of each, JPKI one.
+inline constexpr int kDistributionPointsMax = 64;
+inline constexpr int kPointNamesMax = 16;
+inline constexpr int kPointCrlIssuersMax = 4;
+
 // One DistributionPoint of cRLDistributionPoints or freshestCRL.
 struct DistributionPoint {
   DistributionPointName name;
@@ -45,11 +52,12 @@ struct DistributionPoint {
   Bytes crl_issuer;  // GeneralNames contents; empty if absent
 };
 
-// Reads the next DistributionPoint; false if it is malformed, or names neither
-// a point nor a cRLIssuer.
+// Reads the next DistributionPoint; false if it is malformed, names neither a
+// point nor a cRLIssuer, or has more names than the bounds allow.
 bool ReadDistributionPoint(DerReader* points, DistributionPoint* point);
 
-// Whether `contents` is one or more well-formed DistributionPoints.
+// Whether `contents` is 1 to kDistributionPointsMax well-formed
+// DistributionPoints.
 bool AreWellFormedDistributionPoints(Bytes contents);
 
 // issuingDistributionPoint (section 5.2.5).

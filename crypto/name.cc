@@ -381,18 +381,22 @@ bool IsWellFormedName(Bytes name) {
       continue;
     }
     Bytes rdn;
-    if (!sequence.Read(der::kSet, &rdn) || rdn.empty()) return false;
-    DerReader set(rdn);
-    int count = 0;
-    while (!set.empty()) {
-      Attribute attribute;
-      if (!ReadAttribute(&set, &attribute) || !IsWellFormedValue(attribute) ||
-          ++count > kAttributesPerRdnMax) {
-        return false;
-      }
-    }
+    if (!sequence.Read(der::kSet, &rdn) || !IsWellFormedRdn(rdn)) return false;
   }
   return true;
+}
+
+bool IsWellFormedRdn(Bytes rdn) {
+  DerReader set(rdn);
+  int count = 0;
+  while (!set.empty()) {
+    Attribute attribute;
+    if (!ReadAttribute(&set, &attribute) || !IsWellFormedValue(attribute) ||
+        ++count > kAttributesPerRdnMax) {
+      return false;
+    }
+  }
+  return count > 0;
 }
 
 bool IsEmptyName(Bytes name) { return name.size() <= 2; }

@@ -27,6 +27,9 @@ inline constexpr size_t kPreparedTextBytesMax = 1024;
 // appendix A.1 strings, none longer than kPreparedTextBytesMax allows.
 bool IsWellFormedName(Bytes name);
 
+// The same of the contents of one SET.
+bool IsWellFormedRdn(Bytes rdn);
+
 // Whether it has no attributes at all.
 bool IsEmptyName(Bytes name);
 

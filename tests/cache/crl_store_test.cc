@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/crl.h"
 #include "crypto/name.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
@@ -389,6 +390,99 @@ TEST(CrlStore, PointsMatchByNameInEveryForm) {
   EXPECT_EQ(World().Add(crl(by_relative)).StatusOf(leaf(at_relative)), kGood);
   EXPECT_EQ(World().Add(crl(by_relative)).StatusOf(leaf(at_uri)), kUnknown);
   EXPECT_EQ(World().Add(crl(by_uri)).StatusOf(leaf(elsewhere)), kUnknown);
+}
+
+TEST(CrlStore, ARelativePointIsBelowItsCrlIssuer) {
+  const auto status = [](const lab::Name& of_crl, const lab::Name& of_point) {
+    lab::IssuingDistributionPointFields scope;
+    scope.full_name = {lab::DirectoryName(of_crl)};
+    scope.indirect = true;
+    CrlBuilder crl = CrlFor("");
+    crl.add(extension::IssuingDistributionPoint(scope));
+    lab::DistributionPoint point;
+    point.relative_name = {{"CN", "KYOTO "}};
+    point.crl_issuer = {lab::UriName("ldap://ca"),
+                        lab::DirectoryName({{"CN", "Stranger"}}),
+                        lab::DirectoryName(of_point)};
+    return World().Add(crl).StatusOf(
+        Leaf(7, "").add(extension::CrlDistributionPoints({point})));
+  };
+  const lab::Name spelled = {{"C", "jp"}, {"O", "LAB  CA"}};
+  const lab::Name kyoto = CaName().Add("CN", "Kyoto");
+  EXPECT_EQ(status(kyoto, CaName()), kGood);
+  EXPECT_EQ(status(kyoto, spelled), kGood);
+  EXPECT_EQ(status(CaName().Add("CN", "Nara"), CaName()), kUnknown);
+  EXPECT_EQ(status({{"CN", "Kyoto"}}, CaName()), kUnknown);
+  EXPECT_EQ(status(kyoto, {{"CN", "Other"}}), kUnknown);
+}
+
+// An issuer's name that its certificates spell unlike its own.
+TEST(CrlStore, PointsOfAnIssuerSpelledAtLengthAreFound) {
+  const lab::Name padded = {{"C", "JP"},
+                            {"O", std::string(30'000, ' ') + "lab CA"}};
+  lab::IssuingDistributionPointFields own_name;
+  own_name.full_name = {lab::DirectoryName(CaName())};
+  lab::DistributionPoint relative;
+  relative.relative_name = {{"CN", "Kyoto"}};
+  lab::IssuingDistributionPointFields at_relative;
+  at_relative.relative_name = relative.relative_name;
+  CrlBuilder of_issuer = CrlFor("");
+  of_issuer.add(extension::IssuingDistributionPoint(own_name))
+      .revoke(Revoked(8, kIssued));
+  CrlBuilder of_point = CrlFor("");
+  of_point.add(extension::IssuingDistributionPoint(at_relative))
+      .revoke(Revoked(8, kIssued));
+  for (const CrlBuilder& crl : {of_issuer, of_point}) {
+    World world;
+    world.Add(crl);
+    for (const uint64_t serial : {7U, 8U}) {
+      lab::CertificateBuilder leaf = Leaf(serial, "").issuer(padded);
+      leaf.add(extension::CrlDistributionPoints(
+          std::vector<lab::DistributionPoint>(64, relative)));
+      EXPECT_EQ(world.StatusOf(leaf), serial == 7 ? kGood : kRevoked);
+    }
+  }
+}
+
+TEST(CrlStore, TheLastPointThatIsReadIsAsked) {
+  const auto leaf = [](size_t points) {
+    std::vector<lab::DistributionPoint> all(points);
+    for (lab::DistributionPoint& point : all) {
+      point.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+    }
+    all.back().full_name = {lab::DirectoryName({{"CN", "Osaka"}})};
+    return Leaf(7, "").add(extension::CrlDistributionPoints(all));
+  };
+  World world;
+  world.Add(CrlFor("Kyoto")).Add(CrlFor("Osaka").revoke(Revoked(7, kIssued)));
+  EXPECT_EQ(world.StatusOf(leaf(kDistributionPointsMax)), kRevoked);
+  const std::string past = leaf(kDistributionPointsMax + 1).Sign(KeyOf("ca"));
+  Certificate certificate;
+  const Fault fault = ParseCertificate(AsBytes(past), &certificate);
+  EXPECT_STREQ(fault.field, "cRLDistributionPoints");
+  EXPECT_THAT(fault.problem, testing::HasSubstr("64"));
+}
+
+// A partition is judged once, but counts for the reasons of each point.
+TEST(CrlStore, PointsForSomeReasonsEachAddUp) {
+  const auto status = [](uint16_t reasons, bool listed) {
+    std::vector<lab::DistributionPoint> points;
+    for (int bit = 1; bit <= 8; ++bit) {
+      const auto one = static_cast<uint16_t>(1U << bit);
+      if ((reasons & one) == 0) continue;
+      lab::DistributionPoint& point = points.emplace_back();
+      point.full_name = {lab::DirectoryName({{"CN", "Kyoto"}})};
+      point.reasons = one;
+    }
+    CrlBuilder crl = CrlFor("Kyoto");
+    if (listed) crl.revoke(Revoked(7, kIssued));
+    return World().Add(crl).StatusOf(
+        Leaf(7, "").add(extension::CrlDistributionPoints(points)));
+  };
+  EXPECT_EQ(status(kAllReasons, false), kGood);
+  EXPECT_EQ(status(kAllReasons & ~(1U << 8), false), kUnknown);
+  EXPECT_EQ(status(kAllReasons & ~(1U << 1), false), kUnknown);
+  EXPECT_EQ(status(1U << 3, true), kRevoked);
 }
 
 TEST(CrlStore, UserCaAndAttributeCrlsSpeakForTheirKindOnly) {

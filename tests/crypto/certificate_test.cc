@@ -6,6 +6,7 @@
 
 #include "bench/lab/certificate_builder.h"
 #include "bench/lab/der_writer.h"
+#include "crypto/crl.h"
 #include "gtest/gtest.h"
 
 namespace inkan {
@@ -298,6 +299,59 @@ TEST(Certificate, EveryExtensionIsReadStrictly) {
       EXPECT_EQ(ExtensionFault(c.oid, value), c.field);
     }
   }
+}
+
+// Points are looked up before any signature is verified. None past a bound is
+// passed over, for its CRL could be the one that revokes.
+TEST(Certificate, DistributionPointsAreBounded) {
+  const auto fault = [](const std::vector<lab::DistributionPoint>& points) {
+    const std::string field =
+        FieldAtFault(Builder().add(extension::CrlDistributionPoints(points)));
+    const std::string freshest =
+        FieldAtFault(Builder().add(extension::FreshestCrl(points)));
+    EXPECT_EQ(field.empty(), freshest.empty());
+    EXPECT_EQ(freshest.empty() ? "" : "freshestCRL", freshest);
+    return field;
+  };
+  const auto point = [](size_t names, size_t crl_issuers) {
+    lab::DistributionPoint p;
+    p.full_name.assign(names, lab::UriName(""));
+    p.crl_issuer.assign(crl_issuers, lab::DirectoryName({{"CN", "x"}}));
+    return p;
+  };
+  const std::vector<lab::DistributionPoint> at(64, point(16, 4));
+  const std::vector<lab::DistributionPoint> past(65, point(1, 0));
+  EXPECT_EQ(kDistributionPointsMax, 64);
+  EXPECT_EQ(fault(at), "");
+  EXPECT_EQ(fault(past), "cRLDistributionPoints");
+  EXPECT_EQ(fault({point(17, 0)}), "cRLDistributionPoints");
+  EXPECT_EQ(fault({point(1, 0), point(17, 4)}), "cRLDistributionPoints");
+  EXPECT_EQ(fault({point(1, 5)}), "cRLDistributionPoints");
+  EXPECT_EQ(fault({point(0, 5)}), "cRLDistributionPoints");
+  // The triggers: one point whose names multiply, and thousands of points.
+  EXPECT_EQ(fault({point(16'000, 8'000)}), "cRLDistributionPoints");
+  EXPECT_EQ(fault(std::vector<lab::DistributionPoint>(4'000, point(0, 1))),
+            "cRLDistributionPoints");
+}
+
+TEST(Certificate, ARelativePointNameIsARelativeDistinguishedName) {
+  const auto fault = [](const std::string& relative) {
+    const std::string point = DerElement(
+        der::kSequence,
+        DerElement(der::ContextConstructed(0),
+                   DerElement(der::ContextConstructed(1), relative)));
+    return ExtensionFault("2.5.29.31", DerElement(der::kSequence, point));
+  };
+  const auto attribute = [](const std::string& text) {
+    return DerElement(der::kSequence, "\x06\x03\x55\x04\x03"s +
+                                          DerElement(der::kUtf8String, text));
+  };
+  EXPECT_EQ(fault(attribute("Kyoto")), "");
+  EXPECT_EQ(fault(attribute("Kyoto") + attribute("Nara")), "");
+  EXPECT_EQ(fault(""), "cRLDistributionPoints");
+  EXPECT_EQ(fault("\x30\x00"s), "cRLDistributionPoints");
+  EXPECT_EQ(fault(attribute("Kyoto") + "\x05\x00"s), "cRLDistributionPoints");
+  EXPECT_EQ(fault(attribute("\xff")), "cRLDistributionPoints");
 }
 
 TEST(Certificate, AnExtensionMayNotAppearTwice) {

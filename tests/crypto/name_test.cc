@@ -262,6 +262,21 @@ TEST(Name, WhatRfc5280DefinesAsAStringIsOne) {
   }
 }
 
+TEST(Name, AnRdnByItselfIsHeldToTheSameRules) {
+  const auto is_well_formed = [](const std::vector<lab::Attribute>& rdn) {
+    const std::string set = lab::EncodeRdn(rdn);
+    DerReader reader(AsBytes(set));
+    Bytes contents;
+    EXPECT_TRUE(reader.Read(der::kSet, &contents));
+    return IsWellFormedRdn(contents);
+  };
+  EXPECT_TRUE(is_well_formed({{"CN", "a"}, {"O", "b"}}));
+  EXPECT_FALSE(is_well_formed({}));
+  EXPECT_FALSE(is_well_formed({{"CN", "\xff"}}));
+  EXPECT_FALSE(is_well_formed(std::vector<lab::Attribute>(17, {"CN", "a"})));
+  EXPECT_FALSE(IsWellFormedRdn(AsBytes("\x30\x00"s)));
+}
+
 TEST(Name, AnRdnHasAtMostSixteenAttributes) {
   std::vector<lab::Attribute> attributes;
   for (int i = 0; i < 16; ++i) {

@@ -1104,8 +1104,9 @@ TEST(Verifier, ADiagnosticNamesCertificateFieldAndRule) {
        [](Draft* d) {
          d->leaf.set({"2.5.29.31", false, std::string("\x30\x02\x30\x00", 4)});
        },
-       "certificate 0: cRLDistributionPoints: not a non-empty SEQUENCE of "
-       "DistributionPoint (RFC 5280 4.2.1.13)"},
+       "certificate 0: cRLDistributionPoints: not a SEQUENCE of 1 to 64 "
+       "DistributionPoints, with at most 16 names and 4 cRLIssuers each (RFC "
+       "5280 4.2.1.13)"},
       {"key usage",
        [](Draft* d) {
          d->leaf.set(extension::KeyUsage(lab::kDigitalSignature));
