@@ -2,9 +2,10 @@
 
 #include <utf8proc.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <cstring>
-#include <memory>
+#include <iterator>
+#include <vector>
 
 #include "crypto/der.h"
 
@@ -117,21 +118,55 @@ std::string Map(std::string_view text) {
   return mapped;
 }
 
-struct FreeText {
-  void operator()(utf8proc_uint8_t* text) const { std::free(text); }
-};
+constexpr auto kFormKcFolded = static_cast<utf8proc_option_t>(
+    UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
+
+// The folded characters of `text`, taken apart; false if the library refuses
+// one.
+bool Decompose(std::string_view text,
+               std::vector<utf8proc_int32_t>* characters) {
+  // U+FDFA comes to 18, the most of any.
+  utf8proc_int32_t parts[32];
+  int boundary_class = UTF8PROC_BOUNDCLASS_START;
+  while (!text.empty()) {
+    const utf8proc_ssize_t count = utf8proc_decompose_char(
+        static_cast<utf8proc_int32_t>(NextCodePoint(&text)), parts,
+        std::ssize(parts), kFormKcFolded, &boundary_class);
+    if (count < 0 || count > std::ssize(parts)) return false;
+    characters->insert(characters->end(), parts, parts + count);
+  }
+  return true;
+}
+
+// Unicode's canonical ordering: each run of combining characters by class, as
+// utf8proc_decompose does it too, but not in the square of the run's length.
+void OrderMarks(std::vector<utf8proc_int32_t>* characters) {
+  const auto class_of = [](utf8proc_int32_t c) {
+    return utf8proc_get_property(c)->combining_class;
+  };
+  const auto is_mark = [&](utf8proc_int32_t c) { return class_of(c) != 0; };
+  const auto end = characters->end();
+  for (auto it = characters->begin(); it != end;) {
+    const auto run = std::find_if(it, end, is_mark);
+    it = std::find_if_not(run, end, is_mark);
+    std::stable_sort(run, it, [&](utf8proc_int32_t a, utf8proc_int32_t b) {
+      return class_of(a) < class_of(b);
+    });
+  }
+}
 
 // Case folded and in form KC; false if the library refuses the text.
 bool FoldAndNormalise(std::string* text) {
-  constexpr auto kOptions = static_cast<utf8proc_option_t>(
-      UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD);
-  utf8proc_uint8_t* result = nullptr;
-  const utf8proc_ssize_t size = utf8proc_map(
-      reinterpret_cast<const utf8proc_uint8_t*>(text->data()),
-      static_cast<utf8proc_ssize_t>(text->size()), &result, kOptions);
-  const std::unique_ptr<utf8proc_uint8_t, FreeText> owner(result);
+  std::vector<utf8proc_int32_t> characters;
+  if (!Decompose(*text, &characters)) return false;
+  OrderMarks(&characters);
+  const auto count = static_cast<utf8proc_ssize_t>(characters.size());
+  characters.push_back(0);  // room for a NUL
+  // Composes, and writes UTF-8 over the characters.
+  const utf8proc_ssize_t size =
+      utf8proc_reencode(characters.data(), count, kFormKcFolded);
   if (size < 0) return false;
-  text->assign(reinterpret_cast<const char*>(result),
+  text->assign(reinterpret_cast<const char*>(characters.data()),
                static_cast<size_t>(size));
   return true;
 }

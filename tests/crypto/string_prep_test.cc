@@ -1,7 +1,12 @@
 // RFC 4518 section 2, step by step.
 #include "crypto/string_prep.h"
 
+#include <utf8proc.h>
+
+#include <cstdlib>
+#include <iterator>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -109,6 +114,71 @@ TEST(StringPrep, LongAsciiRunsDoNotHideBrokenUtf8) {
     text[i] = '\xff';
     EXPECT_FALSE(IsUtf8(text)) << i;
   }
+}
+
+// Case folded and in form KC, as the library does it for a whole text.
+std::string Mapped(const std::string& text) {
+  utf8proc_uint8_t* result = nullptr;
+  const utf8proc_ssize_t size = utf8proc_map(
+      reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+      static_cast<utf8proc_ssize_t>(text.size()), &result,
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE |
+                                     UTF8PROC_COMPAT | UTF8PROC_CASEFOLD));
+  EXPECT_GE(size, 0);
+  std::string mapped(reinterpret_cast<const char*>(result),
+                     size < 0 ? 0 : static_cast<size_t>(size));
+  std::free(result);
+  return mapped;
+}
+
+TEST(StringPrep, MarksComeInTheOrderOfTheLibrary) {
+  // Marks of many classes, some that come apart, letters that compose with
+  // them, and Hangul, which composes by rule.
+  const char* const kParts[] = {"a",
+                                "E",
+                                "\xc3\x89",
+                                "\xcc\x81",
+                                "\xcc\x96",
+                                "\xcc\xa7",
+                                "\xcd\x84",
+                                "\xcd\x85",
+                                "\xd6\xb0",
+                                "\xd9\x8b",
+                                "\xe0\xbd\xb3",
+                                "\xe3\x82\x99",
+                                "\xe1\x84\x80",
+                                "\xe1\x85\xa1",
+                                "\xe1\x86\xa8",
+                                "\xef\xb7\xba",
+                                "\xe1\xbe\xb7",
+                                "\xe3\x82\xab",
+                                "\xf0\x9d\x85\xa5"};
+  std::mt19937 random(1);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text = "x";
+    for (size_t n = random() % 12; n > 0; --n) {
+      text += kParts[random() % std::size(kParts)];
+    }
+    // U+FDFA has spaces in it, which are compressed afterwards.
+    std::string mapped = Mapped(Mapped(text));
+    EXPECT_EQ(Prepared(text), Prepared(mapped));
+    if (mapped.find(' ') == std::string::npos) {
+      EXPECT_EQ(Prepared(text), mapped) << testing::PrintToString(text);
+    }
+  }
+}
+
+// Put in order by exchanging neighbours, as the library does, this takes an
+// hour.
+TEST(StringPrep, AnyNumberOfMarksIsPutInOrder) {
+  constexpr int kCount = 300'000;
+  std::string text = "x";
+  std::string ordered = "x";
+  for (int i = 0; i < kCount; ++i) text += "\xcc\x81";  // class 230
+  for (int i = 0; i < kCount; ++i) text += "\xcc\x96";  // class 220
+  for (int i = 0; i < kCount; ++i) ordered += "\xcc\x96";
+  for (int i = 0; i < kCount; ++i) ordered += "\xcc\x81";
+  EXPECT_TRUE(Prepared(text) == ordered);
 }
 
 }  // namespace
