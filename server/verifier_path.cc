@@ -27,10 +27,8 @@ void SortByLikelihood(const Certificate& leaf, PathCandidates* candidates) {
                    });
 }
 
-// Whether `ca` has the key identifier that `child` names.
-bool IsNamedIssuer(const Certificate& ca, const Certificate& child) {
-  return !child.authority_key_id.empty() &&
-         SameBytes(child.authority_key_id, ca.subject_key_id);
+absl::string_view AsView(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace
@@ -72,11 +70,15 @@ BundlePaths::BundlePaths(const IssuerPaths& paths,
     bundle = bundle.first(kBundleCertificatesMax);
     exhausted_ = true;
   }
+  Read(bundle);
+  ResolveIssuers();
+}
+
+void BundlePaths::Read(absl::Span<const Bytes> bundle) {
   absl::flat_hash_set<absl::string_view> seen;
   size_t name_bytes_left = kBundleNameBytesMax;
   for (const Bytes der : bundle) {
-    const auto* const text = reinterpret_cast<const char*>(der.data());
-    if (!seen.insert(absl::string_view(text, der.size())).second) continue;
+    if (!seen.insert(AsView(der)).second) continue;
     BundleCertificate& certificate = bundle_.emplace_back();
     // A hint that cannot be read, or is no CA's, helps nobody; the leaf is
     // judged without it.
@@ -94,14 +96,41 @@ BundlePaths::BundlePaths(const IssuerPaths& paths,
     }
     name_bytes_left -= name_bytes;
     certificate.canonical_subject = CanonicalName(certificate.view.subject);
-    certificate.canonical_issuer = CanonicalName(certificate.view.issuer);
     by_subject_[certificate.canonical_subject].push_back(&certificate);
+    certificate.key = NumberOf(certificate.view.subject_key_id);
+    certificate.issuer_key = NumberOf(certificate.view.authority_key_id);
   }
+}
+
+// A search comes through one certificate many times; its names are as long as
+// whoever wrote it likes.
+void BundlePaths::ResolveIssuers() {
+  for (BundleCertificate& certificate : bundle_) {
+    certificate.issuers = IssuersNamed(CanonicalName(certificate.view.issuer));
+  }
+}
+
+BundlePaths::Issuers BundlePaths::IssuersNamed(
+    const std::string& canonical_name) const {
+  Issuers issuers;
+  issuers.kept = paths_.FindCanonical(canonical_name);
+  const auto sent = by_subject_.find(canonical_name);
+  if (sent != by_subject_.end()) issuers.sent = &sent->second;
+  return issuers;
+}
+
+int BundlePaths::NumberOf(Bytes key_id) {
+  if (key_id.empty()) return kNoKey;
+  const auto next = static_cast<int>(key_numbers_.size()) + 1;
+  return key_numbers_.try_emplace(AsView(key_id), next).first->second;
 }
 
 PathCandidates BundlePaths::Find(const Certificate& leaf) {
   if (bundle_.empty()) return {};
-  PathCandidates candidates = FindAtDepth(leaf, CanonicalName(leaf.issuer), 0);
+  const auto named = key_numbers_.find(AsView(leaf.authority_key_id));
+  PathCandidates candidates =
+      FindAtDepth(IssuersNamed(CanonicalName(leaf.issuer)),
+                  named == key_numbers_.end() ? kNoKey : named->second, 0);
   // The profile's own paths have been tried before.
   candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
                                   [](const IssuerPath* path) {
@@ -112,19 +141,18 @@ PathCandidates BundlePaths::Find(const Certificate& leaf) {
   return candidates;
 }
 
-// The paths to every CA that may have issued `child`: the profile's, and those
-// that go down to a bundle certificate from one of them.
-PathCandidates BundlePaths::FindAtDepth(const Certificate& child,
-                                        const std::string& canonical_issuer,
+// The paths to every one of `issuers`: the profile's, and those that go down to
+// a bundle certificate from one of them. `issuer_key` is the key identifier the
+// certificate below names.
+PathCandidates BundlePaths::FindAtDepth(const Issuers& issuers, int issuer_key,
                                         int depth) {
-  const auto kept = paths_.FindCanonical(canonical_issuer);
-  PathCandidates found(kept.begin(), kept.end());
-  const auto cas = by_subject_.find(canonical_issuer);
-  if (depth >= kPathDepthMax || cas == by_subject_.end()) return found;
+  PathCandidates found(issuers.kept.begin(), issuers.kept.end());
+  if (depth >= kPathDepthMax || issuers.sent == nullptr) return found;
   // The likelier first, so that the budget is spent on them.
   for (const bool named : {true, false}) {
-    for (BundleCertificate* ca : cas->second) {
-      if (ca->on_path || IsNamedIssuer(ca->view, child) != named) continue;
+    for (BundleCertificate* ca : *issuers.sent) {
+      const bool is_named = issuer_key != kNoKey && ca->key == issuer_key;
+      if (ca->on_path || is_named != named) continue;
       if (steps_left_ == 0 || signatures_left_ == 0) {
         exhausted_ = true;
         return found;
@@ -132,7 +160,7 @@ PathCandidates BundlePaths::FindAtDepth(const Certificate& child,
       --steps_left_;
       ca->on_path = true;
       const PathCandidates above =
-          FindAtDepth(ca->view, ca->canonical_issuer, depth + 1);
+          FindAtDepth(ca->issuers, ca->issuer_key, depth + 1);
       ca->on_path = false;
       Descend(above, *ca, &found);
     }

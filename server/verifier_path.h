@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
 #include "cache/issuer_paths.h"
 #include "crypto/certificate.h"
 
@@ -32,9 +33,9 @@ bool Issued(const IssuerPath& path, const Certificate& certificate);
 
 // What a filing's own certificates may cost besides signatures, which
 // IssuerPathLimits bounds. Certificates: as many as limits.intermediates_max
-// can be set to. Steps from a certificate to one that may have issued it: about
-// a millisecond of them; 16 certificates that all could issue each other are
-// worth less.
+// can be set to. Steps from a certificate to one that may have issued it, whose
+// cost does not depend on what is in the two: about a millisecond of them; 16
+// certificates that all could issue each other are worth less.
 inline constexpr size_t kBundleCertificatesMax = 1024;
 inline constexpr size_t kBundleStepsMax = 4096;
 // Octets of names that are prepared for comparison, which costs up to a tenth
@@ -54,21 +55,36 @@ class BundlePaths {
   bool exhausted() const { return exhausted_; }
 
  private:
+  struct BundleCertificate;
+  // All CAs of one name: the profile's, and the bundle's (null: none).
+  struct Issuers {
+    absl::Span<const IssuerPath* const> kept;
+    const std::vector<BundleCertificate*>* sent = nullptr;
+  };
+  // Key identifiers by number, so that a step compares two numbers.
+  static constexpr int kNoKey = 0;
   struct BundleCertificate {
     Certificate view;
     std::string canonical_subject;
-    std::string canonical_issuer;
+    Issuers issuers;
+    int key = kNoKey;
+    int issuer_key = kNoKey;
     bool on_path = false;
   };
 
-  PathCandidates FindAtDepth(const Certificate& child,
-                             const std::string& canonical_issuer, int depth);
+  void Read(absl::Span<const Bytes> bundle);
+  void ResolveIssuers();
+  Issuers IssuersNamed(const std::string& canonical_name) const;
+  int NumberOf(Bytes key_id);
+  PathCandidates FindAtDepth(const Issuers& issuers, int issuer_key, int depth);
   void Descend(const PathCandidates& above, const BundleCertificate& ca,
                PathCandidates* found);
 
   const IssuerPaths& paths_;
   std::deque<BundleCertificate> bundle_;
+  // Not changed once the issuers are resolved.
   absl::flat_hash_map<std::string, std::vector<BundleCertificate*>> by_subject_;
+  absl::flat_hash_map<absl::string_view, int> key_numbers_;
   std::deque<IssuerPath> built_;
   size_t signatures_left_;
   size_t steps_left_ = kBundleStepsMax;

@@ -738,6 +738,65 @@ TEST(Verifier, TheSignatureBudgetOfOneFilingIsAsConfigured) {
   EXPECT_EQ(outcome(1), Outcome::kNoCertificateChainFound);
 }
 
+// With one signature to spend, whoever has the key identifier that the
+// certificate below names is tried, wherever in the bundle it stands.
+TEST(Verifier, TheNamedIssuerOfABundleIsTriedFirst) {
+  IssuerPathLimits limits;
+  limits.filing_signatures_max = 1;
+  const ProfileSnapshot snapshot = MakeProfile(RootProfile(), {}, limits);
+  const auto namesake = [](const std::string& key) {
+    return lab::CertificateBuilder()
+        .subject({{"CN", "a"}})
+        .issuer({{"CN", "root"}})
+        .public_key(KeyOf(key))
+        .ca()
+        .issued_by(KeyOf("root"))
+        .Sign(KeyOf("root"));
+  };
+  const auto outcome = [&](std::vector<std::string> sent, bool names_issuer) {
+    Draft draft = BelowSubCa("a");
+    if (!names_issuer) draft.leaf.remove("2.5.29.35");
+    Filing filing(draft, &snapshot);
+    filing.intermediates = std::move(sent);
+    return Judge(std::move(filing)).outcome;
+  };
+  const std::string a = SubCa("a", "root");
+  const std::string b = namesake("b");
+  const std::string c = namesake("c");
+  EXPECT_EQ(outcome({a, b, c}, true), Outcome::kPassed);
+  EXPECT_EQ(outcome({b, a, c}, true), Outcome::kPassed);
+  EXPECT_EQ(outcome({b, c, a}, true), Outcome::kPassed);
+  EXPECT_EQ(outcome({a, b, c}, false), Outcome::kPassed);
+  EXPECT_EQ(outcome({b, c, a}, false), Outcome::kNoCertificateChainFound);
+}
+
+TEST(Verifier, LongNamesAndKeyIdentifiersInABundleCostNoStepMore) {
+  // All of one name and one key identifier, each the issuer of each.
+  const lab::Name name = {{"CN", std::string(15'000, 'a')}};
+  const std::string key_id(30'000, 'k');
+  std::vector<std::string> crowd;
+  for (uint64_t serial = 1; serial <= 16; ++serial) {
+    lab::CertificateBuilder builder;
+    builder.serial(serial)
+        .subject(name)
+        .issuer(name)
+        .public_key(KeyOf("a"))
+        .ca()
+        .set(extension::SubjectKeyIdentifier(key_id))
+        .set(extension::AuthorityKeyIdentifier(key_id));
+    crowd.push_back(builder.Sign(KeyOf("a")));
+  }
+  const ProfileSnapshot snapshot = MakeProfile(RootProfile(), {});
+  Draft draft;
+  draft.ca_key = "a";
+  draft.leaf.issuer(name).set(extension::AuthorityKeyIdentifier(key_id));
+  Filing filing(draft, &snapshot);
+  filing.intermediates = crowd;
+  const Said said = Judge(std::move(filing));
+  EXPECT_EQ(said.outcome, Outcome::kNoCertificateChainFound);
+  EXPECT_THAT(said.diagnostic, HasSubstr("budget"));
+}
+
 // --- The best of all paths ---------------------------------------------------
 
 // A CA named `name` with the key of that name, below `issuer`, for another
