@@ -222,6 +222,7 @@ void PathState::TightenCounters(const Certificate& ca) {
 
 void PathState::Extend(const Certificate& ca) {
   const bool issued = Issued(ca);
+  issued_ = issued_ && issued;
   chain_.push_back(&ca);
   window_.not_before = std::max(window_.not_before, ca.validity.not_before);
   window_.not_after = std::min(window_.not_after, ca.validity.not_after);

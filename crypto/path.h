@@ -103,6 +103,10 @@ class PathState {
   // The fault that broke the path, if one did.
   const PathFault& broken() const { return broken_; }
 
+  // Whether every CA certificate's signature verified with the key above it.
+  // A graver fault may stand in broken() where one did not.
+  bool issued() const { return issued_; }
+
   // The chain so far: the anchor first.
   absl::Span<const Certificate* const> chain() const { return chain_; }
   const Certificate& anchor() const { return *chain_.front(); }
@@ -121,6 +125,7 @@ class PathState {
   void TightenCounters(const Certificate& ca);
 
   PathFault broken_;
+  bool issued_ = true;
   std::vector<const Certificate*> chain_;
   std::shared_ptr<const RsaPreparedKey> prepared_;
   Validity window_;  // where every certificate of the chain is valid

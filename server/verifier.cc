@@ -445,8 +445,16 @@ class Judge {
     for (const IssuerPath* ca = path_; ca != nullptr; ca = ca->parent) {
       absl::StrAppend(&names, names.empty() ? "" : " <- ", ca->issuer_text);
     }
-    path_finding_.Record(CheckId::kChain, CheckResult::kPassed, 0,
-                         "issued by " + names);
+    // The fault of a certificate that nobody is known to have issued may be
+    // another one, of higher rank.
+    const bool issued = path_->state.issued();
+    path_finding_.Record(
+        CheckId::kChain,
+        issued ? CheckResult::kPassed : CheckResult::kIndeterminate, 0,
+        absl::StrCat("issued by ", names,
+                     issued ? ""
+                            : "; the signature of a CA certificate among them "
+                              "is not verified"));
     path_finding_.Record(
         CheckId::kCertificateSignature, CheckResult::kPassed, 0,
         absl::StrCat(AlgorithmText(verdict_->certificate.signature_algorithm),

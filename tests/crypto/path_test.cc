@@ -84,6 +84,36 @@ TEST(PathState, AnOrdinaryPathPasses) {
   EXPECT_EQ(AcceptBelow(state, &store), Outcome::kPassed);
 }
 
+TEST(PathState, AChainOfSignaturesOnceBrokenIsToldApartFromOtherFaults) {
+  Store store;
+  const PathState root = PathState::FromAnchor(store.Add(Root()), {});
+  EXPECT_TRUE(root.issued());
+  const auto below_root = [&](const CertificateBuilder& ca, const char* key,
+                              SigningAlgorithm algorithm) {
+    PathState state = root;
+    state.Extend(store.Add(ca.Sign(KeyOf(key), algorithm)));
+    return state;
+  };
+  constexpr auto kSha256 = SigningAlgorithm::kRsaPkcs1Sha256;
+  constexpr auto kSha1 = SigningAlgorithm::kRsaPkcs1Sha1;
+  const CertificateBuilder ca = Ca("ca", "root");
+  EXPECT_TRUE(below_root(ca, "root", kSha256).issued());
+  EXPECT_FALSE(below_root(ca, "other", kSha256).issued());
+  // A key too weak is as bad a fault, but the signature is good.
+  CertificateBuilder weak_ca = ca;
+  weak_ca.public_key(PrivateKey::RsaFromSeed("weak", 1024));
+  const PathState weak = below_root(weak_ca, "root", kSha256);
+  EXPECT_EQ(weak.broken().outcome, Outcome::kCryptoConstraintsFailure);
+  EXPECT_TRUE(weak.issued());
+  // A refused algorithm outranks that nobody vouches for the certificate.
+  PathState forged = below_root(ca, "other", kSha1);
+  EXPECT_EQ(forged.broken().outcome, Outcome::kCryptoConstraintsFailure);
+  EXPECT_FALSE(forged.issued());
+  // And so it stays below.
+  forged.Extend(store.Add(Ca("sub", "ca").Sign(KeyOf("ca"))));
+  EXPECT_FALSE(forged.issued());
+}
+
 struct BadCa {
   const char* what;
   std::function<std::string()> der;

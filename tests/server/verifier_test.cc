@@ -1123,6 +1123,59 @@ TEST(Verifier, WantedChecksListEachRuleOnceWithItsResult) {
   EXPECT_EQ(failed, 3);
 }
 
+// A CA certificate that nobody is known to have issued can have a fault that
+// outranks that. The chain is not called good for it.
+TEST(Verifier, AChainOfWhichALinkIsNotVerifiedIsNotReportedAsPassed) {
+  const auto ca = [](const std::string& signer, SigningAlgorithm algorithm) {
+    lab::CertificateBuilder builder;
+    builder.subject({{"CN", "a"}})
+        .issuer({{"CN", "root"}})
+        .public_key(KeyOf("a"))
+        .ca()
+        .issued_by(KeyOf("root"))
+        .add(extension::CertificatePolicies({kPolicy}));
+    return builder.Sign(KeyOf(signer), algorithm);
+  };
+  constexpr auto kSha1 = SigningAlgorithm::kRsaPkcs1Sha1;
+  constexpr auto kGood = SigningAlgorithm::kRsaPkcs1Sha256;
+  const struct {
+    const char* what;
+    std::string ca;
+    Outcome outcome;
+    CheckResult chain;
+  } kCases[] = {
+      {"issued", ca("root", kGood), Outcome::kPassed, CheckResult::kPassed},
+      // A refused algorithm proves nothing, whoever used it.
+      {"issued, by a weak signature", ca("root", kSha1),
+       Outcome::kCryptoConstraintsFailure, CheckResult::kIndeterminate},
+      {"not issued, with a weak signature", ca("stranger", kSha1),
+       Outcome::kCryptoConstraintsFailure, CheckResult::kIndeterminate},
+  };
+  for (const auto& c : kCases) {
+    for (const bool configured : {false, true}) {
+      SCOPED_TRACE(c.what);
+      Profile profile = RootProfile();
+      if (configured) profile.intermediates.push_back({"a.cer", c.ca});
+      const ProfileSnapshot snapshot = MakeProfile(profile, {});
+      Filing filing(BelowSubCa("a"), &snapshot);
+      filing.view.want_checks = true;
+      if (!configured) filing.intermediates = {c.ca};
+      const Said said = Judge(std::move(filing));
+      EXPECT_EQ(OutcomeName(said.outcome), OutcomeName(c.outcome))
+          << said.diagnostic;
+      int chains = 0;
+      for (const CheckRecord& check : said.checks) {
+        if (check.check != CheckId::kChain) continue;
+        ++chains;
+        EXPECT_EQ(check.result, c.chain) << check.detail;
+        EXPECT_EQ(check.detail.find("is not verified") != std::string::npos,
+                  c.chain != CheckResult::kPassed);
+      }
+      EXPECT_EQ(chains, 1);
+    }
+  }
+}
+
 TEST(Verifier, WantedChecksTellTheValuesCompared) {
   Filing filing{Draft()};
   filing.view.want_checks = true;
