@@ -89,6 +89,7 @@ void Gate::Replace(AccessRules rules, QuotaOptions quotas) {
   }
   open_.store(open, std::memory_order_release);
   unbounded_.store(unbounded, std::memory_order_release);
+  generation_.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace inkan

@@ -47,6 +47,10 @@ class Gate {
   void Replace(AccessRules rules, QuotaOptions quotas)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Another one after Replace: what CheckAccess said before may not hold.
+  uint64_t generation() const {
+    return generation_.load(std::memory_order_acquire);
+  }
   uint64_t denied() const { return denied_.load(); }
   uint64_t filings_over_quota() const { return over_quota_.load(); }
   const ClientQuotas& quotas() const { return quotas_; }
@@ -56,6 +60,7 @@ class Gate {
   std::atomic<uint64_t> over_quota_{0};  // filings
   // Nobody needs to know who calls.
   const bool identify_;
+  std::atomic<uint64_t> generation_{0};
   std::atomic<bool> open_;
   std::atomic<bool> unbounded_;
   ClientQuotas quotas_;

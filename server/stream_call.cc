@@ -33,12 +33,13 @@ class StreamCall final
         streams_(streams) {}
 
   void Start() ABSL_LOCKS_EXCLUDED(mutex_) {
-    grpc::Status allowed =
-        gate_->CheckAccess(*context_, Method::kStreamVerify, &client_);
-    if (!allowed.ok()) {
+    {
       MutexLock lock(&mutex_);
-      End(std::move(allowed));
-      return;
+      grpc::Status allowed = CheckAccess();
+      if (!allowed.ok()) {
+        End(std::move(allowed));
+        return;
+      }
     }
     const OpenStreams::Entry entry =
         streams_->Add(this, limits_.stream_calls_max);
@@ -75,6 +76,8 @@ class StreamCall final
   void OnJudged(Exchange* exchange, ItemResult result)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Who calls, and whether they may, by the rules in force now.
+  grpc::Status CheckAccess() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Accept(std::unique_ptr<Exchange> exchange)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Abandon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -90,10 +93,11 @@ class StreamCall final
   OpenStreams* const streams_;
   // The answer being written.
   AnswerWatch::Entry answer_;
-  // Who calls; written before the first read.
-  std::string client_;
 
   Mutex mutex_;
+  // Who calls, as of the gate's generation.
+  std::string client_ ABSL_GUARDED_BY(mutex_);
+  uint64_t gate_generation_ ABSL_GUARDED_BY(mutex_) = 0;
   // Being read into; null if no read is under way.
   std::unique_ptr<Exchange> reading_ ABSL_GUARDED_BY(mutex_);
   // Accepted and not answered yet, in the order received.
@@ -198,7 +202,19 @@ void StreamCall::OnReadDone(bool ok) {
   Advance();
 }
 
+grpc::Status StreamCall::CheckAccess() {
+  gate_generation_ = gate_->generation();
+  return gate_->CheckAccess(*context_, Method::kStreamVerify, &client_);
+}
+
 void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
+  if (gate_generation_ != gate_->generation()) {
+    grpc::Status allowed = CheckAccess();
+    if (!allowed.ok()) {
+      End(std::move(allowed));
+      return;
+    }
+  }
   grpc::Status within = gate_->TakeQuota(
       client_, static_cast<size_t>(exchange->request->filings_size()),
       &exchange->ticket);

@@ -297,6 +297,35 @@ TEST_F(TlsTest, ARuleLetsInWhomItNamesByUriThenDnsThenSubject) {
       "clerk", "URI:spiffe://a/c,URI:spiffe://a/b,DNS:intake.example,")));
 }
 
+// A client that is not to be served any more is not, streams and all.
+TEST_F(TlsTest, AReloadBindsStreamsThatAreOpen) {
+  Start();
+  RawClient client = As(client_ca_.Issue("x", "DNS:former.example,"));
+  grpc::ClientContext context;
+  auto stream = client.verification->StreamVerify(&context);
+  v1::StreamVerifyRequest request;
+  *request.add_filings() = world_.GoodFiling();
+  v1::StreamVerifyResponse response;
+  ASSERT_TRUE(stream->Write(request));
+  ASSERT_TRUE(stream->Read(&response));
+  // First a bound, which needs to know who calls, then a rule.
+  world_.Write(
+      "inkand.textproto",
+      Config(kMutual, "default_client_quota { filings_per_second: 1000 }"));
+  ASSERT_TRUE(Reload().ok());
+  ASSERT_TRUE(stream->Write(request));
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(server_->gate().quotas().clients(), 1U);
+  world_.Write("inkand.textproto",
+               Config(kMutual,
+                      "access_rules { methods: \"VerificationService/*\" "
+                      "identities: \"dns:intake.example\" }"));
+  ASSERT_TRUE(Reload().ok());
+  stream->Write(request);
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+}
+
 // --- Quotas ---
 
 TEST_F(TlsTest, AQuotaBindsItsClientAndNoOther) {
