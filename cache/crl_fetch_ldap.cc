@@ -10,6 +10,8 @@
 #include <cstring>
 #include <thread>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cache/mutex.h"
@@ -79,6 +81,18 @@ class SocketWatchdog {
   std::thread thread_;
 };
 
+// One name for an attribute, however a server writes it: without case, without
+// the option that only says how it is sent (RFC 4523 section 2), and by name.
+std::string CanonicalAttribute(absl::string_view attribute) {
+  std::string name = absl::AsciiStrToLower(attribute);
+  const absl::string_view kBinary = ";binary";
+  if (absl::EndsWith(name, kBinary)) name.resize(name.size() - kBinary.size());
+  if (name == "2.5.4.39") return "certificaterevocationlist";
+  if (name == "2.5.4.38") return "authorityrevocationlist";
+  if (name == "2.5.4.53") return "deltarevocationlist";
+  return name;
+}
+
 timeval TimevalOf(absl::Duration duration) {
   return absl::ToTimeval(std::max(duration, absl::Milliseconds(1)));
 }
@@ -92,6 +106,9 @@ class Search {
         sink_(sink),
         deadline_(SteadyNow() + request.limits.total_timeout),
         watchdog_(stopping, deadline_) {
+    for (const std::string& attribute : request.attributes) {
+      asked_.insert(CanonicalAttribute(attribute));
+    }
     callbacks_.lc_add = &Search::OnConnect;
     callbacks_.lc_del = &Search::OnDisconnect;
     callbacks_.lc_arg = this;
@@ -226,15 +243,20 @@ class Search {
   }
   static void OnDisconnect(LDAP*, Sockbuf*, ldap_conncb*) {}
 
+  // False, with the error set, once the search is to end.
+  bool InTime(const std::string& doing) {
+    if (!watchdog_.Bitten() && !stopping_.load() && SteadyNow() <= deadline_) {
+      return true;
+    }
+    return Fail(absl::StrCat(doing, ": too slow; see fetch.total_timeout"));
+  }
+
   // The next message of an operation; null with the error set if there is none
   // in time.
   LDAPMessage* Next(int operation, const std::string& doing) {
     const absl::Duration stalled = SteadyNow() + request_.limits.stall_timeout;
     while (true) {
-      if (watchdog_.Bitten() || stopping_.load() || SteadyNow() > deadline_) {
-        Fail(absl::StrCat(doing, ": too slow; see fetch.total_timeout"));
-        return nullptr;
-      }
+      if (!InTime(doing)) return nullptr;
       timeval wait = TimevalOf(kLookInterval);
       LDAPMessage* message = nullptr;
       const int kind =
@@ -342,7 +364,8 @@ class Search {
     }
     const std::string name(dn.bv_val, dn.bv_len);
     bool go_on = true;
-    while (go_on) {
+    size_t taken = 0;
+    while (go_on && (go_on = InTime("search"))) {
       berval attribute = {};
       berval* values = nullptr;
       if (ldap_get_attribute_ber(ld_, entry, ber, &attribute, &values) !=
@@ -351,8 +374,16 @@ class Search {
         break;
       }
       if (attribute.bv_val == nullptr) break;
-      go_on = TakeValues(name, std::string(attribute.bv_val, attribute.bv_len),
-                         values);
+      const std::string attribute_name(attribute.bv_val, attribute.bv_len);
+      if (asked_.contains(CanonicalAttribute(attribute_name))) {
+        go_on = ++taken <= request_.attributes.size()
+                    ? TakeValues(name, attribute_name, values)
+                    : Fail(absl::StrCat("more attributes than were asked for "
+                                        "in ",
+                                        name,
+                                        "; check with the directory's "
+                                        "operator"));
+      }
       if (values != nullptr) ber_memfree(values);
     }
     if (ber != nullptr) ber_free(ber, 0);
@@ -363,6 +394,7 @@ class Search {
                   const berval* values) {
     for (uint32_t i = 0; values != nullptr && values[i].bv_val != nullptr;
          ++i) {
+      if (!InTime("search")) return false;
       if (i >= request_.values_max) {
         return Fail(absl::StrCat("more than ", request_.values_max,
                                  " values of ", attribute, " in ", dn,
@@ -396,6 +428,7 @@ class Search {
   const LdapSink& sink_;
   const absl::Duration deadline_;  // by SteadyNow
   SocketWatchdog watchdog_;
+  absl::flat_hash_set<std::string> asked_;  // by CanonicalAttribute
   ldap_conncb callbacks_ = {};
   LDAP* ld_ = nullptr;
   uint32_t entries_ = 0;

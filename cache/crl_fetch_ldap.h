@@ -11,7 +11,9 @@
 // keep it once half a message has come, so the socket has time-outs of its own,
 // and a watchdog shuts it down at the total time-out or when `stopping` is set.
 // Bounded in size: messages by limits.bytes_max before they are held, entries
-// and values by the request. Referrals are not followed.
+// and values by the request. An attribute that was not asked for is passed
+// over; with ";binary" or without, in upper case or lower, it is the same one.
+// Referrals are not followed.
 //
 // A message of the answer is held in memory while it is taken in. Name look-up
 // is the C library's, with its own time-outs (resolv.conf). Thread safety: any

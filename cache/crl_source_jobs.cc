@@ -151,7 +151,8 @@ std::optional<FileDigest> RemoteJobs::Deliver(const std::string& id,
 }
 
 void RemoteJobs::MarkGone(size_t job,
-                          const absl::flat_hash_set<std::string>& found) {
+                          const absl::flat_hash_set<std::string>& found,
+                          bool whole) {
   MutexLock lock(&mutex_);
   for (auto it = items_.begin(); it != items_.end();) {
     RemoteItem& item = it->second;
@@ -159,14 +160,16 @@ void RemoteJobs::MarkGone(size_t job,
       ++it;
       continue;
     }
-    // What never was good is not missed.
+    // What never was good is not missed, nor do names that are made up for
+    // every search add up.
     if (!item.good && !item.record.has_value()) {
       it = items_.erase(it);
       continue;
     }
+    ++it;
+    if (!whole) continue;
     item.error = "the directory has it no longer; check with its operator";
     item.error_of_place = true;
-    ++it;
   }
 }
 

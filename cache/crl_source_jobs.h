@@ -79,8 +79,10 @@ class RemoteJobs {
   std::optional<FileDigest> Deliver(const std::string& id,
                                     const std::string& place, size_t job,
                                     RemoteCandidate candidate);
-  // What an LDAP search that succeeded no longer found.
-  void MarkGone(size_t job, const absl::flat_hash_set<std::string>& found);
+  // After an LDAP search: forgets what it did not find and never was good. If
+  // it was `whole`, what it did not find is gone.
+  void MarkGone(size_t job, const absl::flat_hash_set<std::string>& found,
+                bool whole);
   // The fetch is over; `error` empty if it went well. What it delivered is
   // judged before the job is asked again, and so is what the spool holds of
   // items that are not in use and of which nothing came: why it was refused

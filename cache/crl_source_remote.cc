@@ -284,7 +284,7 @@ class CrlRemote::State {
           disk_error = TakeValue(id, place, value, work.job);
           return disk_error.empty();
         });
-    if (reply.ok) jobs_.MarkGone(work.job, found);
+    jobs_.MarkGone(work.job, found, reply.ok);
     std::string error = disk_error.empty() ? reply.error : disk_error;
     if (error.empty() && !twice.empty()) {
       error = absl::StrCat("the directory sent ", twice,

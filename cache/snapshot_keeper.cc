@@ -211,6 +211,7 @@ void SnapshotKeeper::FurnishRemotes(std::vector<RemoteSource> old,
     // What was good from a place that is now part of another source stays so.
     for (RemoteSource& heir : workshop->remotes) {
       heir.files.insert(source.files.begin(), source.files.end());
+      heir.paths.insert(source.paths.begin(), source.paths.end());
     }
   }
 }
@@ -428,26 +429,40 @@ void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
     // A lack of memory or of file descriptors passes, and so may a disk's
     // fault.
     const bool damaged = crl.ok() || absl::IsInvalidArgument(crl.status());
-    source->remote->Refuse(
-        delivery.id, delivery.sha256,
+    Refuse(
+        delivery,
         absl::StrCat("the copy kept in the state directory ",
                      damaged ? "is damaged (" : "cannot be read now (",
                      crl.ok() ? "its digest differs" : crl.status().message(),
-                     "); it is fetched again"));
+                     "); it is fetched again"),
+        source);
     return;
   }
   const std::string error =
       !crl.ok() ? std::string(crl.status().message()) : WhyNotYet(**crl);
   if (!error.empty()) {
-    source->remote->Refuse(delivery.id, delivery.sha256, error);
+    Refuse(delivery, error, source);
     return;
   }
-  source->paths[delivery.id] = delivery.path;
   CrlFile& file = source->files[delivery.id];
   const bool same =
       file.last_good != nullptr && file.last_good->sha256 == (*crl)->sha256;
   file.newest = same ? file.last_good : *std::move(crl);
   source->unjudged[delivery.id] = delivery;
+}
+
+void SnapshotKeeper::Refuse(const CrlDelivery& delivery,
+                            const std::string& reason, RemoteSource* source) {
+  const auto used = source->paths.find(delivery.id);
+  const bool is_used =
+      used != source->paths.end() && used->second == delivery.path;
+  const CrlLoader& loader = *workshop_.loader;
+  if (!delivery.expected.has_value() && !is_used &&
+      !loader.options().cache_folder.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove(loader.CompiledPath(delivery.path), ignored);
+  }
+  source->remote->Refuse(delivery.id, delivery.sha256, reason);
 }
 
 void SnapshotKeeper::SettleRemotes(
@@ -457,19 +472,22 @@ void SnapshotKeeper::SettleRemotes(
       CrlFile& file = source.files[id];
       if (IsUsed(*file.newest)) {
         file.last_good = file.newest;
+        source.paths[id] = delivery.path;
         source.remote->Accept(id, delivery.sha256, *file.newest);
       } else {
-        source.remote->Refuse(id, delivery.sha256,
-                              WhyUnused(*file.newest, refusals));
+        Refuse(delivery, WhyUnused(*file.newest, refusals), &source);
       }
       file.newest = nullptr;
     }
     source.unjudged.clear();
-    for (auto& [id, file] : source.files) {
-      if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
-        file.last_good = nullptr;
-        source.remote->Release(id);
+    for (auto it = source.files.begin(); it != source.files.end();) {
+      if (it->second.last_good != nullptr && IsUsed(*it->second.last_good)) {
+        ++it;
+        continue;
       }
+      if (it->second.last_good != nullptr) source.remote->Release(it->first);
+      source.paths.erase(it->first);
+      it = source.files.erase(it);
     }
   }
 }

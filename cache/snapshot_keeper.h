@@ -94,7 +94,7 @@ class SnapshotKeeper {
     std::map<std::string, CrlFile> files;
     // What `newest` was read from, to be judged once linked.
     std::map<std::string, CrlDelivery> unjudged;
-    std::map<std::string, std::string> paths;  // of what came last
+    std::map<std::string, std::string> paths;  // of what is in use
   };
   // What building works on; the keeper's thread and Reload take turns.
   struct Workshop {
@@ -127,6 +127,9 @@ class SnapshotKeeper {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void Read(const CrlDelivery& delivery, RemoteSource* source)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // A file that was fetched is gone after this, and its index too.
+  void Refuse(const CrlDelivery& delivery, const std::string& reason,
+              RemoteSource* source) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Judges it, once linked.
   void SettleRemotes(const absl::btree_map<std::string, std::string>& refusals)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);

@@ -1,5 +1,6 @@
 // One fetch over HTTP or LDAP, from servers that do not mean well.
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -10,6 +11,7 @@
 #include "cache/crl_fetch_http.h"
 #include "cache/crl_fetch_ldap.h"
 #include "gmock/gmock.h"
+#include "tests/support/ldap_answer.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/temp_folder.h"
 
@@ -19,6 +21,9 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 using testing_world::HttpReplyText;
+using testing_world::LdapAttributes;
+using testing_world::LdapEntry;
+using testing_world::LdapResult;
 using testing_world::RawConnection;
 using testing_world::RawServer;
 using testing_world::TempFolder;
@@ -410,6 +415,105 @@ TEST(LdapSearch, TheStopFlagEndsASearch) {
   stopper.join();
   EXPECT_FALSE(reply.ok);
   EXPECT_THAT(reply.error, HasSubstr("shutting down"));
+}
+
+// One entry, cn=a, with these attributes.
+RawServer::Handler EntryOf(const LdapAttributes& attributes) {
+  return [answer =
+              LdapEntry("cn=a", attributes) + LdapResult()](RawConnection& c) {
+    c.Send(answer);
+    c.Hold();
+  };
+}
+
+TEST(LdapSearch, OnlyWhatWasAskedForIsTaken) {
+  RawServer server(EntryOf({{"cn", {"a"}},
+                            {"certificaterevocationlist;BINARY", {"full"}},
+                            {"userCertificate;binary", {"certificate"}},
+                            {"authorityRevocationList", {"for CAs"}},
+                            {"deltaRevocationList;x-other", {"other"}},
+                            {"certificateRevocationLists", {"longer"}},
+                            {"2.5.4.53", {"delta"}}}));
+  std::vector<std::string> taken;
+  LdapReply reply;
+  const auto search = [&](LdapRequest request) {
+    taken.clear();
+    const StopFlag stopping{false};
+    request.limits.total_timeout = absl::Seconds(20);
+    reply = SearchLdap(request, stopping, [&](const std::string&, Bytes value) {
+      taken.emplace_back(AsText(value));
+      return true;
+    });
+  };
+  LdapRequest request = RequestFor(server);
+  search(request);
+  EXPECT_TRUE(reply.ok) << reply.error;
+  EXPECT_THAT(taken, testing::ElementsAre("full", "for CAs", "delta"));
+  // By another of its names.
+  request.attributes = {"2.5.4.39"};
+  search(request);
+  EXPECT_TRUE(reply.ok) << reply.error;
+  EXPECT_THAT(taken, testing::ElementsAre("full"));
+  request.attributes = {"caCertificate;binary"};
+  search(request);
+  EXPECT_FALSE(reply.ok);
+  EXPECT_THAT(reply.error, HasSubstr("found no CRL"));
+  EXPECT_THAT(taken, testing::IsEmpty());
+}
+
+TEST(LdapSearch, AnEntryHasNoMoreAttributesThanWereAskedFor) {
+  const std::pair<std::string, std::vector<std::string>> one = {
+      "certificateRevocationList;binary", {"crl"}};
+  RawServer server(EntryOf({one, one, one}));
+  LdapRequest request = RequestFor(server);
+  request.limits.total_timeout = absl::Seconds(20);
+  const StopFlag stopping{false};
+  int taken = 0;
+  const auto search = [&] {
+    return SearchLdap(request, stopping, [&](const std::string&, Bytes) {
+      ++taken;
+      return true;
+    });
+  };
+  EXPECT_TRUE(search().ok);  // three were
+  EXPECT_EQ(taken, 3);
+  request.attributes.pop_back();
+  taken = 0;
+  const LdapReply reply = search();
+  EXPECT_FALSE(reply.ok);
+  EXPECT_EQ(taken, 2);
+  EXPECT_THAT(reply.error, HasSubstr("cn=a"));
+  EXPECT_THAT(reply.error, HasSubstr("more attributes"));
+}
+
+TEST(LdapSearch, StopFlagAndClockEndItWithinAnEntry) {
+  // As the caller's threads do: libldap writes to what has been shut down.
+  std::signal(SIGPIPE, SIG_IGN);
+  RawServer server(EntryOf(
+      {{"certificateRevocationList;binary", {"1", "2", "3", "4", "5"}}}));
+  LdapRequest request = RequestFor(server);
+  request.limits.total_timeout = absl::Seconds(600);
+  StopFlag stopping{false};
+  int taken = 0;
+  LdapReply reply =
+      SearchLdap(request, stopping, [&](const std::string&, Bytes) {
+        stopping = ++taken == 2;
+        return true;
+      });
+  EXPECT_FALSE(reply.ok);
+  EXPECT_EQ(taken, 2);
+  EXPECT_THAT(reply.error, HasSubstr("shutting down"));
+
+  stopping = false;
+  taken = 0;
+  request.limits.total_timeout = absl::Seconds(5);
+  reply = SearchLdap(request, stopping, [&](const std::string&, Bytes) {
+    if (++taken == 2) absl::SleepFor(absl::Seconds(6));
+    return true;
+  });
+  EXPECT_FALSE(reply.ok);
+  EXPECT_EQ(taken, 2);
+  EXPECT_THAT(reply.error, HasSubstr("too slow"));
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "crypto/digest.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
+#include "tests/support/ldap_answer.h"
 #include "tests/support/raw_server.h"
 #include "tests/support/temp_folder.h"
 
@@ -33,6 +34,8 @@ using testing_world::CaDer;
 using testing_world::CrlFor;
 using testing_world::HttpReplyText;
 using testing_world::KeyOf;
+using testing_world::LdapEntry;
+using testing_world::LdapResult;
 using testing_world::LeafBuilder;
 using testing_world::OwnedLeaf;
 using testing_world::RawConnection;
@@ -369,33 +372,15 @@ TEST_F(RemoteSource, ReadinessFollowsThePolicyAndTheClock) {
   EXPECT_TRUE(ReadinessOf(other, end + absl::Hours(1)).ready);
 }
 
-// One element of BER, of less than 65,536 octets.
-std::string Ber(char tag, const std::string& contents) {
-  std::string element(1, tag);
-  if (contents.size() >= 128) {
-    element += '\x82';
-    element += static_cast<char>(contents.size() >> 8);
-  }
-  return element + static_cast<char>(contents.size() & 0xff) + contents;
-}
-
 using Entries = std::vector<std::pair<std::string, std::string>>;
 
-// A directory's answer to the first request of a connection: entries with one
-// CRL each, then success.
-std::string LdapAnswer(const Entries& crl_by_dn) {
-  const std::string number = Ber(2, "\x01");
+// Entries with one CRL each, then the result.
+std::string LdapAnswer(const Entries& crl_by_dn, char result = 0) {
   std::string answer;
   for (const auto& [dn, crl] : crl_by_dn) {
-    const std::string attribute =
-        Ber(4, "certificateRevocationList;binary") + Ber(0x31, Ber(4, crl));
-    answer += Ber(
-        0x30, number + Ber(0x64, Ber(4, dn) + Ber(0x30, Ber(0x30, attribute))));
+    answer += LdapEntry(dn, {{"certificateRevocationList;binary", {crl}}});
   }
-  const std::string success = Ber(10, std::string(1, '\0')) + "\4" +
-                              std::string(1, '\0') + "\4" +
-                              std::string(1, '\0');
-  return answer + Ber(0x30, number + Ber(0x65, success));
+  return answer + LdapResult(result);
 }
 
 RawServer::Handler Directory(const Entries& crl_by_dn) {
@@ -513,6 +498,35 @@ TEST(CrlRemote, ANameThatComesTwiceIsTakenOnceNamedAndAskedAgain) {
     EXPECT_EQ(Contents(found[0].path), "third");
     EXPECT_EQ(ErrorsOf(remote), "");
   }
+}
+
+TEST(CrlRemote, NamesThatAreNewEachTimeAreForgottenThoughEverySearchFails) {
+  const TempFolder folder;
+  auto spool = CrlSpool::Open(folder.path());
+  ASSERT_TRUE(spool.ok()) << spool.status();
+  std::atomic<int> searches{0};
+  RawServer server([&](RawConnection& c) {
+    const std::string dn = absl::StrCat("cn=", ++searches);
+    c.Send(LdapAnswer({{dn + "a", "junk"}, {dn + "b", "junk"}}, 80));
+    c.Hold();
+  });
+  CrlRemote remote(DirectoryOptions(server), *spool, [] {});
+  remote.Start();
+  ASSERT_TRUE(Eventually([&] {
+    for (const CrlDelivery& one : remote.Take()) {
+      remote.Refuse(one.id, one.sha256, "junk");
+    }
+    return searches > 5;
+  }));
+  remote.Stop();
+  for (const CrlDelivery& one : remote.Take()) {
+    remote.Refuse(one.id, one.sha256, "junk");
+  }
+  std::vector<CrlSourceStatus> statuses;
+  remote.AppendStatuses(&statuses);
+  // The search itself, and what came last, or the last but one.
+  EXPECT_LE(statuses.size(), 5U);
+  EXPECT_EQ(FilesIn(folder.path() + "/spool").size(), 0U);
 }
 
 TEST(RemoteJobs, WhatReplacesACandidateIsJudgedInItsPlace) {
@@ -675,6 +689,34 @@ TEST_F(RemoteSource, AClockThatWasBehindAtTheStartIsForgiven) {
     EXPECT_THAT(Error(),
                 testing::AnyOf(HasSubstr("404"), HasSubstr("certificateList")));
   }
+}
+
+TEST_F(RemoteSource, ARefusedCrlTakesNoIndexFromTheOneInUse) {
+  Publish(CrlDer(1, true), "\"1\"");
+  Start();
+  ASSERT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  // An index is made of a file that has been there for a moment.
+  keeper_ = nullptr;
+  absl::SleepFor(absl::Milliseconds(100));
+  Start();
+  ASSERT_EQ(Spooled(".crl").size(), 1U);
+  const std::string compiled = state_.path() + "/compiled";
+  const std::string index = CrlLoader(CrlLoaderOptions{compiled})
+                                .CompiledPath(Spooled(".crl")[0].string());
+  ASSERT_TRUE(fs::exists(index));
+  Publish(CrlDer(2, false, "someone"), "\"2\"");
+  ASSERT_TRUE(Eventually(
+      [&] { return Error().find("signatureValue") != std::string::npos; }));
+  ASSERT_TRUE(keeper_->Reload(Options()).ok());  // and sweep
+  EXPECT_TRUE(fs::exists(index));
+  EXPECT_TRUE(Eventually([&] { return FilesIn(compiled).size() == 1; }));
+  // Nor when its source gives way to another one.
+  SnapshotOptions other = Options();
+  other.crl_sources[0].limits.connect_timeout = absl::Seconds(7);
+  ASSERT_TRUE(keeper_->Reload(other).ok());
+  EXPECT_TRUE(fs::exists(index));
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
 }
 
 TEST_F(RemoteSource, OfTwoCrlsOfOneNameTheRightOneIsInForceAndOnDisk) {
