@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -16,7 +15,6 @@
 #include "cache/memory_block.h"
 #include "cache/pem.h"
 #include "crypto/digest.h"
-#include "crypto/digest_stream.h"
 
 namespace inkan {
 namespace {
@@ -144,31 +142,6 @@ absl::StatusOr<std::shared_ptr<const CrlData>> CrlLoader::Load(
     SetCacheError(std::string(written.message()));
   }
   return crl;
-}
-
-absl::Status CrlLoader::Recheck(const std::string& path, const CrlData& crl,
-                                const CrlControl& control) const {
-  if (IsCompiled(path)) return absl::OkStatus();
-  absl::StatusOr<OpenCrl> file = OpenCrlFile(path, options_.bytes_max);
-  if (!file.ok()) return file.status();
-  absl::StatusOr<MemoryBlock> der = ReadCrlBytes(*file);
-  if (!der.ok()) return der.status();
-  // In pieces, so that it can be cancelled.
-  constexpr size_t kPieceBytes = size_t{4} << 20;
-  const Bytes all = der->bytes();
-  OverlappingDigests digests(all, all.subspan(0, 0), HashAlgorithm::kSha256);
-  for (size_t done = 0; done < all.size(); done += kPieceBytes) {
-    if (absl::Status status = control.Report(done, all.size()); !status.ok()) {
-      return status;
-    }
-    digests.AdvanceTo(all.data() + std::min(all.size(), done + kPieceBytes));
-  }
-  std::array<uint8_t, 32> sha256;
-  std::array<uint8_t, 32> of_nothing;
-  digests.Finish(sha256.data(), of_nothing.data());
-  if (sha256 == crl.sha256) return absl::OkStatus();
-  if (!options_.cache_folder.empty()) unlink(CompiledPath(path).c_str());
-  return absl::DataLossError("the CRL file is not the one that was compiled");
 }
 
 std::string CrlLoader::cache_error() const {

@@ -2,8 +2,6 @@
 //
 //   CrlLoader loader({.cache_folder = "/var/cache/inkan", .bytes_max = max});
 //   auto crl = loader.Load("/var/lib/inkan/crls/tokyo.crl", "tokyo.crl");
-//   ...
-//   if (!loader.Recheck(path, **crl).ok()) load it again
 //
 // A CRL that was read before has a compiled index in the cache folder
 // (cache/crl_file.h). If that file truly belongs to the CRL file as it is now
@@ -51,13 +49,6 @@ class CrlLoader {
   absl::StatusOr<std::shared_ptr<const CrlData>> Load(
       const std::string& path, std::string source,
       const CrlControl& control = {}) const;
-
-  // Reads the CRL file again and compares its digest with that of `crl`, which
-  // Load may have taken from the cache folder on the word of the file's times.
-  // kDataLoss if it differs: the compiled index has been removed, and a new
-  // Load reads the CRL itself. For a thread of low priority, some time after.
-  absl::Status Recheck(const std::string& path, const CrlData& crl,
-                       const CrlControl& control = {}) const;
 
   // The compiled index of a CRL file in the cache folder.
   std::string CompiledPath(const std::string& path) const;
