@@ -317,11 +317,16 @@ void RemoteJobs::AskNow() {
   changed_.SignalAll();
 }
 
-std::vector<std::string> RemoteJobs::ClaimedIds() const {
+bool RemoteJobs::TakeClaim(size_t job) {
+  MutexLock lock(&mutex_);
+  return std::exchange(jobs_[job].claimed, false);
+}
+
+std::vector<std::string> RemoteJobs::TakeClaims() {
   MutexLock lock(&mutex_);
   std::vector<std::string> ids;
-  for (const Job& job : jobs_) {
-    if (job.claimed) ids.push_back(job.id);
+  for (Job& job : jobs_) {
+    if (std::exchange(job.claimed, false)) ids.push_back(job.id);
   }
   return ids;
 }

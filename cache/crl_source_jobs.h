@@ -113,8 +113,10 @@ class RemoteJobs {
   void Release(const std::string& id);
   void AskNow();
 
-  // Ids of jobs that have been fetched for and not been judged.
-  std::vector<std::string> ClaimedIds() const;
+  // Claims that are to be given back now, since nothing more is judged; each is
+  // said once, here or by Judge.
+  bool TakeClaim(size_t job);
+  std::vector<std::string> TakeClaims();
   void AppendStatuses(std::vector<CrlSourceStatus>* out) const;
   void AppendErrors(std::vector<CrlSourceError>* out) const;
 

@@ -95,8 +95,11 @@ class CrlRemote::State {
       const bool judging = options_.kind == CrlSourceOptions::Kind::kHttp
                                ? FetchUrl(*work, &fetcher)
                                : FetchDirectory(*work);
-      // While it is judged the claim stays.
-      if (!judging || stopping_.load()) spool_->Release(work->id);
+      // While it is judged the claim stays. At the end nobody judges, and the
+      // claim is ours unless End has given it back already.
+      if (!judging || (stopping_.load() && jobs_.TakeClaim(work->job))) {
+        spool_->Release(work->id);
+      }
       if (judging) Wake();
     }
     MutexLock lock(&mutex_);
@@ -123,7 +126,7 @@ class CrlRemote::State {
     while (running_ > 0 && SteadyNow() < deadline) {
       ended_.WaitFor(&mutex_, std::chrono::milliseconds(50));
     }
-    for (const std::string& id : jobs_.ClaimedIds()) spool_->Release(id);
+    for (const std::string& id : jobs_.TakeClaims()) spool_->Release(id);
     return running_ == 0;
   }
 
@@ -360,6 +363,7 @@ void CrlRemote::Start() {
 void CrlRemote::Interrupt() { state_->Interrupt(); }
 
 void CrlRemote::Stop() {
+  if (stopped_.exchange(true)) return;
   const bool all_ended = state_->End();
   for (std::thread& thread : threads_) {
     if (all_ended) {

@@ -29,6 +29,7 @@
 #ifndef INKAN_CACHE_CRL_SOURCE_REMOTE_H_
 #define INKAN_CACHE_CRL_SOURCE_REMOTE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <limits>
@@ -69,6 +70,7 @@ class CrlRemote {
   void Start();
   // Makes fetches end, and waits for none; for where several are to Stop.
   void Interrupt();
+  // Once; what comes after it, the destructor too, does nothing. By one thread.
   void Stop();
 
   // What came first, and not more than `at_most`.
@@ -96,6 +98,7 @@ class CrlRemote {
 
   std::shared_ptr<State> state_;
   std::vector<std::thread> threads_;
+  std::atomic<bool> stopped_{false};
 };
 
 }  // namespace inkan
