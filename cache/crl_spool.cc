@@ -250,7 +250,10 @@ absl::StatusOr<FileDigest> CrlSpool::Finish(const std::string& id) {
   if (const absl::Status synced = Sync(part); !synced.ok()) return synced;
   auto digest = DigestOfFile(part);
   if (!digest.ok()) return digest;
-  if (std::rename(part.c_str(), CrlPath(id, *digest).c_str()) != 0) {
+  const std::string path = CrlPath(id, *digest);
+  MutexLock lock(&mutex_);
+  replaced_.erase(path);  // it is back
+  if (std::rename(part.c_str(), path.c_str()) != 0) {
     return DiskError("rename", part);
   }
   return digest;
@@ -259,8 +262,32 @@ absl::StatusOr<FileDigest> CrlSpool::Finish(const std::string& id) {
 absl::Status CrlSpool::Keep(const std::string& id, const SpoolRecord& record,
                             const FileDigest& before) {
   const absl::Status written = WriteRecord(id, record);
-  if (written.ok() && before != record.sha256) Drop(id, before);
+  if (!written.ok()) return written;
+  const std::string now = CrlPath(id, record.sha256);
+  const std::string then = CrlPath(id, before);
+  MutexLock lock(&mutex_);
+  to_sync_ = true;
+  replaced_.erase(now);
+  if (then != now) replaced_.insert(then);
   return written;
+}
+
+void CrlSpool::SyncKept() {
+  absl::flat_hash_set<std::string> replaced;
+  {
+    MutexLock lock(&mutex_);
+    if (!std::exchange(to_sync_, false)) return;
+    replaced = replaced_;
+  }
+  const bool synced = Sync(folder_).ok();
+  MutexLock lock(&mutex_);
+  if (!synced) {
+    to_sync_ = true;
+    return;
+  }
+  for (const std::string& path : replaced) {
+    if (replaced_.erase(path) > 0) unlink(path.c_str());
+  }
 }
 
 void CrlSpool::Drop(const std::string& id, const FileDigest& digest) {
@@ -277,11 +304,14 @@ absl::Status CrlSpool::WriteRecord(const std::string& id,
   const int fd =
       open(unfinished.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return DiskError("write", unfinished);
-  const ssize_t put = write(fd, text.data(), text.size());
-  close(fd);
-  if (put != static_cast<ssize_t>(text.size())) {
+  const auto close_fd = absl::MakeCleanup([fd] { close(fd); });
+  errno = ENOSPC;  // of a write that is only cut short
+  if (write(fd, text.data(), text.size()) !=
+      static_cast<ssize_t>(text.size())) {
     return DiskError("write", unfinished);
   }
+  // Before the rename: its name must never lead to half a record.
+  if (fdatasync(fd) != 0) return DiskError("sync", unfinished);
   if (std::rename(unfinished.c_str(), path.c_str()) != 0) {
     return DiskError("rename", unfinished);
   }

@@ -14,10 +14,10 @@
 //   ID.meta        which of them was last good, and what is known of it, as
 //                  text: "field: value" lines, see SpoolRecord
 //   ID.part        the beginning of a transfer
-// The record is replaced by one rename and only ever names a CRL that was taken
-// into use; a CRL's file never changes its name, so that a compiled index of it
-// stays good. A file whose bytes are not those of its digest is damaged: it is
-// not believed, and a fetch of the same CRL replaces it.
+// The record is synced, replaced by one rename, and only ever names a CRL that
+// was taken into use; a CRL's file never changes its name, so that a compiled
+// index of it stays good. A file whose bytes are not those of its digest is
+// damaged: it is not believed, and a fetch of the same CRL replaces it.
 //
 // Thread safety: every method from any thread; one thread at a time for each
 // id, which TryClaim sees to.
@@ -82,11 +82,16 @@ class CrlSpool {
   std::string PartPath(const std::string& id) const;
 
   // Makes a whole part (synced to disk) a CRL, and says its digest.
-  absl::StatusOr<FileDigest> Finish(const std::string& id);
-  // Makes the CRL of record.sha256 the last good one, and removes the one
-  // before.
+  absl::StatusOr<FileDigest> Finish(const std::string& id)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Makes the CRL of record.sha256 the last good one. The one before stays
+  // until SyncKept.
   absl::Status Keep(const std::string& id, const SpoolRecord& record,
-                    const FileDigest& before);
+                    const FileDigest& before) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Once for many that were kept: makes sure that their records will be found
+  // after a power failure, and only then removes the CRLs before. What could
+  // not be synced is removed at the next Open.
+  void SyncKept() ABSL_LOCKS_EXCLUDED(mutex_);
   // Removes a CRL that was not kept.
   void Drop(const std::string& id, const FileDigest& digest);
   void DropPart(const std::string& id);
@@ -113,6 +118,9 @@ class CrlSpool {
   int lock_fd_ = -1;
   Mutex mutex_;
   absl::flat_hash_set<std::string> claimed_ ABSL_GUARDED_BY(mutex_);
+  bool to_sync_ ABSL_GUARDED_BY(mutex_) = false;  // the folder
+  // Paths of CRLs that another one has taken the place of.
+  absl::flat_hash_set<std::string> replaced_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace inkan

@@ -490,6 +490,7 @@ void SnapshotKeeper::SettleRemotes(
       it = source.files.erase(it);
     }
   }
+  if (workshop_.spool != nullptr) workshop_.spool->SyncKept();
 }
 
 void SnapshotKeeper::SweepCompiled() {

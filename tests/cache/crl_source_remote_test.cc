@@ -529,6 +529,35 @@ TEST(CrlRemote, NamesThatAreNewEachTimeAreForgottenThoughEverySearchFails) {
   EXPECT_EQ(FilesIn(folder.path() + "/spool").size(), 0U);
 }
 
+TEST(CrlRemote, StoppedTwiceItGivesItsClaimBackOnce) {
+  const TempFolder folder;
+  auto spool = CrlSpool::Open(folder.path());
+  ASSERT_TRUE(spool.ok()) << spool.status();
+  RawServer server([](RawConnection& c) {
+    c.ReadHead();
+    c.Send(HttpReplyText("200 OK", "crl"));
+  });
+  CrlSourceOptions options;
+  options.kind = CrlSourceOptions::Kind::kHttp;
+  options.urls = {server.url()};
+  const std::string id = CrlSpool::IdOf(server.url());
+  std::atomic<int> wakes{0};
+  {
+    CrlRemote remote(options, *spool, [&] { ++wakes; });
+    remote.Start();
+    ASSERT_TRUE(Eventually([&] { return wakes == 1; }));
+    const std::vector<CrlDelivery> found = remote.Take();
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_FALSE((*spool)->TryClaim(id));
+    remote.Stop();
+    // A successor's now.
+    EXPECT_TRUE((*spool)->TryClaim(id));
+    remote.Accept(found[0].id, found[0].sha256, CrlData());
+    remote.Stop();
+  }
+  EXPECT_FALSE((*spool)->TryClaim(id));
+}
+
 TEST(RemoteJobs, WhatReplacesACandidateIsJudgedInItsPlace) {
   CrlSourceOptions options;
   options.kind = CrlSourceOptions::Kind::kLdap;
@@ -793,6 +822,46 @@ TEST(CrlSpool, KeepsRecordsAndCleansUpWhatWasLeftHalfDone) {
     }
   }
   EXPECT_EQ(files, 2U);
+}
+
+TEST(CrlSpool, TheCrlBeforeStaysUntilTheRecordIsSynced) {
+  const TempFolder folder;
+  auto opened = CrlSpool::Open(folder.path());
+  ASSERT_TRUE(opened.ok());
+  CrlSpool& spool = **opened;
+  const std::string id = CrlSpool::IdOf("place");
+  const auto keep = [&](const std::string& contents, FileDigest before) {
+    std::ofstream(spool.PartPath(id)) << contents;
+    const auto digest = spool.Finish(id);
+    EXPECT_TRUE(digest.ok());
+    SpoolRecord record;
+    record.sha256 = record.crl_sha256 = *digest;
+    EXPECT_TRUE(spool.Keep(id, record, before).ok());
+    return *digest;
+  };
+  const auto there = [&](const FileDigest& digest) {
+    return fs::exists(spool.CrlPath(id, digest));
+  };
+  const FileDigest a = keep("a", FileDigest());
+  const FileDigest b = keep("b", a);
+  EXPECT_TRUE(there(a));
+  spool.SyncKept();
+  EXPECT_FALSE(there(a));
+  EXPECT_TRUE(there(b));
+  // One that comes back in between is not removed.
+  EXPECT_EQ(keep("a", b), a);
+  EXPECT_EQ(keep("b", a), b);
+  spool.SyncKept();
+  EXPECT_FALSE(there(a));
+  EXPECT_TRUE(there(b));
+  EXPECT_EQ(keep("a", b), a);
+  std::ofstream(spool.PartPath(id)) << "b";
+  ASSERT_TRUE(spool.Finish(id).ok());  // delivered, and not judged
+  spool.SyncKept();
+  EXPECT_TRUE(there(a));
+  EXPECT_TRUE(there(b));
+  EXPECT_EQ(spool.Load(id)->record.sha256, a);
+  EXPECT_EQ(FilesIn(folder.path() + "/spool").size(), 3U);
 }
 
 TEST(CrlSchedule, AsksInTimeAndNotTooOften) {
