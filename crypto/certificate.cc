@@ -429,10 +429,9 @@ Fault ParseTbs(Bytes contents, Bytes outer_algorithm, Certificate* c) {
   }
   if (!tbs.ReadElement(der::kSequence, &c->issuer) ||
       !IsWellFormedName(c->issuer) || IsEmptyName(c->issuer)) {
-    return {
-        "issuer",
-        "not a non-empty Name, or one with a text beyond ASCII of over 1,024 "
-        "octets"};
+    return {"issuer",
+            "not a non-empty Name, or too long in text beyond ASCII (1,024 "
+            "octets a text, 4,096 a name)"};
   }
   if (Fault fault = ParseValidity(&tbs, &c->validity); !fault.ok()) {
     return fault;
@@ -440,7 +439,8 @@ Fault ParseTbs(Bytes contents, Bytes outer_algorithm, Certificate* c) {
   if (!tbs.ReadElement(der::kSequence, &c->subject) ||
       !IsWellFormedName(c->subject)) {
     return {"subject",
-            "not a Name, or one with a text beyond ASCII of over 1,024 octets"};
+            "not a Name, or too long in text beyond ASCII (1,024 octets a "
+            "text, 4,096 a name)"};
   }
   Bytes spki;
   if (!tbs.ReadElement(der::kSequence, &spki)) {

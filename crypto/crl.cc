@@ -285,10 +285,9 @@ Fault ParseTbs(Bytes contents, Bytes outer_algorithm, Crl* crl) {
   }
   if (!tbs.ReadElement(der::kSequence, &crl->issuer) ||
       !IsWellFormedName(crl->issuer) || IsEmptyName(crl->issuer)) {
-    return {
-        "issuer",
-        "not a non-empty Name, or one with a text beyond ASCII of over 1,024 "
-        "octets"};
+    return {"issuer",
+            "not a non-empty Name, or too long in text beyond ASCII (1,024 "
+            "octets a text, 4,096 a name)"};
   }
   if (!tbs.ReadTime(&crl->this_update)) {
     return {"thisUpdate", "not a UTCTime or GeneralizedTime in DER"};

@@ -47,9 +47,9 @@ bool IsStringAttribute(Bytes type) {
   return AsText(type) == kDomainComponent || AsText(type) == kEmailAddress;
 }
 
-// Whether `text`, all of a value in UTF-8, may be prepared for comparison.
-bool IsShortOrSimple(std::string_view text) {
-  return text.size() <= kPreparedTextBytesMax || IsSimpleText(text);
+// Octets of a text that is not simple, in a name whose RDNs are of this size.
+size_t PreparedTextMax(size_t rdns_size) {
+  return rdns_size > kPreparedNameBytesMax ? 0 : kPreparedTextBytesMax;
 }
 
 // Whether the value can be one of its attribute's type, and its octets
@@ -59,21 +59,24 @@ bool IsShortOrSimple(std::string_view text) {
 // "@" and "&" into them for as long as there are certificates. A countryName
 // that is no string at all would be the same as no other, and so slip through
 // every excluded subtree.
-bool IsWellFormedValue(const Attribute& attribute) {
+bool IsWellFormedValue(const Attribute& attribute, size_t prepared_max) {
+  const auto is_short_or_simple = [prepared_max](std::string_view text) {
+    return text.size() <= prepared_max || IsSimpleText(text);
+  };
   switch (attribute.tag) {
     case der::kUtf8String:
       return IsUtf8(AsText(attribute.value)) &&
-             IsShortOrSimple(AsText(attribute.value));
+             is_short_or_simple(AsText(attribute.value));
     case der::kTeletexString:
     case der::kBmpString:
     case der::kUniversalString: {
       std::string text;
       return StringToUtf8(attribute.tag, attribute.value, &text) &&
-             IsShortOrSimple(text);
+             is_short_or_simple(text);
     }
     default:
       return IsPlainStringType(attribute.tag)
-                 ? IsShortOrSimple(AsText(attribute.value))
+                 ? is_short_or_simple(AsText(attribute.value))
                  : !IsStringAttribute(attribute.type);
   }
 }
@@ -96,6 +99,25 @@ size_t UsualRdnSize(Bytes rdns) {
   if (p[9] == der::kPrintableString || p[9] == der::kIa5String) return size;
   const Bytes value(p + kBeforeValue, size - kBeforeValue);
   return p[9] == der::kUtf8String && IsUtf8(AsText(value)) ? size : 0;
+}
+
+// Attributes in one RelativeDistinguishedName. Two are rare, more are not seen;
+// the bound keeps putting them in order cheap.
+constexpr int kAttributesPerRdnMax = 16;
+
+// Whether `rdn` is 1 to 16 attributes.
+bool AreWellFormedAttributes(Bytes rdn, size_t prepared_max) {
+  DerReader set(rdn);
+  int count = 0;
+  while (!set.empty()) {
+    Attribute attribute;
+    if (!ReadAttribute(&set, &attribute) ||
+        !IsWellFormedValue(attribute, prepared_max) ||
+        ++count > kAttributesPerRdnMax) {
+      return false;
+    }
+  }
+  return count > 0;
 }
 
 bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
@@ -174,10 +196,6 @@ void AppendElement(uint8_t tag, std::string_view contents, std::string* out) {
 // string that cannot be prepared keeps its type and octets, and is the same as
 // none but itself.
 constexpr char kTextMark = 0x1f;
-
-// Attributes in one RelativeDistinguishedName. Two are rare, more are not seen;
-// the bound keeps putting them in order cheap.
-constexpr int kAttributesPerRdnMax = 16;
 
 // The value as it is compared; false if it has no such form.
 bool PrepareValue(const Attribute& attribute, std::string* prepared) {
@@ -375,28 +393,25 @@ bool IsWellFormedName(Bytes name) {
   Bytes rdns;
   if (!outer.Read(der::kSequence, &rdns) || !outer.empty()) return false;
   DerReader sequence(rdns);
+  const size_t prepared_max = PreparedTextMax(rdns.size());
   while (!sequence.empty()) {
-    if (const size_t usual = UsualRdnSize(sequence.rest()); usual != 0) {
+    if (const size_t usual = UsualRdnSize(sequence.rest());
+        usual != 0 && prepared_max != 0) {
       sequence = DerReader(sequence.rest().subspan(usual));
       continue;
     }
     Bytes rdn;
-    if (!sequence.Read(der::kSet, &rdn) || !IsWellFormedRdn(rdn)) return false;
+    if (!sequence.Read(der::kSet, &rdn) ||
+        !AreWellFormedAttributes(rdn, prepared_max)) {
+      return false;
+    }
   }
   return true;
 }
 
 bool IsWellFormedRdn(Bytes rdn) {
-  DerReader set(rdn);
-  int count = 0;
-  while (!set.empty()) {
-    Attribute attribute;
-    if (!ReadAttribute(&set, &attribute) || !IsWellFormedValue(attribute) ||
-        ++count > kAttributesPerRdnMax) {
-      return false;
-    }
-  }
-  return count > 0;
+  // With the SET's header, where that matters.
+  return AreWellFormedAttributes(rdn, PreparedTextMax(rdn.size() + 4));
 }
 
 bool IsEmptyName(Bytes name) { return name.size() <= 2; }

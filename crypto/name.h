@@ -22,12 +22,16 @@ namespace inkan {
 // octets (its ub-name of 32,768 is met by nobody).
 inline constexpr size_t kPreparedTextBytesMax = 1024;
 
+// Octets of all RDNs of a name that has such characters anywhere: room for 20
+// attributes of 64 Japanese characters. A longer name has none.
+inline constexpr size_t kPreparedNameBytesMax = 4096;
+
 // Whether `name`, a whole Name element, is well-formed: a SEQUENCE of SETs of 1
 // to 16 SEQUENCE { OID, value }, the values of the attributes of RFC 5280
-// appendix A.1 strings, none longer than kPreparedTextBytesMax allows.
+// appendix A.1 strings, no longer than the two bounds allow.
 bool IsWellFormedName(Bytes name);
 
-// The same of the contents of one SET.
+// The same of the contents of one SET, as the only one of a name.
 bool IsWellFormedRdn(Bytes rdn);
 
 // Whether it has no attributes at all.

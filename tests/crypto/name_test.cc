@@ -208,7 +208,23 @@ TEST(Name, ATextBeyondAsciiHasAtMost1024OctetsInUtf8) {
     EXPECT_TRUE(is_well_formed(times(512, "\xe9"), der::kTeletexString, type));
     EXPECT_FALSE(is_well_formed(times(513, "\xe9"), der::kTeletexString, type));
   }
-  // Each value by itself, in whatever RDN.
+  // Each value by itself, in whatever RDN; and all of them together.
+  const auto sized = [&](size_t rdns, const std::string& text) {
+    Name name = {{"O", at}, {"O", at}, {"O", at}, {"CN", text}};
+    const std::string whole = name.Encode();
+    return Name({{"O", at}, {"O", at}, {"O", at}, {"CN", text}})
+        .Add("OU", std::string(rdns - (whole.size() - 4) - 17, 'a'))
+        .Encode();
+  };
+  EXPECT_EQ(kPreparedNameBytesMax, 4096U);
+  EXPECT_EQ(sized(4096, yama).size(), 4096U + 4);
+  EXPECT_TRUE(IsWellFormedName(AsBytes(sized(4096, yama))));
+  EXPECT_FALSE(IsWellFormedName(AsBytes(sized(4097, yama))));
+  const std::string most(20'000, 'a');
+  EXPECT_TRUE(
+      IsWellFormedName(AsBytes(Name({{"O", most}, {"CN", "b"}}).Encode())));
+  EXPECT_FALSE(
+      IsWellFormedName(AsBytes(Name({{"O", most}, {"CN", yama}}).Encode())));
   EXPECT_TRUE(IsWellFormedName(AsBytes(
       Name({{"CN", at}}).AddMultiValued({{"O", at}, {"OU", at}}).Encode())));
   EXPECT_FALSE(IsWellFormedName(

@@ -966,30 +966,38 @@ TEST(Verifier,
 }
 
 TEST(Verifier, NamesOfABundleAreComparedUpToABound) {
-  // Half the bound for each of subject and issuer; every octet must be folded
-  // by Unicode's rules.
-  const auto big = [](size_t name_bytes) {
-    std::string value;
-    while (value.size() + 3 <= kPreparedTextBytesMax) value += "\xef\xb7\xba";
-    lab::Name name;
-    const size_t one = lab::EncodeRdn({{"CN", value}}).size();
-    for (size_t size = 0; size < name_bytes; size += one) name.Add("CN", value);
-    return lab::CertificateBuilder()
-        .subject(name)
-        .issuer(name)
-        .public_key(KeyOf("a"))
-        .ca()
-        .Sign(KeyOf("a"));
+  // Names of which every octet must be folded by Unicode's rules, as long as
+  // they may be.
+  lab::Name name;
+  std::string value;
+  while (value.size() < 990) value += "\xef\xb7\xba";
+  for (int i = 0; i < 4; ++i) name.Add("CN", value);
+  const auto crowd = [&](size_t name_bytes) {
+    std::vector<std::string> certificates;
+    for (uint64_t serial = 1; name_bytes >= 2 * name.Encode().size();
+         ++serial) {
+      certificates.push_back(lab::CertificateBuilder()
+                                 .serial(serial)
+                                 .subject(name)
+                                 .issuer(name)
+                                 .public_key(KeyOf("a"))
+                                 .ca()
+                                 .Sign(KeyOf("a")));
+      name_bytes -= 2 * name.Encode().size();
+    }
+    return certificates;
   };
   const ProfileSnapshot snapshot = MakeProfile(RootProfile(), {});
-  const auto outcome = [&](const std::string& first) {
+  const auto outcome = [&](std::vector<std::string> sent) {
+    sent.push_back(SubCa("a", "root"));
     Filing filing(BelowSubCa("a"), &snapshot);
-    filing.intermediates = {first, SubCa("a", "root")};
+    filing.intermediates = std::move(sent);
     return Judge(std::move(filing));
   };
-  EXPECT_EQ(outcome(big(kBundleNameBytesMax / 2 - 3000)).outcome,
+  EXPECT_EQ(outcome(crowd(kBundleNameBytesMax - 100)).outcome,
             Outcome::kPassed);
-  const Said past = outcome(big(kBundleNameBytesMax / 2));
+  const Said past =
+      outcome(crowd(kBundleNameBytesMax + 2 * name.Encode().size() - 1));
   EXPECT_EQ(past.outcome, Outcome::kNoCertificateChainFound);
   EXPECT_THAT(past.diagnostic, HasSubstr("budget"));
 }
@@ -1314,7 +1322,7 @@ TEST(Verifier, AnyTimeAtAllGetsAVerdict) {
 TEST(Verifier, DiagnosticsStayShortWhateverTheNames) {
   Draft draft;
   lab::Name name;
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 30; ++i) {
     name.Add("1.2.3.4", "\xe6\x97\xa5" + std::string(100, '\n'));
   }
   draft.ca_key = "stranger";
