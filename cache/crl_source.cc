@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cache/steady_time.h"
 
 namespace inkan {
 namespace {
@@ -45,6 +46,28 @@ bool CrlSource::Lose(CrlFile* file, const std::string& error) {
   return changed;
 }
 
+void CrlSource::Note(const struct stat& status, absl::Time now,
+                     absl::Duration steady_now, CrlFile* file) {
+  const int64_t age = absl::ToUnixNanos(now) - ChangedNs(status);
+  const bool seen_before = file->unsettled_size == status.st_size &&
+                           file->changed_ns == ChangedNs(status) &&
+                           file->inode == status.st_ino;
+  if (!seen_before) {
+    file->unsettled_size = status.st_size;
+    file->unsettled_since = steady_now;
+  }
+  file->changed_ns = ChangedNs(status);
+  file->inode = status.st_ino;
+  // A time ahead of the clock (which was set back, or is another machine's)
+  // would not grow old for long; but once it has been seen for a while, whoever
+  // writes gets another one.
+  const bool settled =
+      age > kClockTickNs ||
+      (age < 0 && seen_before &&
+       steady_now - file->unsettled_since > absl::Nanoseconds(kClockTickNs));
+  file->size = settled ? status.st_size : -1;
+}
+
 bool CrlSource::RescanFile(const std::string& path) {
   CrlFile& file = files_[path];
   file.seen = true;
@@ -57,11 +80,7 @@ bool CrlSource::RescanFile(const std::string& path) {
   if (SameState(file, status)) return false;
   file.last_attempt = absl::Now();
   ++file.attempts;
-  const bool settled =
-      absl::ToUnixNanos(file.last_attempt) - ChangedNs(status) > kClockTickNs;
-  file.size = settled ? status.st_size : -1;
-  file.changed_ns = ChangedNs(status);
-  file.inode = status.st_ino;
+  Note(status, file.last_attempt, SteadyNow(), &file);
   auto crl = loader_->Load(path, path);
   if (!crl.ok()) {
     if (absl::IsUnavailable(crl.status())) file.size = -1;  // try again

@@ -13,6 +13,8 @@
 #ifndef INKAN_CACHE_CRL_SOURCE_H_
 #define INKAN_CACHE_CRL_SOURCE_H_
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -94,6 +96,10 @@ struct CrlFile {
   int64_t changed_ns = 0;
   uint64_t inode = 0;
   bool seen = false;
+  // While another write might not show (`size` is -1): the size, and since when
+  // by SteadyNow the file has been seen like this.
+  int64_t unsettled_size = -1;
+  absl::Duration unsettled_since;
 };
 
 class CrlSource {
@@ -106,6 +112,11 @@ class CrlSource {
 
   // Looks for changes and reads what changed. True if anything did.
   bool Rescan();
+
+  // Writes down what a file that is about to be read is known by. Its size only
+  // if every later write will show. Public for tests.
+  static void Note(const struct stat& status, absl::Time now,
+                   absl::Duration steady_now, CrlFile* file);
 
   const CrlSourceOptions& options() const { return options_; }
   // By path. The keeper moves what is awaited, and writes last_good and error

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
 #include "tests/support/temp_folder.h"
@@ -125,6 +126,39 @@ TEST(CrlSource, SeesAWriteOfTheSameSizeAtTheSameTime) {
     ASSERT_EQ(source.files().at(path).newest->crl_number,
               std::string(1, static_cast<char>(number)));
   }
+}
+
+TEST(CrlSource, AChangeTimeAheadOfTheClockIsReadTwiceAndNotForEver) {
+  struct stat status = {};
+  status.st_size = 5;
+  status.st_ino = 3;
+  status.st_ctim.tv_sec = 1'000'000;
+  const absl::Time changed = absl::FromUnixSeconds(1'000'000);
+  CrlFile file;
+  const auto settled = [&](absl::Duration age, absl::Duration steady) {
+    CrlSource::Note(status, changed + age, steady, &file);
+    return file.size == status.st_size;
+  };
+  const absl::Duration tick = absl::Milliseconds(20);
+  const absl::Duration ahead = -absl::Hours(1);
+  const absl::Duration start = absl::Seconds(77);
+  EXPECT_FALSE(settled(ahead, start));
+  EXPECT_FALSE(settled(ahead, start + tick));
+  EXPECT_TRUE(settled(ahead, start + tick * 2));
+  // Another file begins anew.
+  ++status.st_ctim.tv_nsec;
+  EXPECT_FALSE(settled(ahead, start + tick * 4));
+  ++status.st_ino;
+  EXPECT_FALSE(settled(ahead, start + tick * 6));
+  ++status.st_size;
+  EXPECT_FALSE(settled(ahead, start + tick * 8));
+  EXPECT_TRUE(settled(ahead, start + tick * 10));
+  // Just now, by the clock: only its age counts.
+  file = CrlFile();
+  status.st_ctim.tv_nsec = 0;
+  EXPECT_FALSE(settled(absl::ZeroDuration(), start));
+  EXPECT_FALSE(settled(tick, start + tick * 9));
+  EXPECT_TRUE(settled(tick + absl::Nanoseconds(1), start + tick * 9));
 }
 
 TEST(CrlSource, PassesOverHiddenFilesAndFolders) {
