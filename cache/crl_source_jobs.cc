@@ -185,16 +185,27 @@ bool RemoteJobs::EndFetch(size_t index, const std::string& error,
   job.faulty |= !error.empty();
   job.spool_only = false;
   job.phase = Job::Phase::kJudging;
-  for (auto& [id, item] : items_) {
-    if (item.job != index || item.good || item.candidate ||
-        !item.record.has_value()) {
-      continue;
-    }
-    if (!error.empty() || item.error_of_place) OfferRecord(&item);
+  for (RemoteItem* item : ItemsOf(index)) {
+    if (item->good || item->candidate || !item->record.has_value()) continue;
+    if (!error.empty() || item->error_of_place) OfferRecord(item);
   }
   job.claimed = job.unjudged > 0;
   if (!job.claimed) Conclude(index);
   return job.claimed;
+}
+
+// A URL is one item, of the same id; a search may have found thousands.
+std::vector<RemoteItem*> RemoteJobs::ItemsOf(size_t job) {
+  std::vector<RemoteItem*> items;
+  if (IsLdap()) {
+    for (auto& [id, item] : items_) {
+      if (item.job == job) items.push_back(&item);
+    }
+  } else if (const auto found = items_.find(jobs_[job].id);
+             found != items_.end()) {
+    items.push_back(&found->second);
+  }
+  return items;
 }
 
 absl::Duration RemoteJobs::WaitAfterSuccess(size_t index) {
@@ -202,17 +213,9 @@ absl::Duration RemoteJobs::WaitAfterSuccess(size_t index) {
   const double random = Random();
   absl::Time next =
       NextAfterSuccess(now, options_.schedule, CrlDates(), random);
-  const auto hear = [&](const RemoteItem& item) {
+  for (const RemoteItem* item : ItemsOf(index)) {
     next = std::min(
-        next, NextAfterSuccess(now, options_.schedule, item.dates, random));
-  };
-  if (IsLdap()) {
-    for (const auto& [id, item] : items_) {
-      if (item.job == index) hear(item);
-    }
-  } else if (const auto found = items_.find(jobs_[index].id);
-             found != items_.end()) {
-    hear(found->second);
+        next, NextAfterSuccess(now, options_.schedule, item->dates, random));
   }
   return next - now;
 }

@@ -149,6 +149,8 @@ class RemoteJobs {
   void OfferRecord(RemoteItem* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Once all is judged: when to ask again.
   void Conclude(size_t job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<RemoteItem*> ItemsOf(size_t job)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Duration WaitAfterSuccess(size_t job)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What was wrong with it at the last attempt.
