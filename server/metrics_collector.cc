@@ -289,8 +289,8 @@ void AddListener(const OpsView::Listener& view, Families* out) {
            static_cast<double>(acceptor.accepted()), labels);
   out->Add(MetricId::kConnectionsRefused,
            static_cast<double>(acceptor.refused()), labels);
-  out->Add(MetricId::kConnectionsEnded,
-           static_cast<double>(acceptor.ended()), labels);
+  out->Add(MetricId::kConnectionsEnded, static_cast<double>(acceptor.ended()),
+           labels);
   const TlsKeeper* tls = view.listener->tls();
   if (tls == nullptr) return;
   out->Add(MetricId::kTlsExpiry, Seconds(*TlsExpiryNow(view)), labels);

@@ -261,7 +261,8 @@ TEST(FaultHttp2, CallsThatNeverSpeakAreCutOff) {
     EXPECT_FALSE(open) << "it may open calls for ever";
     ASSERT_TRUE(server.process().Running()) << server.process().Output();
   }
-  EXPECT_LT(peak, before + 4 * kGrowthMax);
+  // All that was tried would take 24 GB.
+  EXPECT_LT(peak, before + 8 * kGrowthMax);
   load.AwaitAnswers(500);
   ExpectUnharmed(server);
   EXPECT_TRUE(Await([&] {
