@@ -30,10 +30,13 @@ inline constexpr uint64_t kUncountedBytesMax = uint64_t{64} << 10U;
 inline constexpr uint64_t kFieldsPerFiling = 32;
 inline constexpr uint64_t kOctetsPerField = 64;
 
+// What is said of a request that is no message of its type.
+RequestFault MalformedRequest();
+
 // How many fields a request of `bytes` octets may have.
 uint64_t FieldsMax(uint64_t bytes, const Limits& limits);
 
-// No fault in what is no protobuf message at all: parsing will tell.
+// kTooManyFields, or kRequestMalformed for what cannot be counted to its end.
 RequestFault CheckWire(google::protobuf::io::ZeroCopyInputStream* octets,
                        uint64_t bytes, const google::protobuf::Descriptor* type,
                        const Limits& limits);

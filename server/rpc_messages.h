@@ -27,9 +27,7 @@ RequestFault ReadRequest(grpc::ByteBuffer* octets, const Limits& limits,
   }
   if (fault.ok() &&
       !grpc::SerializationTraits<Request>::Deserialize(octets, request).ok()) {
-    fault = {reason::kRequestMalformed, "request",
-             "is no message of its type; make the client's code "
-             "from the same .proto files"};
+    fault = MalformedRequest();
   }
   octets->Clear();
   return fault;

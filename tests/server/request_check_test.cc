@@ -79,18 +79,20 @@ TEST(RequestWireTest, FieldsAreCountedAtTheLimitAndPastIt) {
   const size_t size = kUncountedBytesMax + 4096;
   const uint64_t fields_max = FieldsMax(size, limits);
   ASSERT_LT(2 * fields_max + 6, size);
-  // A number of any field in five octets fills up, and is a field itself.
+  // Empty filings, and one with a document that fills up: two fields.
   const auto with = [&](uint64_t fields) {
-    std::string octets = Repeat(empty_filing, fields - 1);
+    std::string octets = Repeat(empty_filing, fields - 2);
+    const size_t left = size - octets.size();
     v1::BatchVerifyRequest rest;
-    rest.add_filings()->set_document(
-        std::string(size - octets.size() - 8, 'd'));
+    v1::Filing* filing = rest.add_filings();
+    filing->set_document(std::string(left, 'd'));
+    const size_t around = rest.ByteSizeLong() - left;
+    filing->set_document(std::string(left - around, 'd'));
     octets += rest.SerializeAsString();
-    octets.resize(size, '\0');
+    EXPECT_EQ(octets.size(), size);
     return octets;
   };
-  // The filing with the document is two fields.
-  EXPECT_TRUE(FaultOf(with(fields_max - 1), limits).ok());
+  EXPECT_TRUE(FaultOf(with(fields_max), limits).ok());
   const RequestFault fault = FaultOf(with(fields_max + 1), limits);
   EXPECT_STREQ(fault.reason, reason::kTooManyFields);
   EXPECT_NE(fault.problem.find(std::to_string(fields_max)), std::string::npos);
@@ -132,11 +134,26 @@ TEST(RequestWireTest,
   }
   const std::string whole = request.SerializeAsString();
   EXPECT_TRUE(FaultOf(whole, limits).ok());
-  // Cut, torn and random octets are for the parser to refuse.
-  EXPECT_TRUE(FaultOf(whole.substr(0, whole.size() - 1), limits).ok());
-  EXPECT_TRUE(FaultOf(whole.substr(1), limits).ok());
-  EXPECT_TRUE(FaultOf(std::string(100'000, '\xff'), limits).ok());
-  EXPECT_TRUE(FaultOf(std::string(100'000, '\0'), limits).ok());
+  // What cannot be counted to its end may hold anything there.
+  for (const std::string& octets :
+       {whole.substr(0, whole.size() - 1), whole + '\x0a',
+        std::string(100'000, '\xff'), std::string(100'000, '\0'),
+        std::string(1, '\0') + whole}) {
+    EXPECT_STREQ(FaultOf(octets, limits).reason, reason::kRequestMalformed);
+  }
+}
+
+// In a group of an unknown number the parser takes for octets what the count
+// takes for a filing; it must not end the count.
+TEST(RequestWireTest, NothingHidesBehindAGroup) {
+  const Limits limits;
+  const std::string group("\x7b\x0a\x01\xff\x7c", 5);
+  const std::string octets =
+      group + Repeat(std::string("\x0a\x00", 2), 200'000);
+  v1::BatchVerifyRequest parsed;
+  ASSERT_TRUE(parsed.ParseFromString(octets));
+  ASSERT_EQ(parsed.filings_size(), 200'000);
+  EXPECT_FALSE(FaultOf(octets, limits).ok());
 }
 
 }  // namespace
