@@ -21,6 +21,9 @@ constexpr std::chrono::milliseconds kIdlePin{1000};
 // Small lists of a batch (a filing's intermediates) need no heap up to this.
 constexpr size_t kScratchBytes = 16384;
 
+// Batches for every worker that a lane may hold whatever its pace.
+constexpr size_t kBusyRounds = 2;
+
 // The part of the memory bound that bulk items may hold.
 constexpr size_t BulkPart(size_t bytes) { return bytes - bytes / 4; }
 
@@ -92,17 +95,17 @@ void Batcher::Release(size_t bytes) {
   if (idle_workers_ > 0 && MayLetIn()) work_.Signal();
 }
 
-Admission Batcher::Refuse(const BatchItem& item, Refusal why) {
-  refused_[static_cast<size_t>(why)].fetch_add(item.filings_,
+Admission Batcher::Refuse(size_t filings, Refusal why) {
+  refused_[static_cast<size_t>(why)].fetch_add(filings,
                                                std::memory_order_relaxed);
   return why == Refusal::kShuttingDown ? Admission::kShuttingDown
                                        : Admission::kFull;
 }
 
-bool Batcher::LaneHasRoom(const BatchItem& item, Lane lane) const {
+bool Batcher::LaneHasRoom(size_t filings, Lane lane) const {
   const size_t queued = lanes_.filings(lane);
   return queued == 0 ||
-         queued + item.filings_ <=
+         queued + filings <=
              options_.lane_filings_max[static_cast<size_t>(lane)];
 }
 
@@ -111,24 +114,48 @@ void Batcher::Enqueue(BatchItem* item, Lane lane) {
   if (idle_workers_ > 0) work_.Signal();
 }
 
+// What items of the lane may hold in all.
+size_t Batcher::BytesBound(Lane lane) const {
+  return lane == Lane::kInteractive ? options_.bytes_max
+                                    : BulkPart(options_.bytes_max);
+}
+
+Admission Batcher::AskRoom(Lane lane, int64_t deadline_ns) {
+  const int64_t now_ns = NowNs();
+  MutexLock lock(&mutex_);
+  if (shutting_down_) return Refuse(1, Refusal::kShuttingDown);
+  if (!LaneHasRoom(1, lane)) return Refuse(1, Refusal::kFilings);
+  if (bytes_held_.load(std::memory_order_relaxed) >= BytesBound(lane)) {
+    return Refuse(1, Refusal::kBytes);
+  }
+  const size_t queued = lanes_.filings(lane);
+  if (queued >
+      kBusyRounds * pulses_.size() * options_.worker_batch_filings_max) {
+    const int64_t wait_ns = paces_[static_cast<size_t>(lane)].WaitNs(queued);
+    if (wait_ns > options_.wait_ns_max || wait_ns > deadline_ns - now_ns) {
+      return Refuse(1, Refusal::kWait);
+    }
+  }
+  return Admission::kAdmitted;
+}
+
 Admission Batcher::Submit(BatchItem* item, Lane lane) {
   item->unsettled_.store(item->filings_, std::memory_order_relaxed);
   MutexLock lock(&mutex_);
-  if (shutting_down_) return Refuse(*item, Refusal::kShuttingDown);
-  const size_t bound = lane == Lane::kInteractive
-                           ? options_.bytes_max
-                           : BulkPart(options_.bytes_max);
-  if (!LaneHasRoom(*item, lane)) return Refuse(*item, Refusal::kFilings);
-  if (!TakeMemory(item, bound)) return Refuse(*item, Refusal::kBytes);
+  if (shutting_down_) return Refuse(item->filings_, Refusal::kShuttingDown);
+  if (!LaneHasRoom(item->filings_, lane))
+    return Refuse(item->filings_, Refusal::kFilings);
+  if (!TakeMemory(item, BytesBound(lane)))
+    return Refuse(item->filings_, Refusal::kBytes);
   Enqueue(item, lane);
   return Admission::kAdmitted;
 }
 
 Admission Batcher::SubmitOrWait(BatchItem* item) {
   MutexLock lock(&mutex_);
-  if (shutting_down_) return Refuse(*item, Refusal::kShuttingDown);
+  if (shutting_down_) return Refuse(item->filings_, Refusal::kShuttingDown);
   if (!TakeMemory(item, BulkPart(options_.bytes_max))) {
-    return Refuse(*item, Refusal::kBytes);
+    return Refuse(item->filings_, Refusal::kBytes);
   }
   // Written before MayLetIn reads what is held, as Release reads it after
   // giving back: one of the two sees the other.
@@ -155,7 +182,7 @@ Admission Batcher::SubmitOrWait(BatchItem* item) {
 bool Batcher::MayLetIn() const {
   if (waiting_.empty()) return false;
   if (lanes_.filings(Lane::kStream) == 0) return true;
-  return LaneHasRoom(*waiting_.front(), Lane::kStream) &&
+  return LaneHasRoom(waiting_.front()->filings_, Lane::kStream) &&
          bytes_held_.load() <= options_.bytes_max / 2;
 }
 
@@ -186,6 +213,9 @@ void Batcher::Cancel(BatchItem* item) {
       break;
     case BatchItem::Place::kQueued:
       left = lanes_.Remove(item);
+      if (lanes_.filings(item->lane_) == 0) {
+        paces_[static_cast<size_t>(item->lane_)].Emptied();
+      }
       break;
   }
   dead_.push_back({{item, 0, left}, ItemResult::kCancelled});
@@ -200,6 +230,18 @@ void Batcher::TakePieces(std::vector<BatchPiece>* pieces) {
   lanes_.Take(
       std::min(options_.worker_batch_filings_max, std::max(share, kShareMin)),
       pieces);
+  if (!pieces->empty()) {
+    const int64_t now_ns = NowNs();
+    std::array<size_t, kLanes> taken{};
+    for (const BatchPiece& piece : *pieces) {
+      taken[static_cast<size_t>(piece.item->lane_)] += piece.count;
+    }
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      if (taken[lane] == 0) continue;
+      paces_[lane].Took(now_ns, taken[lane],
+                        lanes_.filings(static_cast<Lane>(lane)) > 0);
+    }
+  }
   if (lanes_.filings() > 0 && idle_workers_ > 0) work_.Signal();
 }
 

@@ -39,6 +39,7 @@
 #include "server/batch_item.h"
 #include "server/batch_lanes.h"
 #include "server/lane.h"
+#include "server/lane_pace.h"
 #include "server/verdict_record.h"
 #include "server/verifier.h"
 
@@ -67,9 +68,9 @@ class Judge {
 enum class Admission : uint8_t { kAdmitted, kWaiting, kFull, kShuttingDown };
 
 // Why nothing more is taken: too many filings in the lane, too many octets in
-// all, or the end.
-enum class Refusal : uint8_t { kFilings, kBytes, kShuttingDown };
-inline constexpr size_t kRefusals = 3;
+// all, too long to wait, or the end.
+enum class Refusal : uint8_t { kFilings, kBytes, kWait, kShuttingDown };
+inline constexpr size_t kRefusals = 4;
 
 struct BatcherOptions {
   unsigned workers = 1;
@@ -80,6 +81,8 @@ struct BatcherOptions {
   // Octets of all items. Bulk items may hold three quarters of it, so that an
   // interactive one finds room whatever they do; a stream's wait from one half.
   size_t bytes_max = size_t{1} << 30;
+  // How long a request may have to wait in its lane; see AskRoom.
+  int64_t wait_ns_max = 250'000'000;
   uint32_t interactive_weight = 3;
   uint32_t bulk_weight = 1;
 };
@@ -112,6 +115,14 @@ class Batcher {
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
+  // Whether a request may come. Asked before it is read, so that a refusal
+  // costs next to nothing; it counts as one filing refused, for how many it has
+  // is not known then. The only place that asks for the time a request would
+  // wait, by the lane's pace: no longer than wait_ns_max, and not beyond its
+  // deadline (NowNs). Work enough for every worker to be busy twice is taken
+  // whatever the pace. kAdmitted, kFull or kShuttingDown.
+  Admission AskRoom(Lane lane, int64_t deadline_ns) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Queues the item, or refuses it at once. Unless kAdmitted is returned the
   // item was not kept.
   Admission Submit(BatchItem* item, Lane lane) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -141,8 +152,9 @@ class Batcher {
   bool TakeMemory(BatchItem* item, size_t bound);
   void Release(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   void Cancel(BatchItem* item) ABSL_LOCKS_EXCLUDED(mutex_);
-  Admission Refuse(const BatchItem& item, Refusal why);
-  bool LaneHasRoom(const BatchItem& item, Lane lane) const
+  Admission Refuse(size_t filings, Refusal why);
+  size_t BytesBound(Lane lane) const;
+  bool LaneHasRoom(size_t filings, Lane lane) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Enqueue(BatchItem* item, Lane lane)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -188,6 +200,7 @@ class Batcher {
   CondVar work_;
   CondVar ended_;
   BatchLanes lanes_ ABSL_GUARDED_BY(mutex_);
+  std::array<LanePace, kLanes> paces_ ABSL_GUARDED_BY(mutex_);
   // Waiting for room, not in a lane.
   ItemList waiting_ ABSL_GUARDED_BY(mutex_);
   size_t waiting_filings_ ABSL_GUARDED_BY(mutex_) = 0;

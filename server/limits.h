@@ -29,7 +29,9 @@ namespace inkan {
 // handshake: several round trips on a bad line. client states: some hundred
 // octets each. unread answer: the largest answer there is by default (1,000
 // verdicts with every check listed, 2.2 MB) over a line of 256 kbit/s takes 70
-// s; more than half as long again.
+// s; more than half as long again. queue wait: long enough for a burst of
+// 25 batches on one core, short enough that a caller refused tries elsewhere
+// before anybody notices.
 #define INKAN_LIMITS(V)                                                  \
   V(uint32_t, batch_filings_max, 1000U, 1U, 100000U)                     \
   V(uint32_t, message_bytes_max, 67108864U, 4096U, 2147483647U)          \
@@ -62,7 +64,8 @@ namespace inkan {
   V(uint32_t, connection_grace_seconds_max, 3600U, 1U, 604800U)          \
   V(uint32_t, handshake_seconds_max, 20U, 1U, 3600U)                     \
   V(uint32_t, client_states_max, 10000U, 1U, 1000000U)                   \
-  V(uint32_t, unread_answer_seconds_max, 120U, 1U, 86400U)
+  V(uint32_t, unread_answer_seconds_max, 120U, 1U, 86400U)               \
+  V(uint32_t, queue_wait_milliseconds_max, 250U, 1U, 3600000U)
 
 struct Limits {
 #define INKAN_MEMBER(type, name, standard, least, greatest) \

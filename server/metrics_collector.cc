@@ -172,6 +172,7 @@ void AddQueue(const OpsView& view, Families* out) {
   };
   reject("queue_filings", refused(Refusal::kFilings));
   reject("queue_bytes", refused(Refusal::kBytes));
+  reject("queue_wait", refused(Refusal::kWait));
   reject("shutting_down", refused(Refusal::kShuttingDown));
   reject("quota", view.gate->filings_over_quota());
   reject("deadline", counters.filings_expired);

@@ -48,16 +48,20 @@ grpc::Status InvalidArgument(const RequestFault& fault) {
 }
 
 grpc::Status Overloaded(grpc::ServerContextBase* context) {
-  context->AddTrailingMetadata(
-      "grpc-retry-pushback-ms",
-      absl::StrCat(absl::ToInt64Milliseconds(kRetryAfter)));
-  google::rpc::Status details;
-  AddReason(reason::kQueueFull, &details);
-  AddRetry(kRetryAfter, &details);
-  return Make(
-      grpc::StatusCode::UNAVAILABLE,
-      "the queue is full; try again after the delay given, or elsewhere",
-      &details);
+  // Said most often when there is least time to make it.
+  static const auto* const status = [] {
+    google::rpc::Status details;
+    AddReason(reason::kQueueFull, &details);
+    AddRetry(kRetryAfter, &details);
+    return new grpc::Status(
+        Make(grpc::StatusCode::UNAVAILABLE,
+             "the queue is full; try again after the delay given, or elsewhere",
+             &details));
+  }();
+  static const auto* const push_back =
+      new std::string(absl::StrCat(absl::ToInt64Milliseconds(kRetryAfter)));
+  context->AddTrailingMetadata("grpc-retry-pushback-ms", *push_back);
+  return *status;
 }
 
 grpc::Status ShuttingDown() {
@@ -125,6 +129,19 @@ grpc::Status StatusOf(ItemResult result) {
   AddReason(reason::kCancelled, &details);
   return Make(grpc::StatusCode::CANCELLED, "the caller cancelled the call",
               &details);
+}
+
+grpc::Status StatusOf(Admission admission, grpc::ServerContextBase* context) {
+  switch (admission) {
+    case Admission::kAdmitted:
+    case Admission::kWaiting:
+      return grpc::Status::OK;
+    case Admission::kFull:
+      return Overloaded(context);
+    case Admission::kShuttingDown:
+      break;
+  }
+  return ShuttingDown();
 }
 
 grpc::Status Failed(const absl::Status& status, const char* error_reason) {

@@ -35,6 +35,8 @@ grpc::Status QuotaExceeded(const std::string& quota, const std::string& client,
                            absl::Duration retry_after);
 // OK for kJudged.
 grpc::Status StatusOf(ItemResult result);
+// OK for kAdmitted and kWaiting, else Overloaded or ShuttingDown.
+grpc::Status StatusOf(Admission admission, grpc::ServerContextBase* context);
 // FAILED_PRECONDITION and such, as the status has it.
 grpc::Status Failed(const absl::Status& status, const char* error_reason);
 

@@ -107,6 +107,8 @@ void Server::Parts::MakeServices(const std::string& config_path) {
       options.worker_threads == 0 ? UsableCpus() : options.worker_threads;
   batching.worker_batch_filings_max = options.limits.worker_batch_filings_max;
   const size_t queue = options.limits.queue_filings_max;
+  batching.wait_ns_max =
+      int64_t{options.limits.queue_wait_milliseconds_max} * 1'000'000;
   batching.lane_filings_max = {
       std::min<size_t>(options.limits.interactive_filings_max,
                        std::max<size_t>(1, queue / 4)),

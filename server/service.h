@@ -1,10 +1,11 @@
 // VerificationService over gRPC's callback API: requests become items for the
 // batcher, verdicts become responses. Nothing of a filing is copied.
 //
-// Life of a unary call: once it is known who calls, its octets are parsed onto
-// an arena; the call checks the request, submits itself to the batcher, and is
-// answered on the worker that judged its last filing. From then on it holds the
-// answer as it is sent and nothing else. Streams: server/stream_call.h.
+// Life of a unary call: once it is known who calls, and that there is room, its
+// octets are parsed onto an arena; the call checks the request, submits itself
+// to the batcher, and is answered on the worker that judged its last filing.
+// From then on it holds the answer as it is sent and nothing else. Batches:
+// server/batch_call.h; streams: server/stream_call.h.
 //
 // Thread safety: as gRPC calls it. Ownership: batcher, gate and watch must
 // outlive the service, the service the server it is registered with.
@@ -16,33 +17,34 @@
 #include "server/batcher.h"
 #include "server/gate.h"
 #include "server/limits.h"
-#include "server/stream_call.h"
+#include "server/open_calls.h"
 
 namespace inkan {
 
 // The methods with requests and answers as octets: see server/rpc_messages.h.
+// BatchVerify is set up by hand: see server/batch_call.h.
 using RawVerificationService =
     v1::VerificationService::WithRawCallbackMethod_Verify<
-        v1::VerificationService::WithRawCallbackMethod_BatchVerify<
-            v1::VerificationService::WithRawCallbackMethod_StreamVerify<
-                v1::VerificationService::WithRawCallbackMethod_CheckCertificate<
-                    v1::VerificationService::Service>>>>;
+        v1::VerificationService::WithRawCallbackMethod_StreamVerify<
+            v1::VerificationService::WithRawCallbackMethod_CheckCertificate<
+                v1::VerificationService::Service>>>;
 
 class VerificationServiceImpl final : public RawVerificationService {
  public:
   VerificationServiceImpl(const Limits& limits, Batcher* batcher, Gate* gate,
                           AnswerWatch* answers);
 
-  // Ends the open streams once what they have sent is answered; a stream that
-  // is opened later ends at once. Unary calls go on.
-  void BeginDrain() { streams_.BeginDrain(); }
+  // Ends the open streams once what they have sent is answered, and batches
+  // that have not been sent; those opened later end at once. Requests that have
+  // come go on.
+  void BeginDrain() {
+    streams_.BeginDrain();
+    batches_.BeginDrain();
+  }
 
   grpc::ServerUnaryReactor* Verify(grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override;
-  grpc::ServerUnaryReactor* BatchVerify(grpc::CallbackServerContext* context,
-                                        const grpc::ByteBuffer* request,
-                                        grpc::ByteBuffer* response) override;
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StreamVerify(
       grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* CheckCertificate(
@@ -59,7 +61,8 @@ class VerificationServiceImpl final : public RawVerificationService {
   Batcher* const batcher_;
   Gate* const gate_;
   AnswerWatch* const answers_;
-  OpenStreams streams_;
+  OpenCalls streams_;
+  OpenCalls batches_;  // that have not been sent yet
 };
 
 }  // namespace inkan

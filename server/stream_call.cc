@@ -19,11 +19,12 @@ namespace inkan {
 // gRPC's operations are started with the mutex held, which keeps their order
 // that of our decisions; gRPC never calls a reactor back from inside them.
 class StreamCall final
-    : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+    : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+      private OpenCall {
  public:
   StreamCall(const Limits& limits, Batcher* batcher, Gate* gate,
              AnswerWatch* answers, grpc::CallbackServerContext* context,
-             OpenStreams* streams)
+             OpenCalls* streams)
       : limits_(limits),
         batcher_(batcher),
         gate_(gate),
@@ -41,32 +42,31 @@ class StreamCall final
         return;
       }
     }
-    const OpenStreams::Entry entry =
+    const OpenCalls::Entry entry =
         streams_->Add(this, limits_.stream_calls_max);
     MutexLock lock(&mutex_);
     switch (entry) {
-      case OpenStreams::Entry::kOpen:
+      case OpenCalls::Entry::kOpen:
         Advance();
         return;
-      case OpenStreams::Entry::kFull:
+      case OpenCalls::Entry::kFull:
         End(Overloaded(context_));
         return;
-      case OpenStreams::Entry::kDraining:
+      case OpenCalls::Entry::kDraining:
         End(ShuttingDown());
         return;
     }
-  }
-
-  // Takes no more messages, answers those it has, and ends.
-  void BeginDrain() ABSL_LOCKS_EXCLUDED(mutex_) {
-    MutexLock lock(&mutex_);
-    End(ShuttingDown());
   }
 
  private:
   // One message, from reading to writing its answer.
   class Exchange;
 
+  // Takes no more messages, answers those it has, and ends.
+  void BeginDrain() override ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    End(ShuttingDown());
+  }
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -90,7 +90,7 @@ class StreamCall final
   AnswerWatch* const answers_;
   grpc::CallbackServerContext* const context_;
   const int64_t deadline_ns_;
-  OpenStreams* const streams_;
+  OpenCalls* const streams_;
   // The answer being written.
   AnswerWatch::Entry answer_;
 
@@ -232,20 +232,12 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
   context.want_checks = exchange->request->want_checks();
   BatchItem* item = exchange->MakeItem(this, context);
   exchanges_.push_back(std::move(exchange));
-  switch (batcher_->SubmitOrWait(item)) {
-    case Admission::kAdmitted:
-      return;
-    case Admission::kWaiting:
-      waiting_for_room_ = true;
-      return;
-    case Admission::kFull:
-      exchanges_.pop_back();
-      End(Overloaded(context_));
-      return;
-    case Admission::kShuttingDown:
-      exchanges_.pop_back();
-      End(ShuttingDown());
-      return;
+  const Admission admission = batcher_->SubmitOrWait(item);
+  waiting_for_room_ = admission == Admission::kWaiting;
+  grpc::Status status = StatusOf(admission, context_);
+  if (!status.ok()) {
+    exchanges_.pop_back();
+    End(std::move(status));
   }
 }
 
@@ -333,33 +325,9 @@ void StreamCall::Advance() {
   }
 }
 
-OpenStreams::Entry OpenStreams::Add(StreamCall* stream, size_t streams_max) {
-  MutexLock lock(&mutex_);
-  if (draining_) return Entry::kDraining;
-  if (streams_.size() >= streams_max) return Entry::kFull;
-  streams_.insert(stream);
-  return Entry::kOpen;
-}
-
-size_t OpenStreams::count() const {
-  MutexLock lock(&mutex_);
-  return streams_.size();
-}
-
-void OpenStreams::Remove(StreamCall* stream) {
-  MutexLock lock(&mutex_);
-  streams_.erase(stream);
-}
-
-void OpenStreams::BeginDrain() {
-  MutexLock lock(&mutex_);
-  draining_ = true;
-  for (StreamCall* stream : streams_) stream->BeginDrain();
-}
-
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StartStreamCall(
     const Limits& limits, Batcher* batcher, Gate* gate, AnswerWatch* answers,
-    grpc::CallbackServerContext* context, OpenStreams* streams) {
+    grpc::CallbackServerContext* context, OpenCalls* streams) {
   auto* call = new StreamCall(limits, batcher, gate, answers, context, streams);
   call->Start();
   return call;

@@ -10,42 +10,20 @@
 #ifndef INKAN_SERVER_STREAM_CALL_H_
 #define INKAN_SERVER_STREAM_CALL_H_
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
-#include "cache/mutex.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
-#include "inkan/v1/verification.pb.h"
 #include "server/answer_watch.h"
 #include "server/batcher.h"
 #include "server/gate.h"
 #include "server/limits.h"
+#include "server/open_calls.h"
 
 namespace inkan {
-
-class StreamCall;
-
-// The streams that are open, so that a drain can end them. Thread-safe.
-class OpenStreams {
- public:
-  enum class Entry : uint8_t { kOpen, kFull, kDraining };
-
-  // Keeps the stream only if kOpen.
-  Entry Add(StreamCall* stream, size_t streams_max) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Remove(StreamCall* stream) ABSL_LOCKS_EXCLUDED(mutex_);
-  void BeginDrain() ABSL_LOCKS_EXCLUDED(mutex_);
-  size_t count() const ABSL_LOCKS_EXCLUDED(mutex_);
-
- private:
-  mutable Mutex mutex_;
-  absl::flat_hash_set<StreamCall*> streams_ ABSL_GUARDED_BY(mutex_);
-  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-};
 
 // The call owns itself. The arguments must outlive it.
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* StartStreamCall(
     const Limits& limits, Batcher* batcher, Gate* gate, AnswerWatch* answers,
-    grpc::CallbackServerContext* context, OpenStreams* streams);
+    grpc::CallbackServerContext* context, OpenCalls* streams);
 
 }  // namespace inkan
 

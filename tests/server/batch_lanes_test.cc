@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/lane_pace.h"
 
 namespace inkan {
 namespace {
@@ -139,6 +140,54 @@ TEST_F(BatchLanesTest, AnItemCanBeTakenOutFromAnywhereAndHalfWay) {
     for (const BatchPiece& piece : pieces) EXPECT_NE(piece.item, items[out]);
     EXPECT_EQ(lanes.filings(), 0U);
   }
+}
+
+constexpr int64_t kMs = 1'000'000;
+
+double WaitMs(const LanePace& pace, size_t queued) {
+  return static_cast<double>(pace.WaitNs(queued)) / 1e6;
+}
+
+TEST(LanePaceTest, IsWhatWasTakenWhileThereWasWork) {
+  LanePace pace;
+  EXPECT_EQ(pace.WaitNs(1000), 0) << "nothing is known";
+  // 512 filings each 20 ms: 25,600 a second.
+  int64_t now = 5 * kMs;
+  for (int i = 0; i < 100; ++i, now += 20 * kMs) pace.Took(now, 512, true);
+  EXPECT_NEAR(WaitMs(pace, 25600), 1000, 0.001);
+  EXPECT_EQ(pace.WaitNs(0), 0);
+}
+
+TEST(LanePaceTest, ATimeWithoutWorkDoesNotCount) {
+  LanePace pace;
+  int64_t now = kMs;
+  for (int i = 0; i < 50; ++i) {
+    pace.Took(now, 512, true);
+    now += 20 * kMs;
+    pace.Took(now, 512, false);  // the last
+    now += 3'600'000 * kMs;
+  }
+  EXPECT_NEAR(WaitMs(pace, 25600), 1000, 0.001);
+  pace.Took(now, 512, true);
+  pace.Emptied();  // by a cancellation
+  pace.Took(now + 3'600'000 * kMs, 512, false);
+  EXPECT_NEAR(WaitMs(pace, 25600), 1000, 0.001);
+}
+
+TEST(LanePaceTest, FollowsAChangeWithinSeconds) {
+  LanePace pace;
+  int64_t now = kMs;
+  for (int i = 0; i < 500; ++i, now += 20 * kMs) pace.Took(now, 512, true);
+  // Half as fast from here on.
+  for (int i = 0; i < 150; ++i, now += 40 * kMs) pace.Took(now, 512, true);
+  EXPECT_NEAR(WaitMs(pace, 12800), 1000, 100);
+}
+
+TEST(LanePaceTest, TheFirstBatchesAreNotJudgedBy) {
+  LanePace pace;
+  pace.Took(kMs, 1, true);
+  pace.Took(101 * kMs, 1, true);  // a cold start
+  EXPECT_EQ(pace.WaitNs(1'000'000), 0);
 }
 
 }  // namespace

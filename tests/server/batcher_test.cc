@@ -48,8 +48,9 @@ class Event {
 // filing's time is even, so that swapped verdicts are seen.
 struct Bench {
   Snapshot snapshot;
-  std::atomic<bool> open{true};  // judges wait while it is closed
-  std::atomic<int> inside{0};    // judges at work
+  std::atomic<bool> open{true};            // judges wait while it is closed
+  std::atomic<int> inside{0};              // judges at work
+  std::atomic<int> batch_milliseconds{0};  // what each batch takes, at least
   // More batches than these wait until it is 0 again.
   std::atomic<size_t> stop_after{0};
   Mutex mutex;
@@ -84,6 +85,8 @@ class FakeJudge : public Judge {
                                     number > bench_->stop_after.load())) {
       std::this_thread::yield();
     }
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(bench_->batch_milliseconds.load()));
     for (size_t i = 0; i < filings.size(); ++i) {
       EXPECT_EQ(verdicts[i].outcome, Outcome::kGeneric);
       verdicts[i].outcome =
@@ -247,16 +250,94 @@ TEST(BatcherTest, TheQueueHoldsItsBoundOfFilingsAndNotOneMore) {
   EXPECT_EQ(batcher->Submit(&one, Lane::kInteractive), Admission::kAdmitted);
   EXPECT_EQ(batcher->Submit(&too_many, Lane::kInteractive), Admission::kFull);
   EXPECT_EQ(batcher->counters().filings_refused, 1U);
-  EXPECT_THAT(batcher->counters().refused, ElementsAre(1, 0, 0));
+  EXPECT_THAT(batcher->counters().refused, ElementsAre(1, 0, 0, 0));
   EXPECT_THAT(batcher->counters().lane_filings, ElementsAre(10, 0, 0));
   bench.open = true;
   batcher->Drain(absl::InfiniteDuration());
   EXPECT_EQ(batcher->Submit(&too_many, Lane::kBatch), Admission::kShuttingDown);
-  EXPECT_THAT(batcher->counters().refused, ElementsAre(1, 0, 1));
+  EXPECT_THAT(batcher->counters().refused, ElementsAre(1, 0, 0, 1));
   EXPECT_EQ(batcher->counters().filings_refused, 2U);
   EXPECT_TRUE(nine.done.happened());
   EXPECT_TRUE(one.done.happened());
   EXPECT_FALSE(too_many.done.happened());
+}
+
+// A lane whose worker takes 20 ms for 10 filings, 100 times over: what comes
+// now would wait two seconds, or longer on a slow machine.
+class SlowLane {
+ public:
+  explicit SlowLane(int64_t wait_ns_max) : item_(1000) {
+    bench_.batch_milliseconds = 20;
+    batcher_ = MakeBatcher(
+        &bench_, {.worker_batch_filings_max = 10, .wait_ns_max = wait_ns_max});
+    EXPECT_EQ(batcher_->AskRoom(Lane::kBatch, kNeverNs), Admission::kAdmitted);
+    EXPECT_EQ(batcher_->Submit(&item_, Lane::kBatch), Admission::kAdmitted);
+    // Nothing is known of the pace before the first quarter of a second.
+    EXPECT_EQ(batcher_->AskRoom(Lane::kBatch, kNeverNs), Admission::kAdmitted);
+    while (bench_.Batches().size() < 20) std::this_thread::yield();
+  }
+  ~SlowLane() {
+    item_.Cancel();
+    item_.done.Wait();
+  }
+  Batcher& batcher() { return *batcher_; }
+
+ private:
+  Bench bench_;
+  TestItem item_;
+  std::unique_ptr<Batcher> batcher_;
+};
+
+TEST(BatcherTest, ARequestThatWouldWaitTooLongIsRefusedBeforeItComes) {
+  SlowLane lane(/*wait_ns_max=*/250'000'000);
+  EXPECT_EQ(lane.batcher().AskRoom(Lane::kBatch, kNeverNs), Admission::kFull);
+  EXPECT_THAT(lane.batcher().counters().refused, ElementsAre(0, 0, 1, 0));
+  // Only its own lane is asked about, and Submit does not ask.
+  EXPECT_EQ(lane.batcher().AskRoom(Lane::kInteractive, kNeverNs),
+            Admission::kAdmitted);
+  TestItem asked_before(1);
+  EXPECT_EQ(lane.batcher().Submit(&asked_before, Lane::kBatch),
+            Admission::kAdmitted);
+  asked_before.Cancel();
+  asked_before.done.Wait();
+}
+
+TEST(BatcherTest, ARequestThatWouldWaitPastItsDeadlineIsRefusedBeforeItComes) {
+  constexpr int64_t kHourNs = 3'600'000'000'000;
+  SlowLane lane(kHourNs);
+  EXPECT_EQ(lane.batcher().AskRoom(Lane::kBatch, NowNs() + 100'000'000),
+            Admission::kFull);
+  EXPECT_EQ(lane.batcher().AskRoom(Lane::kBatch, NowNs() + kHourNs),
+            Admission::kAdmitted);
+  EXPECT_EQ(lane.batcher().AskRoom(Lane::kBatch, kNeverNs),
+            Admission::kAdmitted);
+  EXPECT_THAT(lane.batcher().counters().refused, ElementsAre(0, 0, 1, 0));
+}
+
+TEST(BatcherTest, AFullLaneAFullMemoryAndADrainAreToldBeforeARequestComes) {
+  Bench bench;
+  auto batcher = MakeBatcher(
+      &bench, {.lane_filings_max = {10, 10, 10}, .bytes_max = 1000});
+  TestItem first(1);
+  Occupy(&bench, batcher.get(), &first);
+  TestItem full(10);
+  ASSERT_EQ(batcher->Submit(&full, Lane::kBatch), Admission::kAdmitted);
+  EXPECT_EQ(batcher->AskRoom(Lane::kBatch, kNeverNs), Admission::kFull);
+  {
+    TestItem heavy(1, kNeverNs, 900);
+    ASSERT_EQ(batcher->Submit(&heavy, Lane::kInteractive),
+              Admission::kAdmitted);
+    // Bulk may have three quarters, interactive calls have all.
+    EXPECT_EQ(batcher->AskRoom(Lane::kBatch, kNeverNs), Admission::kFull);
+    EXPECT_EQ(batcher->AskRoom(Lane::kStream, kNeverNs), Admission::kFull);
+    EXPECT_EQ(batcher->AskRoom(Lane::kInteractive, kNeverNs),
+              Admission::kAdmitted);
+    bench.open = true;
+    heavy.done.Wait();
+  }
+  batcher->Drain(absl::InfiniteDuration());
+  EXPECT_EQ(batcher->AskRoom(Lane::kBatch, kNeverNs), Admission::kShuttingDown);
+  EXPECT_THAT(batcher->counters().refused, ElementsAre(2, 1, 0, 1));
 }
 
 TEST(BatcherTest, BytesCountUntilTheAnswerIsTaken) {
@@ -273,7 +354,7 @@ TEST(BatcherTest, BytesCountUntilTheAnswerIsTaken) {
   fits.done.Wait();
   // Judged, but nobody has taken the answers yet.
   EXPECT_EQ(batcher->counters().bytes_held, 100U);
-  EXPECT_THAT(batcher->counters().refused, ElementsAre(0, 1, 0));
+  EXPECT_THAT(batcher->counters().refused, ElementsAre(0, 1, 0, 0));
   EXPECT_EQ(batcher->Submit(&too_big, Lane::kInteractive), Admission::kFull);
   busy.reset();
   EXPECT_EQ(batcher->counters().bytes_held, 40U);

@@ -1,0 +1,116 @@
+// What calls with one request and one answer have in common: the request out of
+// its octets, the item for the batcher, the answer into octets.
+//
+// An Rpc says what the methods differ in:
+//   using Request, Response
+//   static constexpr Method kMethod; static constexpr Lane kLane
+//   static RequestFault Check(const Request&, const Limits&)
+//   static int Filings(const Request&)
+//   class Batch: a BatchItem, made of request, response, octets and context
+//
+// Thread safety: Read before the item is submitted; Answered follows once, on
+// whichever worker finishes the item.
+#ifndef INKAN_SERVER_JUDGED_CALL_H_
+#define INKAN_SERVER_JUDGED_CALL_H_
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "server/call_deadline.h"
+#include "server/client_quotas.h"
+#include "server/filing_batch.h"
+#include "server/gate.h"
+#include "server/message_arena.h"
+#include "server/request_check.h"
+#include "server/rpc_messages.h"
+#include "server/rpc_status.h"
+
+namespace inkan {
+
+template <typename Rpc>
+class JudgedCall {
+ public:
+  JudgedCall(const JudgedCall&) = delete;
+  JudgedCall& operator=(const JudgedCall&) = delete;
+
+ protected:
+  JudgedCall() = default;
+  virtual ~JudgedCall() = default;
+
+  // Takes the request out of `octets`. OK if it is sound and its client's quota
+  // has room for it; then there is an item.
+  grpc::Status Read(const grpc::CallbackServerContext& call,
+                    const Limits& limits, Gate* gate, std::string client,
+                    grpc::ByteBuffer* octets) {
+    const size_t sent_bytes = octets->Length();
+    messages_.emplace();
+    RequestFault fault = ReadRequest(octets, limits, messages_->request);
+    const typename Rpc::Request& request = *messages_->request;
+    if (fault.ok()) fault = Rpc::Check(request, limits);
+    if (!fault.ok()) return InvalidArgument(fault);
+    const int filings = Rpc::Filings(request);
+    grpc::Status within =
+        gate->TakeQuota(client, static_cast<size_t>(filings), &ticket_);
+    if (!within.ok()) return within;
+    RequestContext context;
+    context.limits = &limits;
+    context.received_ns = NowNs();
+    context.received_at = absl::ToUnixSeconds(absl::Now());
+    context.origin.number = NextRequestNumber();
+    context.origin.client = std::move(client);
+    context.deadline_ns = DeadlineNs(call);
+    context.want_checks = request.want_checks();
+    item_.emplace(this, request, messages_->response,
+                  MemoryOf(sent_bytes, messages_->memory.SpaceAllocated(),
+                           filings, request.want_checks()),
+                  context);
+    return grpc::Status::OK;
+  }
+
+  // REQUIRES: Read was OK.
+  BatchItem* item() { return &*item_; }
+
+  // The verdicts are there, if the status is OK.
+  virtual void Answered(grpc::Status status) = 0;
+
+  grpc::Status Write(grpc::ByteBuffer* octets) const {
+    return WriteResponse(*messages_->response, octets);
+  }
+  // What was sent need not stay in memory until a client that does not read has
+  // taken the answer.
+  void ForgetMessages() { messages_.reset(); }
+
+ private:
+  struct Messages {
+    MessageArena memory;
+    typename Rpc::Request* const request = memory.Make<typename Rpc::Request>();
+    typename Rpc::Response* const response =
+        memory.Make<typename Rpc::Response>();
+  };
+
+  class Item final : public Rpc::Batch {
+   public:
+    template <typename... Arguments>
+    explicit Item(JudgedCall* call, Arguments&&... arguments)
+        : Rpc::Batch(std::forward<Arguments>(arguments)...), call_(call) {}
+    void Finished(ItemResult result) override {
+      call_->Answered(StatusOf(result));
+    }
+
+   private:
+    JudgedCall* const call_;
+  };
+
+  // Made for what has been read: calls that say nothing should hold little.
+  std::optional<Messages> messages_;
+  std::optional<Item> item_;
+  ClientQuotas::Ticket ticket_;
+};
+
+}  // namespace inkan
+
+#endif  // INKAN_SERVER_JUDGED_CALL_H_
