@@ -103,7 +103,7 @@ void CrlSource::ForgetUnseen(bool* changed) {
       ++it;
       continue;
     }
-    if (file.last_good == nullptr) {
+    if (file.last_good == nullptr && file.displaced.empty()) {
       it = files_.erase(it);
       *changed = true;
       continue;

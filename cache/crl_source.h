@@ -83,6 +83,9 @@ struct CrlFile {
   std::shared_ptr<const CrlData> awaited;
   // What was last in force from this file; may be the same.
   std::shared_ptr<const CrlData> last_good;
+  // What was so before, and has to stay: what came to its place since is of
+  // other partitions, and nothing newer of its own has come from anywhere.
+  std::vector<std::shared_ptr<const CrlData>> displaced;
   // Why the file as it is now cannot be used; empty if it can.
   std::string error;
   absl::Time last_attempt = absl::InfinitePast();
@@ -119,8 +122,8 @@ class CrlSource {
                    absl::Duration steady_now, CrlFile* file);
 
   const CrlSourceOptions& options() const { return options_; }
-  // By path. The keeper moves what is awaited, and writes last_good and error
-  // after linking.
+  // By path. The keeper moves what is awaited, and writes last_good, displaced
+  // and error after linking.
   std::map<std::string, CrlFile>& files() { return files_; }
   // Why the folder or file itself cannot be looked at; empty if it can.
   const std::string& error() const { return error_; }

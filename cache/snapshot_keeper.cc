@@ -31,6 +31,9 @@ constexpr absl::Duration kSweepInterval = absl::Hours(1);
 // snapshot, and that of another configuration, wait for all.
 constexpr absl::Duration kReadTimeMax = absl::Seconds(1);
 constexpr size_t kDeliveriesInARow = 16;
+// A place is one partition's; others come to it by mistake, or with a new key
+// of the CA, a few times at most.
+constexpr size_t kDisplacedMax = 16;
 // A CRL from further in the future than clocks differ is not in force yet.
 constexpr absl::Duration kClockSkewMax = absl::Minutes(5);
 
@@ -121,6 +124,12 @@ std::string WhyUnused(
              ? refusal->second
              : absl::StrCat("issuer: no profile has a CA of this name: ",
                             NameToText(AsBytes(crl.issuer)));
+}
+
+std::string Describe(const CrlData& crl) {
+  return absl::StrCat(NameToText(AsBytes(crl.issuer)),
+                      crl.scope_text.empty() ? "" : " for ", crl.scope_text,
+                      crl.is_delta ? " (delta)" : "");
 }
 
 std::string WhyNotYet(const CrlData& crl) {
@@ -395,7 +404,7 @@ void SnapshotKeeper::Rebuild(bool force) {
   }
   changed |= TakeDeliveries(force ? absl::InfiniteDuration() : kReadTimeMax);
   if (changed) LinkAll();
-  Report report = SettleFiles();
+  Report report = Settle();
   Publish(std::move(report), changed ? NewSnapshot(force) : nullptr);
   SweepCompiled();
 }
@@ -470,24 +479,36 @@ void SnapshotKeeper::SettleRemotes(
   for (RemoteSource& source : workshop_.remotes) {
     for (const auto& [id, delivery] : source.unjudged) {
       CrlFile& file = source.files[id];
-      if (IsUsed(*file.newest)) {
-        file.last_good = file.newest;
+      std::string error;
+      if (!IsUsed(*file.newest)) {
+        error = WhyUnused(*file.newest, refusals);
+      } else if (const std::string holder = HeldElsewhere(file);
+                 IsBeside(file) && !holder.empty()) {
+        // Nothing is gained by it, and on disk one would be lost.
+        error = absl::StrCat("this is the CRL of ", holder, ", not one of ",
+                             Describe(*file.last_good),
+                             "; check the address, or with its operator");
+      } else {
+        error = TakeIntoPlace(&file);
+      }
+      if (error.empty()) {
         source.paths[id] = delivery.path;
         source.remote->Accept(id, delivery.sha256, *file.newest);
       } else {
-        Refuse(delivery, WhyUnused(*file.newest, refusals), &source);
+        Refuse(delivery, error, &source);
       }
       file.newest = nullptr;
     }
     source.unjudged.clear();
     for (auto it = source.files.begin(); it != source.files.end();) {
-      if (it->second.last_good != nullptr && IsUsed(*it->second.last_good)) {
-        ++it;
-        continue;
+      CrlFile& file = it->second;
+      if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
+        source.remote->Release(it->first);
+        source.paths.erase(it->first);
+        file.last_good = nullptr;
       }
-      if (it->second.last_good != nullptr) source.remote->Release(it->first);
-      source.paths.erase(it->first);
-      it = source.files.erase(it);
+      const bool empty = file.last_good == nullptr && file.displaced.empty();
+      it = empty ? source.files.erase(it) : std::next(it);
     }
   }
   if (workshop_.spool != nullptr) workshop_.spool->SyncKept();
@@ -523,6 +544,47 @@ bool SnapshotKeeper::IsUsed(const CrlData& crl) const {
   return false;
 }
 
+std::vector<CrlFile*> SnapshotKeeper::AllFiles() {
+  std::vector<CrlFile*> files;
+  for (CrlSource& source : workshop_.sources) {
+    for (auto& [path, file] : source.files()) files.push_back(&file);
+  }
+  for (RemoteSource& source : workshop_.remotes) {
+    for (auto& [id, file] : source.files) files.push_back(&file);
+  }
+  return files;
+}
+
+bool SnapshotKeeper::IsBeside(const CrlFile& file) const {
+  return file.last_good != nullptr &&
+         file.last_good->sha256 != file.newest->sha256 &&
+         IsUsed(*file.last_good);
+}
+
+std::string SnapshotKeeper::TakeIntoPlace(CrlFile* file) {
+  if (IsBeside(*file)) {
+    if (file->displaced.size() >= kDisplacedMax) {
+      return absl::StrCat("CRLs of ", kDisplacedMax + 1,
+                          " partitions have been here; this one, of ",
+                          Describe(*file->newest),
+                          ", is not taken: give it a place of its own");
+    }
+    file->displaced.push_back(file->last_good);
+  }
+  file->last_good = file->newest;
+  return "";
+}
+
+std::string SnapshotKeeper::HeldElsewhere(const CrlFile& file) {
+  for (const CrlFile* other : AllFiles()) {
+    if (other != &file && other->last_good != nullptr &&
+        other->last_good->sha256 == file.newest->sha256) {
+      return other->last_good->source;
+    }
+  }
+  return "";
+}
+
 // What is built by now; null if verdicts would not be any different and it is
 // not `wanted` anyway.
 std::shared_ptr<const Snapshot> SnapshotKeeper::NewSnapshot(bool wanted) {
@@ -544,23 +606,13 @@ std::shared_ptr<const Snapshot> SnapshotKeeper::NewSnapshot(bool wanted) {
 void SnapshotKeeper::LinkAll() {
   std::vector<std::shared_ptr<const CrlData>> crls;
   absl::flat_hash_set<const CrlData*> listed;
-  for (CrlSource& source : workshop_.sources) {
-    for (auto& [path, file] : source.files()) {
-      for (const auto& crl : {file.last_good, file.newest}) {
-        if (crl != nullptr && listed.insert(crl.get()).second) {
-          crls.push_back(crl);
-        }
-      }
-    }
-  }
-  for (RemoteSource& source : workshop_.remotes) {
-    for (auto& [id, file] : source.files) {
-      for (const auto& crl : {file.last_good, file.newest}) {
-        if (crl != nullptr && listed.insert(crl.get()).second) {
-          crls.push_back(crl);
-        }
-      }
-    }
+  const auto add = [&](const std::shared_ptr<const CrlData>& crl) {
+    if (crl != nullptr && listed.insert(crl.get()).second) crls.push_back(crl);
+  };
+  for (const CrlFile* file : AllFiles()) {
+    for (const auto& crl : file->displaced) add(crl);
+    add(file->last_good);
+    add(file->newest);
   }
   for (auto& [name, profile] : workshop_.profiles) {
     profile.crls = CrlStore::Link(profile.profile, profile.issuer_paths, crls,
@@ -568,8 +620,8 @@ void SnapshotKeeper::LinkAll() {
   }
 }
 
-// Decides for each file what is good now, and what to say about the rest.
-SnapshotKeeper::Report SnapshotKeeper::SettleFiles() {
+// Decides for each place what is good now, and what to say about the rest.
+SnapshotKeeper::Report SnapshotKeeper::Settle() {
   Report report;
   absl::btree_map<std::string, std::string> refusals;
   for (const auto& [name, profile] : workshop_.profiles) {
@@ -577,32 +629,60 @@ SnapshotKeeper::Report SnapshotKeeper::SettleFiles() {
       refusals[refusal.source] = refusal.reason;
     }
   }
+  SettleFiles(refusals, &report);
+  SettleRemotes(refusals);
+  SettleDisplaced(&report);
+  return report;
+}
+
+void SnapshotKeeper::SettleFiles(
+    const absl::btree_map<std::string, std::string>& refusals, Report* report) {
   for (CrlSource& source : workshop_.sources) {
     if (!source.error().empty()) {
-      report.errors.push_back(
+      report->errors.push_back(
           {source.options().path, source.error(), absl::Now(), false});
     }
     for (auto& [path, file] : source.files()) {
       if (file.newest != nullptr) {
-        if (IsUsed(*file.newest)) {
-          file.last_good = file.newest;
-          file.error.clear();
-        } else {
+        if (!IsUsed(*file.newest)) {
           file.error = WhyUnused(*file.newest, refusals);
+        } else if (file.error = TakeIntoPlace(&file); !file.error.empty()) {
+          file.newest = nullptr;
         }
       }
       if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
         file.last_good = nullptr;
       }
       if (!file.error.empty()) {
-        report.errors.push_back(
+        report->errors.push_back(
             {path, file.error, file.last_attempt, file.last_good != nullptr});
       }
-      report.statuses.push_back(StatusOf(path, source.options(), &file));
+      report->statuses.push_back(StatusOf(path, source.options(), &file));
     }
   }
-  SettleRemotes(refusals);
-  return report;
+}
+
+void SnapshotKeeper::SettleDisplaced(Report* report) {
+  const std::vector<CrlFile*> files = AllFiles();
+  absl::flat_hash_set<std::array<uint8_t, 32>> held;
+  for (const CrlFile* file : files) {
+    if (file->last_good != nullptr) held.insert(file->last_good->sha256);
+  }
+  for (CrlFile* file : files) {
+    std::erase_if(file->displaced, [&](const auto& crl) {
+      return !IsUsed(*crl) || !held.insert(crl->sha256).second;
+    });
+    for (const auto& crl : file->displaced) {
+      report->errors.push_back(
+          {crl->source,
+           absl::StrCat("another partition's CRL has taken the place of that "
+                        "of ",
+                        Describe(*crl),
+                        ", which stays in force until a newer one comes or "
+                        "the server is started anew; check what is there"),
+           absl::Now(), true});
+    }
+  }
 }
 
 void SnapshotKeeper::Publish(Report report,

@@ -9,7 +9,8 @@
 // priority (or on the thread that calls Start or Reload), never on one that
 // answers requests, and fetching on threads of each source's own. A CRL that
 // cannot be used is refused, named in source_errors(), and the last good one
-// from the same source stays in force.
+// from the same source stays in force. So does one that is the newest of its
+// partition, whatever its place holds now.
 //
 // Thread safety: every method may be called from any thread. The destructor
 // stops and joins the keeper's thread; snapshots handed out stay valid.
@@ -137,6 +138,20 @@ class SnapshotKeeper {
   void SweepCompiled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   bool IsUsed(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Of every source.
+  std::vector<CrlFile*> AllFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Whether another CRL than `file.newest` is the last good one there and still
+  // the newest of its partition.
+  bool IsBeside(const CrlFile& file) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Takes `file->newest`, which is in use, for the last good one. What says
+  // nothing newer about its partition stays beside it; kept from it by that,
+  // the error says why.
+  std::string TakeIntoPlace(CrlFile* file)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Where else `file.newest` is the last good one; empty if nowhere.
+  std::string HeldElsewhere(const CrlFile& file)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   bool TakeInVouched(bool force) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void LinkAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // What there is to say about sources after a look at them.
@@ -144,7 +159,13 @@ class SnapshotKeeper {
     std::vector<CrlSourceError> errors;
     std::vector<CrlSourceStatus> statuses;
   };
-  Report SettleFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  Report Settle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  void SettleFiles(const absl::btree_map<std::string, std::string>& refusals,
+                   Report* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Lets go of what has been superseded, or has a place again, and names the
+  // rest.
+  void SettleDisplaced(Report* report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   std::shared_ptr<const Snapshot> NewSnapshot(bool wanted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // `published` null: only the report is new.

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -51,6 +52,16 @@ std::string CrlDer(uint64_t number, bool lists_7,
       .next_update(UtcSeconds(2040, 1, 1));
   if (lists_7) builder.revoke(Revoked(7, UtcSeconds(2023, 1, 1)));
   return builder.Sign(KeyOf(key));
+}
+
+// A delta that lists serial 7.
+std::string DeltaDer(uint64_t number, uint64_t base) {
+  return CrlFor("Kyoto", number)
+      .this_update(UtcSeconds(2024, 1, 2))
+      .next_update(UtcSeconds(2040, 1, 1))
+      .add(lab::extension::DeltaCrlIndicator(base))
+      .revoke(Revoked(7, UtcSeconds(2023, 1, 1)))
+      .Sign(KeyOf("ca"));
 }
 
 RevocationStatus StatusOf7(const Snapshot& snapshot) {
@@ -256,6 +267,89 @@ TEST_F(RemoteSource, ADamagedCopyIsNotBelievedAndIsMendedByTheSameCrl) {
     return now == CrlDer(3, true);
   }));
   EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+}
+
+// What each path of a server answers.
+RawServer::Handler Paths(std::map<std::string, std::string> body_by_path) {
+  return [bodies = std::move(body_by_path)](RawConnection& c) {
+    const std::string head = c.ReadHead();
+    for (const auto& [path, body] : bodies) {
+      if (head.find(absl::StrCat(" ", path, " ")) == std::string::npos) {
+        continue;
+      }
+      c.Send(HttpReplyText("200 OK", body));
+      return;
+    }
+    c.Send(HttpReplyText("404 Not Found", ""));
+  };
+}
+
+TEST_F(RemoteSource, ACopyOfTheBaseTakesNoDeltaOutOfForceNorOffTheDisk) {
+  SnapshotOptions options = Options();
+  options.crl_sources[0].urls = {server_.url("/base"), server_.url("/delta")};
+  const auto start = [&] {
+    keeper_ = nullptr;
+    auto keeper = SnapshotKeeper::Start(options);
+    ASSERT_TRUE(keeper.ok()) << keeper.status();
+    keeper_ = *std::move(keeper);
+  };
+  server_.Handle(
+      Paths({{"/base", CrlDer(1, false)}, {"/delta", DeltaDer(2, 1)}}));
+  start();
+  ASSERT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  ASSERT_TRUE(Eventually([&] { return Error().empty(); }));
+  server_.Handle(
+      Paths({{"/base", CrlDer(1, false)}, {"/delta", CrlDer(1, false)}}));
+  EXPECT_TRUE(Eventually([&] {
+    return Error().find("this is the CRL of") != std::string::npos;
+  })) << Error();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  ASSERT_TRUE(keeper_->Reload(options).ok());
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  start();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);  // from disk, at once
+  EXPECT_TRUE(Eventually([&] { return !Error().empty(); }));
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  server_.Handle(
+      Paths({{"/base", CrlDer(3, false)}, {"/delta", DeltaDer(4, 3)}}));
+  EXPECT_TRUE(Eventually([&] { return Error().empty(); })) << Error();
+  EXPECT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+}
+
+TEST_F(RemoteSource, NoPartitionIsSetBackByWayOfAnotherOne) {
+  Publish(CrlDer(5, true), "\"5\"");
+  Start();
+  ASSERT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  Publish(CrlFor("Osaka", 1)
+              .this_update(UtcSeconds(2024, 1, 1))
+              .next_update(UtcSeconds(2040, 1, 1))
+              .Sign(KeyOf("ca")),
+          "\"o\"");
+  EXPECT_TRUE(Eventually([&] {
+    return Error().find("another partition") != std::string::npos;
+  })) << Error();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_EQ(keeper_->Current()->Find("lab")->crls->partitions().size(), 2U);
+  // Another source of the same place goes on with both.
+  SnapshotOptions other = Options();
+  other.crl_sources[0].limits.connect_timeout = absl::Seconds(7);
+  ASSERT_TRUE(keeper_->Reload(other).ok());
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  Publish(CrlDer(4, false), "\"4\"");
+  const auto refused = [&] {
+    for (const CrlSourceError& error : keeper_->source_errors()) {
+      if (error.error.find("older") != std::string::npos) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(Eventually(refused)) << Error();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  Publish(CrlDer(6, false), "\"6\"");
+  EXPECT_TRUE(Eventually([&] { return Status() == RevocationStatus::kGood; }));
+  EXPECT_EQ(keeper_->Current()->Find("lab")->crls->partitions().size(), 2U);
 }
 
 TEST_F(RemoteSource, OneFetchAtATimeOverQuickReloads) {

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
@@ -56,6 +57,25 @@ std::string CrlDer(uint64_t number, bool lists_7 = false,
   return builder.Sign(KeyOf(key));
 }
 
+// Of another partition than that of serial 7, with the same key.
+std::string OtherCrlDer(const std::string& point = "Osaka",
+                        uint64_t number = 1) {
+  return CrlFor(point, number)
+      .this_update(UtcSeconds(2024, 1, 1))
+      .next_update(UtcSeconds(2040, 1, 1))
+      .Sign(KeyOf("ca"));
+}
+
+// A delta that lists serial 7.
+std::string DeltaDer(uint64_t number, uint64_t base) {
+  return CrlFor("Kyoto", number)
+      .this_update(UtcSeconds(2024, 1, 2))
+      .next_update(UtcSeconds(2040, 1, 1))
+      .add(lab::extension::DeltaCrlIndicator(base))
+      .revoke(Revoked(7, UtcSeconds(2023, 1, 1)))
+      .Sign(KeyOf("ca"));
+}
+
 RevocationStatus StatusIn(const Snapshot& snapshot) {
   static const auto* const kLeaf =
       new OwnedLeaf(LeafBuilder(7, "ca", "Kyoto").Sign(KeyOf("ca")));
@@ -81,6 +101,9 @@ class SnapshotKeeperTest : public testing::Test {
     return errors.empty() ? CrlSourceError() : errors.front();
   }
   void Refresh() { ASSERT_TRUE(keeper_->Refresh().ok()); }
+  size_t Partitions() {
+    return keeper_->Current()->Find("lab")->crls->partitions().size();
+  }
 
   TempFolder folder_;
   std::unique_ptr<SnapshotKeeper> keeper_;
@@ -189,6 +212,108 @@ TEST_F(SnapshotKeeperTest, AForgedFileNeverProfitsFromOneThatWasVerified) {
     ASSERT_EQ(Status(), RevocationStatus::kRevoked);
     ASSERT_THAT(Error().error, HasSubstr("signatureValue"));
   }
+}
+
+TEST_F(SnapshotKeeperTest, ACopyOfTheBaseTakesNoDeltaOutOfForce) {
+  folder_.Write("base.crl", CrlDer(1));
+  folder_.Write("delta.crl", DeltaDer(2, 1));
+  Start();
+  ASSERT_EQ(Status(), RevocationStatus::kRevoked);
+  folder_.Replace("delta.crl", CrlDer(1));
+  for (int look = 0; look < 3; ++look) {
+    Refresh();
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+    EXPECT_THAT(Error().source, HasSubstr("delta.crl"));
+    EXPECT_THAT(Error().error, HasSubstr("CN=Kyoto (delta)"));
+    EXPECT_TRUE(Error().last_good_in_use);
+    EXPECT_TRUE(look != 1 || keeper_->Reload(OptionsFor(folder_)).ok());
+  }
+  // Nor does the file's end.
+  std::filesystem::remove(folder_.path() + "/delta.crl");
+  for (int look = 0; look < 3; ++look) {
+    Refresh();
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  }
+  // A newer word ends it.
+  folder_.Replace("base.crl", CrlDer(3));
+  Refresh();
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kGood);
+  EXPECT_THAT(keeper_->source_errors(), IsEmpty());
+}
+
+TEST_F(SnapshotKeeperTest, NoPartitionIsSetBackByWayOfAnotherOne) {
+  folder_.Write("osaka.crl", OtherCrlDer());
+  folder_.Write("a.crl", CrlDer(5, /*lists_7=*/true));
+  Start();
+  for (const std::string& other : {OtherCrlDer(), OtherCrlDer("Nara")}) {
+    folder_.Replace("a.crl", other);
+    Refresh();
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+    EXPECT_THAT(Error().error, HasSubstr("another partition"));
+    folder_.Replace("a.crl", CrlDer(4));
+    Refresh();
+    Refresh();
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+    const auto errors = keeper_->source_errors();
+    ASSERT_FALSE(errors.empty());
+    EXPECT_THAT(errors[0].error, HasSubstr("older"));
+  }
+  folder_.Replace("a.crl", CrlDer(6));
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kGood);
+  // What only passed through is the newest of its partition, too.
+  EXPECT_EQ(Partitions(), 3U);
+  EXPECT_THAT(Error().error, HasSubstr("CN=Nara"));
+}
+
+TEST_F(SnapshotKeeperTest, FilesThatChangeNamesChangeNothingElse) {
+  folder_.Write("a.crl", CrlDer(5, /*lists_7=*/true));
+  folder_.Write("b.crl", OtherCrlDer());
+  Start();
+  folder_.Replace("a.crl", OtherCrlDer());
+  folder_.Replace("b.crl", CrlDer(5, /*lists_7=*/true));
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_THAT(keeper_->source_errors(), IsEmpty());
+  folder_.Replace("b.crl", CrlDer(6));
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kGood);
+  EXPECT_EQ(Partitions(), 2U);
+  EXPECT_THAT(keeper_->source_errors(), IsEmpty());
+}
+
+TEST_F(SnapshotKeeperTest, APlaceHoldsSeventeenPartitionsAndRefusesTheNext) {
+  folder_.Write("a.crl", CrlDer(5, /*lists_7=*/true));
+  Start();
+  for (int i = 1; i <= 16; ++i) {
+    folder_.Replace("a.crl", OtherCrlDer(absl::StrCat("Town ", i)));
+    Refresh();
+    ASSERT_EQ(Partitions(), static_cast<size_t>(i) + 1);
+    ASSERT_THAT(keeper_->source_errors(), SizeIs(i));
+  }
+  folder_.Replace("a.crl", OtherCrlDer("Town 17"));
+  Refresh();
+  // Until its change time is old enough a file is read at every look.
+  absl::SleepFor(absl::Milliseconds(50));
+  Refresh();
+  ASSERT_THAT(keeper_->source_errors(), SizeIs(17));
+  EXPECT_THAT(keeper_->source_errors()[0].error,
+              testing::AllOf(HasSubstr("Town 17"), HasSubstr("not taken")));
+  // Once one of them has been superseded there is room again.
+  folder_.Write("kyoto.crl", CrlDer(6));
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kGood);
+  EXPECT_EQ(Partitions(), 17U);
+  EXPECT_THAT(keeper_->source_errors(), SizeIs(16));
+  folder_.Replace("a.crl", OtherCrlDer("Town 18"));
+  Refresh();
+  EXPECT_EQ(Partitions(), 18U);
+  // All of them belong to the place, and go with it.
+  SnapshotOptions without = OptionsFor(folder_);
+  without.crl_sources[0].path += "/none";
+  ASSERT_TRUE(keeper_->Reload(without).ok());
+  EXPECT_EQ(Partitions(), 0U);
 }
 
 TEST_F(SnapshotKeeperTest, ReloadKeepsWhatIsGoodAndTrustsOnlyTheNewProfiles) {
