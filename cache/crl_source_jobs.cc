@@ -146,7 +146,7 @@ std::optional<FileDigest> RemoteJobs::Deliver(const std::string& id,
     ++jobs_[job].unjudged;
   }
   item.candidate = std::move(candidate);
-  Queue(&item);
+  jobs_[job].delivered.push_back(id);
   return replaced;
 }
 
@@ -185,6 +185,9 @@ bool RemoteJobs::EndFetch(size_t index, const std::string& error,
   job.faulty |= !error.empty();
   job.spool_only = false;
   job.phase = Job::Phase::kJudging;
+  for (const std::string& id : std::exchange(job.delivered, {})) {
+    Queue(&items_[id]);
+  }
   for (RemoteItem* item : ItemsOf(index)) {
     if (item->good || item->candidate || !item->record.has_value()) continue;
     if (!error.empty() || item->error_of_place) OfferRecord(item);
@@ -252,6 +255,11 @@ std::vector<RemoteItem> RemoteJobs::TakeCandidates(size_t at_most) {
     if (found->second.candidate.has_value()) taken.push_back(found->second);
   }
   return taken;
+}
+
+size_t RemoteJobs::queued() const {
+  MutexLock lock(&mutex_);
+  return untaken_.size();
 }
 
 RemoteJobs::Consequence RemoteJobs::Judge(const std::string& id,

@@ -74,8 +74,9 @@ class RemoteJobs {
   void SetPartial(const std::string& id, const HttpValidators& partial);
   // The place has nothing newer; `record`, if given, is what the spool holds.
   void Unchanged(const std::string& id, std::optional<SpoolRecord> record);
-  // In the place of a candidate that waits already, if there is one: that one
-  // is returned, and what is said about it from now on is ignored.
+  // To be taken when the fetch is over, so that what one answer says is judged
+  // together. In the place of a candidate that waits already, if there is one:
+  // that one is returned, and what is said about it from now on is ignored.
   std::optional<FileDigest> Deliver(const std::string& id,
                                     const std::string& place, size_t job,
                                     RemoteCandidate candidate);
@@ -92,6 +93,8 @@ class RemoteJobs {
 
   // The keeper's reports.
   std::vector<RemoteItem> TakeCandidates(size_t at_most);
+  // How many are to be taken, at most.
+  size_t queued() const;
   struct Judgement {
     bool used = false;
     std::string error;
@@ -136,8 +139,9 @@ class RemoteJobs {
     bool ask_now = false;     // as soon as that has been judged
     // Something that was fetched is to be judged; the place is claimed so long.
     bool claimed = false;
-    uint32_t failures = 0;  // in a row
-    size_t unjudged = 0;    // items delivered
+    uint32_t failures = 0;               // in a row
+    size_t unjudged = 0;                 // items delivered
+    std::vector<std::string> delivered;  // ids, during a fetch
     uint64_t attempts_total = 0;
     uint64_t failures_total = 0;
     uint64_t bytes_total = 0;

@@ -386,6 +386,7 @@ void CrlRemote::Refuse(const std::string& id, const FileDigest& sha256,
                        const std::string& reason) {
   state_->Refuse(id, sha256, reason);
 }
+size_t CrlRemote::queued() const { return state_->jobs().queued(); }
 void CrlRemote::Release(const std::string& id) { state_->jobs().Release(id); }
 void CrlRemote::AskNow() { state_->jobs().AskNow(); }
 void CrlRemote::AppendStatuses(std::vector<CrlSourceStatus>* out) const {

@@ -76,6 +76,8 @@ class CrlRemote {
   // What came first, and not more than `at_most`.
   std::vector<CrlDelivery> Take(
       size_t at_most = std::numeric_limits<size_t>::max());
+  // How many there are to Take, at most.
+  size_t queued() const;
   // What was delivered is in use now: it becomes the last good one on disk.
   // Nothing happens, here and in Refuse, if another file has been delivered
   // under this id since.

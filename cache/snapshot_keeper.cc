@@ -27,9 +27,6 @@ namespace {
 constexpr absl::Duration kSettleTime = absl::Milliseconds(100);
 // Between two looks for compiled indexes of CRLs that have been replaced.
 constexpr absl::Duration kSweepInterval = absl::Hours(1);
-// Thousands of CRLs that come at once are published as they are read. The first
-// snapshot, and that of another configuration, wait for all.
-constexpr absl::Duration kReadTimeMax = absl::Seconds(1);
 constexpr size_t kDeliveriesInARow = 16;
 // A place is one partition's; others come to it by mistake, or with a new key
 // of the CA, a few times at most.
@@ -218,6 +215,7 @@ void SnapshotKeeper::FurnishRemotes(std::vector<RemoteSource> old,
   for (RemoteSource& source : old) {
     if (source.remote != nullptr) source.remote->Stop();
     // What was good from a place that is now part of another source stays so.
+    for (auto& [id, file] : source.files) file.newest = nullptr;  // unjudged
     for (RemoteSource& heir : workshop->remotes) {
       heir.files.insert(source.files.begin(), source.files.end());
       heir.paths.insert(source.paths.begin(), source.paths.end());
@@ -402,30 +400,42 @@ void SnapshotKeeper::Rebuild(bool force) {
       changed = true;
     }
   }
-  changed |= TakeDeliveries(force ? absl::InfiniteDuration() : kReadTimeMax);
+  changed |= TakeDeliveries(/*all=*/force);
   if (changed) LinkAll();
   Report report = Settle();
   Publish(std::move(report), changed ? NewSnapshot(force) : nullptr);
   SweepCompiled();
 }
 
-bool SnapshotKeeper::TakeDeliveries(absl::Duration at_most) {
-  const absl::Duration until = SteadyNow() + at_most;
+bool SnapshotKeeper::TakeDeliveries(bool all) {
+  const absl::Duration until = SteadyNow() + workshop_.options.read_time_max;
+  std::vector<RemoteSource>& sources = workshop_.remotes;
+  // Thousands of places may go on delivering for as long as they like.
+  std::vector<size_t> left;
+  for (const RemoteSource& source : sources) {
+    left.push_back(source.remote->queued());
+  }
   bool any = false;
   bool more = true;
   // By turns, so that no source waits for all that another one has.
-  while (more && SteadyNow() < until) {
-    more = false;
-    for (RemoteSource& source : workshop_.remotes) {
-      for (const CrlDelivery& delivery :
-           source.remote->Take(kDeliveriesInARow)) {
-        Read(delivery, &source);
-        more = true;
+  while (std::exchange(more, false)) {
+    for (size_t i = 0; i < sources.size(); ++i) {
+      const size_t wanted = std::min(left[i], kDeliveriesInARow);
+      if (wanted == 0) continue;
+      const auto deliveries = sources[i].remote->Take(wanted);
+      for (const CrlDelivery& delivery : deliveries) {
+        Read(delivery, &sources[i]);
       }
+      any |= !deliveries.empty();
+      left[i] -= wanted;
+      more |= left[i] > 0;
     }
-    any |= more;
+    if (!all && SteadyNow() >= until) break;
   }
-  if (more && wake_fd_ >= 0) eventfd_write(wake_fd_, 1);
+  workshop_.more_to_read = std::any_of(
+      sources.begin(), sources.end(),
+      [](const RemoteSource& one) { return one.remote->queued() > 0; });
+  if (workshop_.more_to_read && wake_fd_ >= 0) eventfd_write(wake_fd_, 1);
   return any;
 }
 
@@ -477,8 +487,14 @@ void SnapshotKeeper::Refuse(const CrlDelivery& delivery,
 void SnapshotKeeper::SettleRemotes(
     const absl::btree_map<std::string, std::string>& refusals) {
   for (RemoteSource& source : workshop_.remotes) {
-    for (const auto& [id, delivery] : source.unjudged) {
+    for (auto it = source.unjudged.begin(); it != source.unjudged.end();) {
+      const auto& [id, delivery] = *it;
       CrlFile& file = source.files[id];
+      if (workshop_.more_to_read && file.newest->is_delta &&
+          !IsUsed(*file.newest)) {
+        ++it;
+        continue;
+      }
       std::string error;
       if (!IsUsed(*file.newest)) {
         error = WhyUnused(*file.newest, refusals);
@@ -498,8 +514,8 @@ void SnapshotKeeper::SettleRemotes(
         Refuse(delivery, error, &source);
       }
       file.newest = nullptr;
+      it = source.unjudged.erase(it);
     }
-    source.unjudged.clear();
     for (auto it = source.files.begin(); it != source.files.end();) {
       CrlFile& file = it->second;
       if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
@@ -507,7 +523,8 @@ void SnapshotKeeper::SettleRemotes(
         source.paths.erase(it->first);
         file.last_good = nullptr;
       }
-      const bool empty = file.last_good == nullptr && file.displaced.empty();
+      const bool empty = file.last_good == nullptr && file.newest == nullptr &&
+                         file.displaced.empty();
       it = empty ? source.files.erase(it) : std::next(it);
     }
   }

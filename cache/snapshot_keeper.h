@@ -46,6 +46,10 @@ struct SnapshotOptions {
   std::string state_directory = {};
   // Signatures checked and paths kept while building one profile's CA paths.
   IssuerPathLimits path_limits;
+  // Thousands of CRLs that come from the network at once are read and published
+  // in slices of about this length. The first snapshot, and that of another
+  // configuration, wait for all that is there.
+  absl::Duration read_time_max = absl::Seconds(1);
 };
 
 class SnapshotKeeper {
@@ -106,6 +110,8 @@ class SnapshotKeeper {
     std::vector<RemoteSource> remotes;
     std::shared_ptr<const CrlLoader> loader;
     std::shared_ptr<CrlSpool> spool;  // null without a state directory
+    // The sources on the network have delivered more than has been read.
+    bool more_to_read = false;
     uint64_t generation = 0;
     absl::Time swept = absl::InfinitePast();
   };
@@ -122,16 +128,17 @@ class SnapshotKeeper {
   // Looks at every source, links, and publishes if something that bears on
   // verdicts changed, or `force`.
   void Rebuild(bool force) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  // Reads what the sources on the network delivered, for so long; the rest is
+  // Reads what the sources on the network have delivered by now, `all` of it or
+  // as much as read_time_max allows; the rest, and what comes meanwhile, is
   // left for another time, soon. True if there was anything.
-  bool TakeDeliveries(absl::Duration at_most)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  bool TakeDeliveries(bool all) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void Read(const CrlDelivery& delivery, RemoteSource* source)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // A file that was fetched is gone after this, and its index too.
   void Refuse(const CrlDelivery& delivery, const std::string& reason,
               RemoteSource* source) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  // Judges it, once linked.
+  // Judges it, once linked. A delta whose complete CRL may be among what is
+  // still to be read waits for that.
   void SettleRemotes(const absl::btree_map<std::string, std::string>& refusals)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Now and then: removes compiled indexes of CRLs that are there no more.

@@ -667,7 +667,9 @@ TEST(RemoteJobs, WhatReplacesACandidateIsJudgedInItsPlace) {
     return jobs.Deliver("id", "place", job, candidate);
   };
   EXPECT_EQ(deliver(a), std::nullopt);
-  ASSERT_EQ(jobs.TakeCandidates(9).size(), 1U);
+  // Not before the fetch is over.
+  EXPECT_TRUE(jobs.TakeCandidates(9).empty());
+  EXPECT_EQ(jobs.queued(), 0U);
   EXPECT_EQ(deliver(b), a.sha256);
   EXPECT_EQ(deliver(b), b.sha256);
   RemoteJobs::Judgement good;
@@ -675,6 +677,7 @@ TEST(RemoteJobs, WhatReplacesACandidateIsJudgedInItsPlace) {
   EXPECT_FALSE(jobs.Judge("id", a.sha256, good).release);
   EXPECT_FALSE(jobs.Find("id")->good);
   EXPECT_TRUE(jobs.EndFetch(job, "", std::nullopt, 0));
+  EXPECT_EQ(jobs.queued(), 1U);
   const auto taken = jobs.TakeCandidates(9);
   ASSERT_EQ(taken.size(), 1U);
   EXPECT_EQ(taken[0].candidate->sha256, b.sha256);
@@ -865,6 +868,69 @@ TEST_F(RemoteSource, OfTwoCrlsOfOneNameTheRightOneIsInForceAndOnDisk) {
   start();
   EXPECT_EQ(Status(), RevocationStatus::kGood);
   EXPECT_EQ(Error(), "");
+}
+
+TEST_F(RemoteSource, ADeltaThatIsReadBeforeItsBaseIsInForceWithIt) {
+  // More than are read in one go.
+  Entries entries = {{"cn=delta", DeltaDer(2, 1)}};
+  for (int i = 0; i < 40; ++i) {
+    entries.emplace_back(absl::StrCat("cn=", i),
+                         CrlFor(absl::StrCat("Town ", i), 1)
+                             .this_update(UtcSeconds(2024, 1, 1))
+                             .next_update(UtcSeconds(2040, 1, 1))
+                             .Sign(KeyOf("ca")));
+  }
+  entries.emplace_back("cn=base", CrlDer(1, false));
+  std::atomic<bool> ready{false};
+  server_.Handle([&ready, answer = LdapAnswer(entries)](RawConnection& c) {
+    while (!ready) absl::SleepFor(absl::Milliseconds(5));
+    c.Send(answer);
+    c.Hold();
+  });
+  SnapshotOptions options = Options();
+  options.crl_sources = {DirectoryOptions(server_)};
+  options.read_time_max = absl::ZeroDuration();
+  auto keeper = SnapshotKeeper::Start(options);
+  ASSERT_TRUE(keeper.ok()) << keeper.status();
+  keeper_ = *std::move(keeper);
+  std::atomic<int> published{0};
+  std::atomic<int> good{0};
+  keeper_->SetPublishListener([&](const Snapshot& snapshot) {
+    ++published;
+    if (StatusOf7(snapshot) == RevocationStatus::kGood) ++good;
+  });
+  ready = true;
+  EXPECT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
+  EXPECT_GT(published, 1);
+  EXPECT_EQ(good, 0);
+  EXPECT_EQ(Error(), "");
+  keeper_ = nullptr;
+}
+
+TEST_F(RemoteSource, ADeltaWithoutABaseIsRefusedOnceAllHasBeenRead) {
+  Entries entries = {{"cn=delta", DeltaDer(2, 1)}};
+  for (int i = 0; i < 40; ++i) {
+    entries.emplace_back(absl::StrCat("cn=", i), "junk");
+  }
+  server_.Handle(Directory(entries));
+  SnapshotOptions options = Options();
+  options.crl_sources = {DirectoryOptions(server_)};
+  options.read_time_max = absl::ZeroDuration();
+  auto keeper = SnapshotKeeper::Start(options);
+  ASSERT_TRUE(keeper.ok()) << keeper.status();
+  keeper_ = *std::move(keeper);
+  EXPECT_TRUE(Eventually([&] {
+    for (const CrlSourceError& error : keeper_->source_errors()) {
+      if (error.error.find("no complete CRL") != std::string::npos) return true;
+    }
+    return false;
+  }));
+  // And is asked for again.
+  server_.Handle(
+      Directory({{"cn=delta", DeltaDer(2, 1)}, {"cn=base", CrlDer(1, false)}}));
+  EXPECT_TRUE(
+      Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
 }
 
 TEST(CrlSpool, KeepsRecordsAndCleansUpWhatWasLeftHalfDone) {
