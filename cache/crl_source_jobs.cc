@@ -150,10 +150,24 @@ std::optional<FileDigest> RemoteJobs::Deliver(const std::string& id,
   return replaced;
 }
 
-void RemoteJobs::MarkGone(size_t job,
-                          const absl::flat_hash_set<std::string>& found,
-                          bool whole) {
+absl::flat_hash_map<FileDigest, std::string> RemoteJobs::HoldersIn(
+    size_t job) const {
   MutexLock lock(&mutex_);
+  absl::flat_hash_map<FileDigest, std::string> holders;
+  for (const auto& [id, item] : items_) {
+    if (item.job != job) continue;
+    if (item.good && item.record.has_value()) {
+      holders.emplace(item.record->sha256, id);
+    }
+    if (item.candidate.has_value()) holders.emplace(item.candidate->sha256, id);
+  }
+  return holders;
+}
+
+std::vector<CrlSpool::Held> RemoteJobs::MarkGone(
+    size_t job, const absl::flat_hash_set<std::string>& found, bool whole) {
+  MutexLock lock(&mutex_);
+  std::vector<CrlSpool::Held> forgotten;
   for (auto it = items_.begin(); it != items_.end();) {
     RemoteItem& item = it->second;
     if (item.job != job || found.contains(item.id) || item.candidate) {
@@ -166,11 +180,18 @@ void RemoteJobs::MarkGone(size_t job,
       it = items_.erase(it);
       continue;
     }
+    // Nor do those that are made up for every new CRL.
+    if (whole && !item.good && item.superseded) {
+      forgotten.push_back({item.id, *item.record});
+      it = items_.erase(it);
+      continue;
+    }
     ++it;
     if (!whole) continue;
     item.error = "the directory has it no longer; check with its operator";
     item.error_of_place = true;
   }
+  return forgotten;
 }
 
 bool RemoteJobs::EndFetch(size_t index, const std::string& error,
@@ -285,9 +306,11 @@ RemoteJobs::Consequence RemoteJobs::Judge(const std::string& id,
     if (judgement.kept.has_value()) item.record = judgement.kept;
     item.dates = judgement.dates;
     item.good = true;
+    item.superseded = false;
     item.last_success = candidate.fetched_at;
   } else if (from_spool) {
     item.good = false;
+    item.superseded = judgement.superseded;
   }
   if (!error.empty() && !from_spool) job.faulty = true;
   if (job.unjudged > 0) --job.unjudged;
@@ -306,10 +329,12 @@ RemoteJobs::Consequence RemoteJobs::Judge(const std::string& id,
   return consequence;
 }
 
-void RemoteJobs::Release(const std::string& id) {
+void RemoteJobs::Release(const std::string& id, bool superseded) {
   MutexLock lock(&mutex_);
   const auto found = items_.find(id);
-  if (found != items_.end()) found->second.good = false;
+  if (found == items_.end()) return;
+  found->second.good = false;
+  found->second.superseded = superseded;
 }
 
 void RemoteJobs::AskNow() {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "cache/crl_source_remote.h"
 #include "cache/mutex.h"
@@ -37,6 +38,8 @@ struct RemoteItem {
   std::optional<SpoolRecord> record;
   // Whether that, or what came after it, is in use.
   bool good = false;
+  // It is not, and a newer one of its partition, from elsewhere, is.
+  bool superseded = false;
   CrlDates dates;
   std::string error;
   // The error is what the place was found with when it was last asked, and no
@@ -80,10 +83,14 @@ class RemoteJobs {
   std::optional<FileDigest> Deliver(const std::string& id,
                                     const std::string& place, size_t job,
                                     RemoteCandidate candidate);
+  // By the digest of their files: a job's CRLs that are in use or wait to be
+  // judged, each with the id that has it.
+  absl::flat_hash_map<FileDigest, std::string> HoldersIn(size_t job) const;
   // After an LDAP search: forgets what it did not find and never was good. If
-  // it was `whole`, what it did not find is gone.
-  void MarkGone(size_t job, const absl::flat_hash_set<std::string>& found,
-                bool whole);
+  // it was `whole`, what it did not find is gone, and forgotten if it has been
+  // superseded: what the spool holds of those is returned, to be removed.
+  std::vector<CrlSpool::Held> MarkGone(
+      size_t job, const absl::flat_hash_set<std::string>& found, bool whole);
   // The fetch is over; `error` empty if it went well. What it delivered is
   // judged before the job is asked again, and so is what the spool holds of
   // items that are not in use and of which nothing came: why it was refused
@@ -97,6 +104,7 @@ class RemoteJobs {
   size_t queued() const;
   struct Judgement {
     bool used = false;
+    bool superseded = false;
     std::string error;
     std::optional<SpoolRecord>
         kept;        // what the spool holds now, if that is new
@@ -113,7 +121,7 @@ class RemoteJobs {
   // What became of an item's candidate of this digest.
   Consequence Judge(const std::string& id, const FileDigest& sha256,
                     const Judgement& judgement);
-  void Release(const std::string& id);
+  void Release(const std::string& id, bool superseded);
   void AskNow();
 
   // Claims that are to be given back now, since nothing more is judged; each is

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -176,12 +177,13 @@ class CrlRemote::State {
   }
 
   void Refuse(const std::string& id, const FileDigest& sha256,
-              const std::string& reason) {
+              const std::string& reason, bool superseded) {
     const auto item = jobs_.Find(id);
     if (!IsCandidate(item, sha256)) return;
     if (!IsKept(*item, sha256)) spool_->Drop(id, sha256);
     RemoteJobs::Judgement judgement;
     judgement.error = reason;
+    judgement.superseded = superseded;
     Judge(*item, judgement);
   }
 
@@ -269,40 +271,56 @@ class CrlRemote::State {
     return "";
   }
 
+  // One search: what came under which name, and which items that is. A CRL that
+  // an item has already is that item's under whatever name it comes, so that
+  // neither names made up for it nor values that change places matter.
+  struct Search {
+    absl::flat_hash_set<std::string> names;  // ids of
+    absl::flat_hash_map<FileDigest, std::string> holders;
+    absl::flat_hash_set<std::string> found;  // ids of items
+    std::string twice;                       // the first name that came twice
+  };
+
   bool FetchDirectory(const RemoteJobs::Work& work) {
     LdapRequest request = options_.ldap;
     request.limits = options_.limits;
-    absl::flat_hash_set<std::string> found;
+    Search search;
+    search.holders = jobs_.HoldersIn(work.job);
     std::string disk_error;
-    std::string twice;
     const LdapReply reply = SearchLdap(
         request, stopping_, [&](const std::string& place, Bytes value) {
-          const std::string id =
-              CrlSpool::IdOf(absl::StrCat(source_name_, "\n", place));
-          if (!found.insert(id).second) {
-            // Nobody could say which of them is meant.
-            if (twice.empty()) twice = place;
-            return true;
-          }
-          disk_error = TakeValue(id, place, value, work.job);
+          disk_error = TakeValue(place, value, work.job, &search);
           return disk_error.empty();
         });
-    jobs_.MarkGone(work.job, found, reply.ok);
+    spool_->Forget(jobs_.MarkGone(work.job, search.found, reply.ok));
     std::string error = disk_error.empty() ? reply.error : disk_error;
-    if (error.empty() && !twice.empty()) {
-      error = absl::StrCat("the directory sent ", twice,
+    if (error.empty() && !search.twice.empty()) {
+      error = absl::StrCat("the directory sent ", search.twice,
                            " twice in one answer, and the first of them was "
                            "taken; check with its operator, or the proxy's");
     }
     return jobs_.EndFetch(work.job, error, std::nullopt, reply.bytes_received);
   }
 
-  std::string TakeValue(const std::string& id, const std::string& place,
-                        Bytes value, size_t job) {
+  // Returns what is wrong with the disk, or nothing.
+  std::string TakeValue(const std::string& place, Bytes value, size_t job,
+                        Search* search) {
+    const std::string name =
+        CrlSpool::IdOf(absl::StrCat(source_name_, "\n", place));
+    if (!search->names.insert(name).second) {
+      // Nobody could say which of them is meant.
+      if (search->twice.empty()) search->twice = place;
+      return "";
+    }
+    const FileDigest digest = Sha256(value);
+    const std::string id =
+        search->holders.try_emplace(digest, name).first->second;
+    const bool is_new = search->found.insert(id).second;
+    if (id != name && !is_new) return "";
     RemoteItem item = jobs_.Find(id).value_or(RemoteItem());
+    if (id == name) item.place = place;
     item.id = id;
-    item.place = place;
-    if (item.good && IsKept(item, Sha256(value)) && HoldsGood(item)) {
+    if (item.good && IsKept(item, digest) && HoldsGood(item)) {
       jobs_.Unchanged(id, std::nullopt);
       return "";
     }
@@ -383,11 +401,13 @@ void CrlRemote::Accept(const std::string& id, const FileDigest& sha256,
   state_->Accept(id, sha256, crl);
 }
 void CrlRemote::Refuse(const std::string& id, const FileDigest& sha256,
-                       const std::string& reason) {
-  state_->Refuse(id, sha256, reason);
+                       const std::string& reason, bool superseded) {
+  state_->Refuse(id, sha256, reason, superseded);
 }
 size_t CrlRemote::queued() const { return state_->jobs().queued(); }
-void CrlRemote::Release(const std::string& id) { state_->jobs().Release(id); }
+void CrlRemote::Release(const std::string& id, bool superseded) {
+  state_->jobs().Release(id, superseded);
+}
 void CrlRemote::AskNow() { state_->jobs().AskNow(); }
 void CrlRemote::AppendStatuses(std::vector<CrlSourceStatus>* out) const {
   state_->jobs().AppendStatuses(out);

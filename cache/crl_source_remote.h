@@ -20,7 +20,8 @@
 //
 // What is refused leaves no trace but its error: the record of the last good
 // CRL, with the validators of conditional requests, changes only in Accept.
-// Only what the configuration names is asked; nothing here ever sees a
+// What a directory has under several names is one item, under the first of
+// them. Only what the configuration names is asked; nothing here ever sees a
 // certificate.
 //
 // Thread safety: every method from any thread. None waits for a fetch, but Stop
@@ -83,11 +84,13 @@ class CrlRemote {
   // under this id since.
   void Accept(const std::string& id, const FileDigest& sha256,
               const CrlData& crl);
+  // `superseded`: a newer one of its partition is in use.
   void Refuse(const std::string& id, const FileDigest& sha256,
-              const std::string& reason);
-  // What was accepted is not in use any more (a newer one came from elsewhere,
-  // or no profile wants it): the next fetch is without condition.
-  void Release(const std::string& id);
+              const std::string& reason, bool superseded = false);
+  // What was accepted is not in use any more (it was superseded from elsewhere,
+  // or no profile wants it): the next fetch is without condition. What was
+  // superseded and is in its directory no longer is forgotten, on disk too.
+  void Release(const std::string& id, bool superseded = false);
   // Every place as soon as may be, and what the spool holds that is not in use
   // once more.
   void AskNow();

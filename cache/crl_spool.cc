@@ -214,7 +214,8 @@ void CrlSpool::Release(const std::string& id) {
 }
 
 // Removes what a process that ended left half done. CRLs whose record cannot be
-// read are left for a person to look at.
+// read are left for a person to look at; those that have none never were in
+// use, or have been forgotten.
 void CrlSpool::CleanUp() {
   const std::vector<fs::path> paths = FilesIn(folder_);
   absl::flat_hash_map<std::string, std::string> kept;  // id -> path of the CRL
@@ -227,10 +228,17 @@ void CrlSpool::CleanUp() {
   }
   for (const fs::path& path : paths) {
     const std::string extension = path.extension().string();
-    const auto record = kept.find(path.stem().stem().string());
-    const bool replaced = extension == ".crl" && record != kept.end() &&
-                          path.string() != record->second;
+    const std::string id = path.stem().stem().string();
     std::error_code ignored;
+    bool replaced = false;
+    if (extension == ".crl" && IsHex(id, kIdDigits)) {
+      const auto record = kept.find(id);
+      std::error_code error;
+      replaced = record != kept.end()
+                     ? path.string() != record->second
+                     : !fs::exists(fs::path(folder_) / (id + ".meta"), error) &&
+                           !error;
+    }
     if (extension == ".part" || extension == ".tmp" || replaced) {
       fs::remove(path, ignored);
     }
@@ -326,6 +334,16 @@ std::optional<CrlSpool::Held> CrlSpool::Load(const std::string& id) const {
     return std::nullopt;
   }
   return held;
+}
+
+void CrlSpool::Forget(const std::vector<Held>& kept) {
+  if (kept.empty()) return;
+  for (const Held& held : kept) {
+    unlink(absl::StrCat(folder_, "/", held.id, ".meta").c_str());
+  }
+  // Unless that is certain, the next Open removes them.
+  if (!Sync(folder_).ok()) return;
+  for (const Held& held : kept) Drop(held.id, held.record.sha256);
 }
 
 std::vector<CrlSpool::Held> CrlSpool::LoadAll(const std::string& source) const {

@@ -100,6 +100,8 @@ class CrlSpool {
     std::string id;
     SpoolRecord record;
   };
+  // Removes what was kept: records first, so that none is left without its CRL.
+  void Forget(const std::vector<Held>& kept);
   // What was kept under an id, if its record can be read. Whether the file is
   // still what it was is not looked at; see IsIntact.
   std::optional<Held> Load(const std::string& id) const;

@@ -62,6 +62,10 @@ class CrlStore {
   const std::vector<Refusal>& refusals() const { return refusals_; }
   // Whether `crl`, or a copy of it, is part of some partition here.
   bool Uses(const CrlData& crl) const { return used_.contains(crl.sha256); }
+  // Whether, of those linked, a newer one took the place of `crl` somewhere.
+  bool Supersedes(const CrlData& crl) const {
+    return superseded_.contains(crl.sha256);
+  }
 
  private:
   class Linker;
@@ -84,6 +88,7 @@ class CrlStore {
   // taken for something else.
   absl::flat_hash_map<std::array<uint8_t, 32>, std::vector<Signer>> signers_;
   absl::flat_hash_set<std::array<uint8_t, 32>> used_;
+  absl::flat_hash_set<std::array<uint8_t, 32>> superseded_;
   // ScopeKey(anchor, CRL issuer, distribution point name or empty) ->
   // partitions.
   absl::flat_hash_map<std::string, std::vector<uint32_t>> by_scope_;

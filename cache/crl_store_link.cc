@@ -75,6 +75,8 @@ class CrlStore::Linker {
     store_->refusals_.push_back({crl.source, std::move(reason)});
   }
 
+  void Supersede(const CrlData& crl) { store_->superseded_.insert(crl.sha256); }
+
   void Admit(const std::shared_ptr<const CrlData>& crl) {
     bool issuer_known = false;
     std::vector<Signer> signers;
@@ -116,8 +118,10 @@ class CrlStore::Linker {
     }
     CrlPartition& partition = admitted_[known->second];
     if (IsNewer(*crl, *partition.crl)) {
+      Supersede(*partition.crl);
       partition = {crl, nullptr, signer.path, signer.certificate};
     } else if (partition.crl->sha256 != crl->sha256) {
+      Supersede(*crl);
       Refuse(*crl, absl::StrCat("cRLNumber: older than the CRL in use, from ",
                                 partition.crl->source));
     }
@@ -194,13 +198,17 @@ class CrlStore::Linker {
       if (!delta.crl->is_delta) continue;
       bool applies = false;
       for (CrlPartition& base : admitted_) {
-        if (base.crl->is_delta || !SamePartition(base, delta) ||
-            !Applies(*delta.crl, *base.crl)) {
-          continue;
-        }
+        if (base.crl->is_delta || !SamePartition(base, delta)) continue;
+        if (IsBefore(*delta.crl, *base.crl)) Supersede(*delta.crl);
+        if (!Applies(*delta.crl, *base.crl)) continue;
         applies = true;
-        if (base.delta == nullptr || IsNewer(*delta.crl, *base.delta)) {
+        if (base.delta == nullptr) {
           base.delta = delta.crl;
+        } else if (IsNewer(*delta.crl, *base.delta)) {
+          Supersede(*base.delta);
+          base.delta = delta.crl;
+        } else {
+          Supersede(*delta.crl);
         }
       }
       if (!applies) {
@@ -218,7 +226,11 @@ class CrlStore::Linker {
   static bool Applies(const CrlData& delta, const CrlData& base) {
     return !base.crl_number.empty() && !delta.crl_number.empty() &&
            CompareNumbers(delta.base_crl_number, base.crl_number) <= 0 &&
-           CompareNumbers(delta.crl_number, base.crl_number) >= 0;
+           !IsBefore(delta, base);
+  }
+  static bool IsBefore(const CrlData& delta, const CrlData& base) {
+    return !base.crl_number.empty() && !delta.crl_number.empty() &&
+           CompareNumbers(delta.crl_number, base.crl_number) < 0;
   }
 
   static bool SamePartition(const CrlPartition& a, const CrlPartition& b) {

@@ -454,13 +454,13 @@ void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
                      damaged ? "is damaged (" : "cannot be read now (",
                      crl.ok() ? "its digest differs" : crl.status().message(),
                      "); it is fetched again"),
-        source);
+        /*superseded=*/false, source);
     return;
   }
   const std::string error =
       !crl.ok() ? std::string(crl.status().message()) : WhyNotYet(**crl);
   if (!error.empty()) {
-    Refuse(delivery, error, source);
+    Refuse(delivery, error, /*superseded=*/false, source);
     return;
   }
   CrlFile& file = source->files[delivery.id];
@@ -471,7 +471,8 @@ void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
 }
 
 void SnapshotKeeper::Refuse(const CrlDelivery& delivery,
-                            const std::string& reason, RemoteSource* source) {
+                            const std::string& reason, bool superseded,
+                            RemoteSource* source) {
   const auto used = source->paths.find(delivery.id);
   const bool is_used =
       used != source->paths.end() && used->second == delivery.path;
@@ -481,7 +482,7 @@ void SnapshotKeeper::Refuse(const CrlDelivery& delivery,
     std::error_code ignored;
     std::filesystem::remove(loader.CompiledPath(delivery.path), ignored);
   }
-  source->remote->Refuse(delivery.id, delivery.sha256, reason);
+  source->remote->Refuse(delivery.id, delivery.sha256, reason, superseded);
 }
 
 void SnapshotKeeper::SettleRemotes(
@@ -511,7 +512,7 @@ void SnapshotKeeper::SettleRemotes(
         source.paths[id] = delivery.path;
         source.remote->Accept(id, delivery.sha256, *file.newest);
       } else {
-        Refuse(delivery, error, &source);
+        Refuse(delivery, error, IsSuperseded(*file.newest), &source);
       }
       file.newest = nullptr;
       it = source.unjudged.erase(it);
@@ -519,7 +520,7 @@ void SnapshotKeeper::SettleRemotes(
     for (auto it = source.files.begin(); it != source.files.end();) {
       CrlFile& file = it->second;
       if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
-        source.remote->Release(it->first);
+        source.remote->Release(it->first, IsSuperseded(*file.last_good));
         source.paths.erase(it->first);
         file.last_good = nullptr;
       }
@@ -557,6 +558,14 @@ void SnapshotKeeper::SweepCompiled() {
 bool SnapshotKeeper::IsUsed(const CrlData& crl) const {
   for (const auto& [name, profile] : workshop_.profiles) {
     if (profile.crls->Uses(crl)) return true;
+  }
+  return false;
+}
+
+bool SnapshotKeeper::IsSuperseded(const CrlData& crl) const {
+  if (IsUsed(crl)) return false;
+  for (const auto& [name, profile] : workshop_.profiles) {
+    if (profile.crls->Supersedes(crl)) return true;
   }
   return false;
 }

@@ -136,7 +136,8 @@ class SnapshotKeeper {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // A file that was fetched is gone after this, and its index too.
   void Refuse(const CrlDelivery& delivery, const std::string& reason,
-              RemoteSource* source) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+              bool superseded, RemoteSource* source)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Judges it, once linked. A delta whose complete CRL may be among what is
   // still to be read waits for that.
   void SettleRemotes(const absl::btree_map<std::string, std::string>& refusals)
@@ -144,6 +145,9 @@ class SnapshotKeeper {
   // Now and then: removes compiled indexes of CRLs that are there no more.
   void SweepCompiled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   bool IsUsed(const CrlData& crl) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Whether it is not used because a newer one of its partition is.
+  bool IsSuperseded(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Of every source.
   std::vector<CrlFile*> AllFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);

@@ -2,6 +2,7 @@
 // the keeper and the spool see it; and the schedule by which it is asked.
 #include "cache/crl_source_remote.h"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cache/crl_freshness.h"
@@ -623,6 +625,149 @@ TEST(CrlRemote, NamesThatAreNewEachTimeAreForgottenThoughEverySearchFails) {
   EXPECT_EQ(FilesIn(folder.path() + "/spool").size(), 0U);
 }
 
+size_t StatusCountOf(const CrlRemote& remote) {
+  std::vector<CrlSourceStatus> statuses;
+  remote.AppendStatuses(&statuses);
+  return statuses.size();
+}
+
+TEST(CrlRemote, ACrlThatComesUnderEverNewNamesIsHeldOnce) {
+  const TempFolder folder;
+  auto spool = CrlSpool::Open(folder.path());
+  ASSERT_TRUE(spool.ok()) << spool.status();
+  std::atomic<int> searches{0};
+  RawServer server([&](RawConnection& c) {
+    const std::string dn = absl::StrCat("cn=", ++searches);
+    c.Send(LdapAnswer({{dn, "A"}, {dn + "b", "A"}}));
+    c.Hold();
+  });
+  std::atomic<int> wakes{0};
+  CrlRemote remote(DirectoryOptions(server), *spool, [&] { ++wakes; });
+  remote.Start();
+  ASSERT_TRUE(Eventually([&] { return wakes == 1; }));
+  std::vector<CrlDelivery> found = remote.Take();
+  ASSERT_EQ(found.size(), 1U);
+  remote.Accept(found[0].id, found[0].sha256, CrlData());
+  const std::string first = found[0].id;
+  EXPECT_TRUE(Eventually([&] { return searches > 6; }));
+  EXPECT_EQ(wakes, 1);
+  EXPECT_EQ(StatusCountOf(remote), 2U);  // the search itself is one
+  EXPECT_EQ(FilesIn(folder.path() + "/spool").size(), 2U);
+  EXPECT_EQ(ErrorsOf(remote), "");
+  // Of use no more under the first name, it is worth another look.
+  remote.Release(first);
+  ASSERT_TRUE(Eventually([&] { return wakes == 2; }));
+  found = remote.Take();
+  ASSERT_FALSE(found.empty());
+  EXPECT_TRUE(std::any_of(found.begin(), found.end(), [&](const auto& one) {
+    return one.id != first && Contents(one.path) == "A";
+  }));
+}
+
+TEST(CrlRemote, ValuesThatChangePlacesAreNoNewsAndOneThatIsGoneIs) {
+  const TempFolder folder;
+  auto spool = CrlSpool::Open(folder.path());
+  ASSERT_TRUE(spool.ok()) << spool.status();
+  std::atomic<int> searches{0};
+  const auto values = [&searches](std::vector<std::string> all) {
+    return [&searches, all](RawConnection& c) {
+      c.Send(LdapEntry("cn=a", {{"certificateRevocationList;binary", all}}) +
+             LdapResult());
+      ++searches;
+      c.Hold();
+    };
+  };
+  RawServer server(values({"A", "B", "C"}));
+  std::atomic<int> wakes{0};
+  CrlRemote remote(DirectoryOptions(server), *spool, [&] { ++wakes; });
+  remote.Start();
+  ASSERT_TRUE(Eventually([&] { return wakes == 1; }));
+  std::vector<CrlDelivery> found = remote.Take();
+  ASSERT_EQ(found.size(), 3U);
+  server.Handle(values({"C", "A", "B"}));
+  const int asked = searches;
+  for (const CrlDelivery& one : found) {
+    remote.Accept(one.id, one.sha256, CrlData());
+  }
+  EXPECT_TRUE(Eventually([&] { return searches > asked + 2; }));
+  EXPECT_EQ(wakes, 1);
+  EXPECT_EQ(ErrorsOf(remote), "");
+  server.Handle(values({"B"}));
+  EXPECT_TRUE(Eventually(
+      [&] { return ErrorsOf(remote).find("no longer") != std::string::npos; }));
+  std::vector<CrlSourceError> errors;
+  remote.AppendErrors(&errors);
+  ASSERT_EQ(errors.size(), 2U);  // A and C
+  for (const CrlSourceError& error : errors) {
+    EXPECT_NE(error.source, found[1].place);
+    EXPECT_TRUE(error.last_good_in_use);
+  }
+  EXPECT_EQ(wakes, 1);
+}
+
+TEST_F(RemoteSource, WhatADirectoryNamesAnewForEveryCrlIsForgotten) {
+  std::vector<std::string> crls;
+  for (uint64_t number = 1; number <= 8; ++number) {
+    crls.push_back(CrlDer(number, true));
+  }
+  std::atomic<size_t> searches{0};
+  server_.Handle([&searches, crls](RawConnection& c) {
+    const size_t i = std::min(searches++, crls.size() - 1);
+    c.Send(LdapAnswer({{absl::StrCat("cn=", i), crls[i]}}));
+    c.Hold();
+  });
+  SnapshotOptions options = Options();
+  options.crl_sources = {DirectoryOptions(server_)};
+  auto keeper = SnapshotKeeper::Start(options);
+  ASSERT_TRUE(keeper.ok()) << keeper.status();
+  keeper_ = *std::move(keeper);
+  ASSERT_TRUE(Eventually([&] { return searches > 10; }));
+  EXPECT_TRUE(Eventually([&] {
+    return Spooled(".meta").size() == 1 && Spooled(".crl").size() == 1;
+  }));
+  EXPECT_TRUE(
+      Eventually([&] { return keeper_->source_statuses().size() == 2; }));
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_EQ(Error(), "");
+  keeper_ = nullptr;
+}
+
+TEST(RemoteJobs, OnlyWhatIsSupersededAndGoneFromAWholeAnswerIsForgotten) {
+  CrlSourceOptions options;
+  options.kind = CrlSourceOptions::Kind::kLdap;
+  RemoteJobs jobs(options);
+  const size_t job = jobs.AddJob("place", "claim");
+  for (const char* id : {"released", "superseded", "refused", "unwanted"}) {
+    SpoolRecord record;
+    record.place = id;
+    jobs.AddItem(id, id, job, record);
+  }
+  for (const RemoteItem& item : jobs.TakeCandidates(9)) {
+    RemoteJobs::Judgement judgement;
+    judgement.used = item.id == "released" || item.id == "superseded";
+    judgement.superseded = item.id == "refused";
+    jobs.Judge(item.id, FileDigest(), judgement);
+  }
+  const auto forgotten = [&](const absl::flat_hash_set<std::string>& found,
+                             bool whole) {
+    std::vector<std::string> ids;
+    for (const CrlSpool::Held& held : jobs.MarkGone(job, found, whole)) {
+      EXPECT_EQ(held.record.place, held.id);
+      EXPECT_FALSE(jobs.Find(held.id).has_value());
+      ids.push_back(held.id);
+    }
+    return ids;
+  };
+  jobs.Release("released", /*superseded=*/false);
+  EXPECT_THAT(forgotten({}, false), IsEmpty());
+  EXPECT_THAT(forgotten({"refused"}, true), IsEmpty());
+  EXPECT_THAT(forgotten({}, true), testing::ElementsAre("refused"));
+  jobs.Release("superseded", /*superseded=*/true);
+  EXPECT_THAT(forgotten({}, false), IsEmpty());
+  EXPECT_THAT(forgotten({}, true), testing::ElementsAre("superseded"));
+  EXPECT_THAT(forgotten({}, true), IsEmpty());
+}
+
 TEST(CrlRemote, StoppedTwiceItGivesItsClaimBackOnce) {
   const TempFolder folder;
   auto spool = CrlSpool::Open(folder.path());
@@ -958,6 +1103,14 @@ TEST(CrlSpool, KeepsRecordsAndCleansUpWhatWasLeftHalfDone) {
     std::ofstream((*spool)->PartPath(id)) << "other contents";
     ASSERT_TRUE((*spool)->Finish(id).ok());
     std::ofstream((*spool)->PartPath(id)) << "half";
+    // Of places that never had a good one: no record at all, and one that
+    // cannot be read, which somebody may want to look at.
+    const FileDigest any = record.sha256;
+    std::ofstream((*spool)->CrlPath(CrlSpool::IdOf("never"), any)) << "a";
+    std::ofstream((*spool)->CrlPath(CrlSpool::IdOf("torn"), any)) << "b";
+    std::ofstream(folder.path() + "/spool/" + CrlSpool::IdOf("torn") + ".meta")
+        << "inkan-spool";
+    std::ofstream(folder.path() + "/spool/not-ours.crl") << "c";
   }
   auto spool = CrlSpool::Open(folder.path());
   ASSERT_TRUE(spool.ok());
@@ -981,7 +1134,33 @@ TEST(CrlSpool, KeepsRecordsAndCleansUpWhatWasLeftHalfDone) {
       EXPECT_FALSE((*spool)->Load(id).has_value()) << length;
     }
   }
-  EXPECT_EQ(files, 2U);
+  EXPECT_EQ(files, 5U);
+  const auto there = [&](const std::string& place) {
+    return fs::exists((*spool)->CrlPath(CrlSpool::IdOf(place), record.sha256));
+  };
+  EXPECT_FALSE(there("never"));
+  EXPECT_TRUE(there("torn"));
+}
+
+TEST(CrlSpool, ForgetsRecordAndCrl) {
+  const TempFolder folder;
+  auto spool = CrlSpool::Open(folder.path());
+  ASSERT_TRUE(spool.ok());
+  std::vector<CrlSpool::Held> held;
+  for (const std::string place : {"a", "b", "c"}) {
+    CrlSpool::Held one;
+    one.id = CrlSpool::IdOf(place);
+    std::ofstream((*spool)->PartPath(one.id)) << place;
+    one.record.sha256 = *(*spool)->Finish(one.id);
+    ASSERT_TRUE((*spool)->Keep(one.id, one.record, one.record.sha256).ok());
+    held.push_back(one);
+  }
+  held.pop_back();
+  (*spool)->Forget(held);
+  (*spool)->Forget({});
+  EXPECT_EQ(FilesIn(folder.path() + "/spool").size(), 2U);
+  EXPECT_FALSE((*spool)->Load(held[0].id).has_value());
+  EXPECT_TRUE((*spool)->Load(CrlSpool::IdOf("c")).has_value());
 }
 
 TEST(CrlSpool, TheCrlBeforeStaysUntilTheRecordIsSynced) {

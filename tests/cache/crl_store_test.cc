@@ -588,6 +588,26 @@ TEST(CrlStore, ADeltaDecidesWhetherTheWholeIsTooOld) {
             kUnknown);
 }
 
+TEST(CrlStore, TellsWhatGaveWayToANewerOneFromWhatIsOfNoUse) {
+  for (const bool in_order : {true, false}) {
+    World world;
+    world.Add(CrlFor("Kyoto", in_order ? 9 : 10));
+    world.Add(CrlFor("Kyoto", in_order ? 10 : 9));
+    world.Add(Delta(in_order ? 11 : 12, 10)).Add(Delta(in_order ? 12 : 11, 9));
+    world.Add(Delta(9, 8)).Add(Delta(13, 12)).Add(CrlFor("Osaka"), "someone");
+    world.Link();
+    // Base, delta, delta to an older base; then of no use: to a newer base, and
+    // with a signature of nobody's.
+    const bool kSuperseded[] = {in_order, !in_order, in_order, !in_order,
+                                true,     false,     false};
+    for (size_t i = 0; i < world.crls.size(); ++i) {
+      EXPECT_EQ(world.store->Supersedes(*world.crls[i]), kSuperseded[i]) << i;
+      EXPECT_EQ(world.store->Uses(*world.crls[i]), !kSuperseded[i] && i < 5)
+          << i;
+    }
+  }
+}
+
 TEST(CrlStore, ADeltaAppliesToItsBaseAndNothingElse) {
   const auto lists_7 = [](CrlBuilder delta) {
     delta.revoke(Revoked(7, kIssued));
