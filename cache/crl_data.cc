@@ -157,7 +157,8 @@ class ParsedEntries : public CrlEntries {
 };
 
 // The entries of an indirect CRL, by the issuer of the certificates.
-absl::Status ReadIndirectEntries(const Crl& crl, CrlData* data) {
+absl::Status ReadIndirectEntries(const Crl& crl, const CrlControl& control,
+                                 CrlData* data) {
   CrlIndexBuilder own;
   absl::node_hash_map<std::string, CrlIndexBuilder> others;
   // An entry is listed under every name its issuer goes by.
@@ -165,6 +166,7 @@ absl::Status ReadIndirectEntries(const Crl& crl, CrlData* data) {
   CrlEntryReader entries(crl);
   CrlEntry entry;
   size_t count = 0;
+  size_t read = 0;
   while (entries.Next(&entry)) {
     if (!entry.certificate_issuer.empty()) {
       const std::vector<std::string> issuers =
@@ -180,6 +182,10 @@ absl::Status ReadIndirectEntries(const Crl& crl, CrlData* data) {
         current.push_back(issuer == data->canonical_issuer ? &own
                                                            : &others[issuer]);
       }
+      if (others.size() > kIndirectIssuersMax) {
+        return Refuse("certificateIssuer",
+                      "more than 256 issuers in an indirect CRL");
+      }
     }
     count += current.size();
     if (count > kIndirectEntriesMax) {
@@ -192,12 +198,21 @@ absl::Status ReadIndirectEntries(const Crl& crl, CrlData* data) {
     for (CrlIndexBuilder* index : current) {
       index->Add(entry.serial, RevocationOf(entry));
     }
+    constexpr size_t kReportEntries = 16384;
+    if (++read % kReportEntries == 0) {
+      absl::Status status = control.Report(
+          static_cast<uint64_t>(entries.position() - crl.der.data()),
+          crl.der.size());
+      if (!status.ok()) return status;
+    }
   }
   if (!entries.fault().ok()) return Refuse(entries.fault());
   absl::StatusOr<CrlIndex> index = std::move(own).Build();
   if (!index.ok()) return index.status();
   data->index = *std::move(index);
   for (auto& [issuer, builder] : others) {
+    absl::Status status = control.Report(crl.der.size(), crl.der.size());
+    if (!status.ok()) return status;
     index = std::move(builder).Build();
     if (!index.ok()) return index.status();
     data->indirect[issuer] = *std::move(index);
@@ -207,7 +222,7 @@ absl::Status ReadIndirectEntries(const Crl& crl, CrlData* data) {
 
 absl::Status ReadEntries(const Crl& crl, const CrlControl& control,
                          OverlappingDigests* digests, CrlData* data) {
-  if (crl.scope.indirect) return ReadIndirectEntries(crl, data);
+  if (crl.scope.indirect) return ReadIndirectEntries(crl, control, data);
   ParsedEntries entries(crl, *data, control, digests);
   absl::StatusOr<CrlIndex> index = BuildCrlIndex(&entries);
   if (!index.ok()) return index.status();

@@ -70,12 +70,16 @@ struct CrlData {
 //
 // The octets are read several times over (cache/crl_build.h); the first time
 // the digests are computed too. An indirect CRL may list at most
-// kIndirectEntriesMax certificates, because those are collected first.
+// kIndirectEntriesMax certificates, because those are collected first, of at
+// most kIndirectIssuersMax issuers, because each gets an index of its own,
+// which takes some kilobytes and up to 15 ms.
 absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(
     Bytes der, std::string source, const CrlControl& control = {});
 
 // They take as much memory as the buffer of any other build.
 inline constexpr size_t kIndirectEntriesMax = 1'000'000;
+// More than there are CAs under any one national bridge.
+inline constexpr size_t kIndirectIssuersMax = 256;
 
 }  // namespace inkan
 

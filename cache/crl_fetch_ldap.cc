@@ -27,6 +27,12 @@ constexpr uint64_t kMessageBytesAround = 65536;
 // ber_len_t of libldap's limit; what a BER length may say is far above.
 constexpr uint64_t kMessageBytesMax = (uint64_t{1} << 32) - 1;
 
+// RFC 4514 names of directories stay far below; what is kept of each place, and
+// written to its record, is this long at most.
+constexpr size_t kNameBytesMax = 4096;
+// Of what a server says went wrong.
+constexpr size_t kDetailBytesMax = 512;
+
 // Shuts a socket down when time is up, so that whoever is blocked in it gets
 // an end of file. It has a descriptor of its own, which stays that socket's
 // however the other one is closed and used again.
@@ -147,7 +153,10 @@ class Search {
         ldap_get_option(ld_, LDAP_OPT_DIAGNOSTIC_MESSAGE, &more) ==
             LDAP_OPT_SUCCESS &&
         more != nullptr) {
-      if (*more != '\0') absl::StrAppend(&detail, ": ", more);
+      if (*more != '\0') {
+        absl::StrAppend(&detail, ": ",
+                        absl::string_view(more).substr(0, kDetailBytesMax));
+      }
       ldap_memfree(more);
     }
     return Fail(absl::StrCat(doing, ": ", detail, Remedy(code)));
@@ -362,46 +371,68 @@ class Search {
     if (ldap_get_dn_ber(ld_, entry, &ber, &dn) != LDAP_SUCCESS) {
       return Fail("search: an entry that is malformed");
     }
-    const std::string name(dn.bv_val, dn.bv_len);
-    bool go_on = true;
-    size_t taken = 0;
-    while (go_on && (go_on = InTime("search"))) {
-      berval attribute = {};
-      berval* values = nullptr;
-      if (ldap_get_attribute_ber(ld_, entry, ber, &attribute, &values) !=
-          LDAP_SUCCESS) {
-        go_on = Fail("search: an attribute that is malformed");
-        break;
-      }
-      if (attribute.bv_val == nullptr) break;
-      const std::string attribute_name(attribute.bv_val, attribute.bv_len);
-      if (asked_.contains(CanonicalAttribute(attribute_name))) {
-        go_on = ++taken <= request_.attributes.size()
-                    ? TakeValues(name, attribute_name, values)
-                    : Fail(absl::StrCat("more attributes than were asked for "
-                                        "in ",
-                                        name,
-                                        "; check with the directory's "
-                                        "operator"));
-      }
-      if (values != nullptr) ber_memfree(values);
-    }
+    const bool go_on = TakeAttributes(ber, dn);
     if (ber != nullptr) ber_free(ber, 0);
     return go_on;
   }
 
-  bool TakeValues(const std::string& dn, const std::string& attribute,
-                  const berval* values) {
-    for (uint32_t i = 0; values != nullptr && values[i].bv_val != nullptr;
-         ++i) {
+  // What follows the name: SEQUENCE OF SEQUENCE { type, SET OF value }. Value by
+  // value, and not by ldap_get_attribute_ber, which makes an array of all first:
+  // of a message of empty values, eight times its size.
+  bool TakeAttributes(BerElement* ber, const berval& dn) {
+    if (dn.bv_len > kNameBytesMax) {
+      return Fail(absl::StrCat("an entry whose name has more than ",
+                               kNameBytesMax,
+                               " octets; check with the directory's operator"));
+    }
+    const std::string name(dn.bv_val, dn.bv_len);
+    size_t taken = 0;
+    ber_len_t length = 0;
+    while (ber_peek_tag(ber, &length) != LBER_DEFAULT) {
+      if (!InTime("search")) return false;
+      berval attribute = {};
+      if (ber_scanf(ber, "{m", &attribute) == LBER_ERROR ||
+          attribute.bv_len > kNameBytesMax) {
+        return Malformed();
+      }
+      const std::string attribute_name(attribute.bv_val, attribute.bv_len);
+      const bool wanted = asked_.contains(CanonicalAttribute(attribute_name));
+      if (wanted && ++taken > request_.attributes.size()) {
+        return Fail(absl::StrCat("more attributes than were asked for in ",
+                                 name,
+                                 "; check with the directory's operator"));
+      }
+      if (wanted ? !TakeValues(ber, name, attribute_name)
+                 : ber_scanf(ber, "x") == LBER_ERROR) {
+        return wanted ? false : Malformed();
+      }
+      if (ber_scanf(ber, "}") == LBER_ERROR) return Malformed();
+    }
+    return true;
+  }
+
+  bool Malformed() { return Fail("search: an attribute that is malformed"); }
+
+  bool TakeValues(BerElement* ber, const std::string& dn,
+                  const std::string& attribute) {
+    ber_len_t length = 0;
+    char* end = nullptr;
+    ber_tag_t tag = ber_first_element(ber, &length, &end);
+    for (uint32_t i = 0; tag != LBER_DEFAULT;
+         ++i, tag = ber_next_element(ber, &length, end)) {
+      berval value = {};
+      if (tag != LBER_OCTETSTRING ||
+          ber_scanf(ber, "m", &value) == LBER_ERROR) {
+        return Malformed();
+      }
       if (!InTime("search")) return false;
       if (i >= request_.values_max) {
         return Fail(absl::StrCat("more than ", request_.values_max,
                                  " values of ", attribute, " in ", dn,
                                  "; raise ldap.values_max if that is right"));
       }
-      reply_.bytes_received += values[i].bv_len;
-      if (values[i].bv_len > request_.limits.bytes_max ||
+      reply_.bytes_received += value.bv_len;
+      if (value.bv_len > request_.limits.bytes_max ||
           reply_.bytes_received > TotalBytesMax()) {
         return Fail(absl::StrCat(attribute, " of ", dn,
                                  ": larger than limits.crl_bytes_max (",
@@ -411,8 +442,8 @@ class Search {
       const std::string place =
           absl::StrCat(request_.url, request_.url.back() == '/' ? "" : "/", dn,
                        "?", attribute, i == 0 ? "" : absl::StrCat("#", i + 1));
-      const auto* bytes = reinterpret_cast<const uint8_t*>(values[i].bv_val);
-      if (!sink_(place, Bytes(bytes, values[i].bv_len))) {
+      const auto* bytes = reinterpret_cast<const uint8_t*>(value.bv_val);
+      if (!sink_(place, Bytes(bytes, value.bv_len))) {
         return Fail("cannot keep a CRL; see the state directory");
       }
     }

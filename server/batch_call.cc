@@ -2,7 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -33,7 +33,6 @@ struct BatchVerifyRpc {
 
 class BatchCall final
     : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
-      private JudgedCall<BatchVerifyRpc>,
       private OpenCall {
  public:
   BatchCall(const Limits& limits, Batcher* batcher, Gate* gate,
@@ -47,8 +46,7 @@ class BatchCall final
         waiting_(waiting) {}
 
   void Start() {
-    grpc::Status allowed =
-        gate_->CheckAccess(*context_, Method::kBatchVerify, &client_);
+    grpc::Status allowed = CheckAccess();
     if (!allowed.ok()) {
       Finish(std::move(allowed));
       return;
@@ -61,13 +59,23 @@ class BatchCall final
     }
     // Before a drain can see the call: only one read is ever started.
     StartRead(&octets_);
-    if (waiting_->Add(this, std::numeric_limits<size_t>::max()) !=
-        OpenCalls::Entry::kOpen) {
-      BeginDrain();
-    }
+    if (waiting_->Add(this) != OpenCalls::Entry::kOpen) BeginDrain();
   }
 
  private:
+  // What a call whose request has come is beside; until then it holds little.
+  class Body final : public JudgedCall<BatchVerifyRpc> {
+   public:
+    explicit Body(BatchCall* call) : call_(call) {}
+
+   private:
+    void Answered(grpc::Status status) override {
+      call_->Answered(std::move(status));
+    }
+
+    BatchCall* const call_;
+  };
+
   // What has happened, as bits. Whoever is first to settle how the request
   // ended (read, or given up by a drain) goes on with the call; of a cancel and
   // a submission the later one cancels the item.
@@ -76,6 +84,12 @@ class BatchCall final
   // Whether `event` had happened already.
   bool Happened(Event event, Event mark) {
     return (events_.fetch_or(mark) & event) != 0;
+  }
+
+  // Who calls, and whether they may, by the rules in force now.
+  grpc::Status CheckAccess() {
+    gate_generation_ = gate_->generation();
+    return gate_->CheckAccess(*context_, Method::kBatchVerify, &client_);
   }
 
   void BeginDrain() override {
@@ -90,38 +104,49 @@ class BatchCall final
                                      : InvalidArgument(MalformedRequest()));
       return;
     }
+    // A client may have thought for hours; the rules in force now count.
+    if (gate_generation_ != gate_->generation()) {
+      grpc::Status allowed = CheckAccess();
+      if (!allowed.ok()) {
+        octets_.Clear();
+        Refuse(std::move(allowed));
+        return;
+      }
+    }
+    body_ = std::make_unique<Body>(this);
     grpc::Status sound =
-        Read(*context_, limits_, gate_, std::move(client_), &octets_);
+        body_->Read(*context_, limits_, gate_, std::move(client_), &octets_);
     if (!sound.ok()) {
       Refuse(std::move(sound));
       return;
     }
-    const Admission admission = batcher_->Submit(item(), Lane::kBatch);
+    const Admission admission = batcher_->Submit(body_->item(), Lane::kBatch);
     if (admission != Admission::kAdmitted) {
       Refuse(StatusOf(admission, context_));
     } else if (Happened(kCancelled, kSubmitted)) {
       // It may be answered by now, but gRPC keeps the call until this returns.
-      item()->Cancel();
+      body_->item()->Cancel();
     }
   }
 
   void OnCancel() override {
-    if (Happened(kSubmitted, kCancelled)) item()->Cancel();
+    if (Happened(kSubmitted, kCancelled)) body_->item()->Cancel();
   }
 
-  void Answered(grpc::Status status) override {
-    if (status.ok()) status = Write(&octets_);
+  // By the worker that judged the last filing.
+  void Answered(grpc::Status status) {
+    if (status.ok()) status = body_->Write(&octets_);
     if (!status.ok()) {
       Refuse(std::move(status));
       return;
     }
-    ForgetMessages();
+    body_->ForgetMessages();
     answers_->Begin(&answer_, context_->c_call());
     StartWriteAndFinish(&octets_, grpc::WriteOptions(), grpc::Status::OK);
   }
 
   void Refuse(grpc::Status status) {
-    ForgetMessages();
+    if (body_ != nullptr) body_->ForgetMessages();
     answers_->Begin(&answer_, context_->c_call());
     Finish(std::move(status));
   }
@@ -139,10 +164,13 @@ class BatchCall final
   grpc::CallbackServerContext* const context_;
   OpenCalls* const waiting_;
   AnswerWatch::Entry answer_;
+  // Who calls, as of the gate's generation.
   std::string client_;
+  uint64_t gate_generation_ = 0;
   std::atomic<uint8_t> events_{0};
   // The request as it was read, later the answer as it is written.
   grpc::ByteBuffer octets_;
+  std::unique_ptr<Body> body_;
 };
 
 }  // namespace

@@ -21,8 +21,9 @@ constexpr std::chrono::milliseconds kIdlePin{1000};
 // Small lists of a batch (a filing's intermediates) need no heap up to this.
 constexpr size_t kScratchBytes = 16384;
 
-// Batches for every worker that a lane may hold whatever its pace.
-constexpr size_t kBusyRounds = 2;
+// Filings for each worker that a lane may hold whatever its pace: what keeps it
+// busy until more has come.
+constexpr size_t kBusyMin = 2 * kShareMin;
 
 // The part of the memory bound that bulk items may hold.
 constexpr size_t BulkPart(size_t bytes) { return bytes - bytes / 4; }
@@ -129,8 +130,7 @@ Admission Batcher::AskRoom(Lane lane, int64_t deadline_ns) {
     return Refuse(1, Refusal::kBytes);
   }
   const size_t queued = lanes_.filings(lane);
-  if (queued >
-      kBusyRounds * pulses_.size() * options_.worker_batch_filings_max) {
+  if (queued > kBusyMin * pulses_.size()) {
     const int64_t wait_ns = paces_[static_cast<size_t>(lane)].WaitNs(queued);
     if (wait_ns > options_.wait_ns_max || wait_ns > deadline_ns - now_ns) {
       return Refuse(1, Refusal::kWait);

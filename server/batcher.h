@@ -119,8 +119,8 @@ class Batcher {
   // costs next to nothing; it counts as one filing refused, for how many it has
   // is not known then. The only place that asks for the time a request would
   // wait, by the lane's pace: no longer than wait_ns_max, and not beyond its
-  // deadline (NowNs). Work enough for every worker to be busy twice is taken
-  // whatever the pace. kAdmitted, kFull or kShuttingDown.
+  // deadline (NowNs). 128 filings for each worker are taken whatever the pace,
+  // so that all stay busy. kAdmitted, kFull or kShuttingDown.
   Admission AskRoom(Lane lane, int64_t deadline_ns) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Queues the item, or refuses it at once. Unless kAdmitted is returned the

@@ -40,6 +40,10 @@ class OnlyAskedForPlugins : public grpc::ServerBuilderOption {
 };
 
 constexpr int kReadBytesMax = 256 << 10;
+// How much of a message, and of all on one connection, may come before somebody
+// asks for it; a larger one that is asked for gets all the room it needs. Also
+// what a connection's small messages have together for each round trip.
+constexpr int kUnaskedBytesMax = 256 << 10;
 
 // gRPC takes milliseconds as int.
 int Milliseconds(uint32_t seconds) {
@@ -76,10 +80,10 @@ void SetLimits(const Limits& limits, grpc::ServerBuilder* builder) {
   // One read is worked through before anything else about its connection, and
   // may open a call for every 16 octets: see MemoryWatch.
   set(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadBytesMax);
-  // No more than 64 KiB of a message come before somebody asks for it. Left to
-  // itself gRPC widens that by the speed of the line, and whole batches come
-  // only to be refused. A request that is taken gets all the room it needs.
+  // Left to itself gRPC widens its windows by the speed of the line, and whole
+  // batches come only to be refused.
   set(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  set(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kUnaskedBytesMax);
   // What gRPC holds for connections, calls, and messages on their way. (It also
   // bounds threads, but only those of the synchronous API, which we do not
   // use: callbacks run on threads whose number follows that of the CPUs.)

@@ -39,11 +39,14 @@ class RefusedWatch final
 // One Watch call. Writes the status whenever it differs from the last written.
 class HealthWatch final : public grpc::ServerWriteReactor<HealthCheckResponse> {
  public:
-  HealthWatch(HealthState* state, std::string service)
-      : state_(state), service_(std::move(service)) {}
+  HealthWatch(HealthState* state, grpc::CallbackServerContext* context,
+              std::string service)
+      : state_(state), context_(context), service_(std::move(service)) {}
 
   void Start() { state_->Add(this); }
   const std::string& service() const { return service_; }
+
+  void Cancel() { context_->TryCancel(); }
 
   // Called by the state, which holds its own mutex.
   void Tell(ServingStatus status, bool ending) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -90,6 +93,7 @@ class HealthWatch final : public grpc::ServerWriteReactor<HealthCheckResponse> {
   }
 
   HealthState* const state_;
+  grpc::CallbackServerContext* const context_;
   const std::string service_;
   HealthCheckResponse response_;
 
@@ -156,6 +160,11 @@ void HealthState::EndWatches() {
   TellAll();
 }
 
+void HealthState::CancelWatches() {
+  MutexLock lock(&mutex_);
+  for (HealthWatch* watch : watches_) watch->Cancel();
+}
+
 ServingStatus HealthState::StatusOf(const std::string& service) const {
   MutexLock lock(&mutex_);
   return StatusFor(service);
@@ -198,12 +207,11 @@ grpc::ServerUnaryReactor* HealthService::Check(
 }
 
 grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
-    grpc::CallbackServerContext* /*context*/,
-    const HealthCheckRequest* request) {
+    grpc::CallbackServerContext* context, const HealthCheckRequest* request) {
   if (grpc::Status sound = CheckSize(*request); !sound.ok()) {
     return new RefusedWatch(std::move(sound));
   }
-  auto* watch = new HealthWatch(state_, request->service());
+  auto* watch = new HealthWatch(state_, context, request->service());
   watch->Start();
   return watch;
 }

@@ -48,6 +48,8 @@ class HealthState {
   bool serving() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends every Watch, and those to come, after telling it the last status.
   void EndWatches() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Cancels those that have not ended: their clients do not read.
+  void CancelWatches() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   friend class HealthWatch;

@@ -37,8 +37,6 @@ class JudgedCall {
   JudgedCall(const JudgedCall&) = delete;
   JudgedCall& operator=(const JudgedCall&) = delete;
 
- protected:
-  JudgedCall() = default;
   virtual ~JudgedCall() = default;
 
   // Takes the request out of `octets`. OK if it is sound and its client's quota
@@ -74,15 +72,18 @@ class JudgedCall {
   // REQUIRES: Read was OK.
   BatchItem* item() { return &*item_; }
 
-  // The verdicts are there, if the status is OK.
-  virtual void Answered(grpc::Status status) = 0;
-
   grpc::Status Write(grpc::ByteBuffer* octets) const {
     return WriteResponse(*messages_->response, octets);
   }
   // What was sent need not stay in memory until a client that does not read has
   // taken the answer.
   void ForgetMessages() { messages_.reset(); }
+
+ protected:
+  JudgedCall() = default;
+
+  // The verdicts are there, if the status is OK.
+  virtual void Answered(grpc::Status status) = 0;
 
  private:
   struct Messages {
@@ -105,7 +106,6 @@ class JudgedCall {
     JudgedCall* const call_;
   };
 
-  // Made for what has been read: calls that say nothing should hold little.
   std::optional<Messages> messages_;
   std::optional<Item> item_;
   ClientQuotas::Ticket ticket_;

@@ -80,7 +80,9 @@ struct Connection {
   int local_port = 0;
   ConnectionAcceptor::Peer peer;
   uint64_t streams = 0;
-  uint64_t silent = 0;  // of them, those that have sent no message, at least
+  // Of them, those that have sent no message, at most: calls that ended without
+  // one, as batches do that are refused before they are sent, count as well.
+  uint64_t silent = 0;
 };
 
 // The connections of one server that have calls open.

@@ -13,7 +13,8 @@
 //     are normal: a call counts here until its memory is free, in HTTP/2 only
 //     until both sides have said their last word),
 //   - while all calls together take more than they may: those with the most
-//     calls that have not said anything, before those with the most calls.
+//     calls that have not said anything, as far as gRPC can tell, before those
+//     with the most calls.
 // Looking costs tens of microseconds a connection and is done only when the
 // process has grown, by kGrowth, since it was done last: less cannot hurt. gRPC
 // tells open calls by channelz (gRFC A14), which knows connections by their

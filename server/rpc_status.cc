@@ -74,6 +74,16 @@ grpc::Status ShuttingDown() {
               &details);
 }
 
+grpc::Status StreamIdle() {
+  google::rpc::Status details;
+  AddReason(reason::kStreamIdle, &details);
+  AddRetry(kRetryAfter, &details);
+  return Make(grpc::StatusCode::UNAVAILABLE,
+              "the stream was silent and another one needs its place; open a "
+              "new one when there is something to send",
+              &details);
+}
+
 grpc::Status NotAllowed(const std::string& method) {
   google::rpc::Status details;
   google::rpc::ErrorInfo info;

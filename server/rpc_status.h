@@ -28,6 +28,8 @@ grpc::Status InvalidArgument(const RequestFault& fault);
 // UNAVAILABLE with RetryInfo, and the push-back gRPC clients act on themselves.
 grpc::Status Overloaded(grpc::ServerContextBase* context);
 grpc::Status ShuttingDown();
+// UNAVAILABLE, for a stream whose place another one takes.
+grpc::Status StreamIdle();
 // PERMISSION_DENIED; ErrorInfo's metadata names the method.
 grpc::Status NotAllowed(const std::string& method);
 // RESOURCE_EXHAUSTED with QuotaFailure and RetryInfo.

@@ -298,6 +298,7 @@ void Server::Shutdown() {
   // clients have had the time to hear that they are refused.
   parts.WaitUnlessHurried(
       std::min(kRefusingTime, parts.options.drain_timeout / 2));
+  parts.health.CancelWatches();
   // Whatever comes from here on is refused, so no line comes any more.
   if (parts.audit != nullptr) parts.audit->Close();
   // Each returns when its last call is answered; at the deadline it cancels the

@@ -128,7 +128,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
 VerificationServiceImpl::VerificationServiceImpl(const Limits& limits,
                                                  Batcher* batcher, Gate* gate,
                                                  AnswerWatch* answers)
-    : limits_(limits), batcher_(batcher), gate_(gate), answers_(answers) {
+    : limits_(limits),
+      batcher_(batcher),
+      gate_(gate),
+      answers_(answers),
+      streams_(limits.stream_calls_max,
+               int64_t{limits.stream_idle_seconds_max} * 1'000'000'000) {
   // gRPC's streamed unary: a stream of one message each way.
   MarkMethodStreamed(kBatchVerifyIndex, nullptr);
   MarkMethodRawCallback(

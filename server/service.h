@@ -61,7 +61,7 @@ class VerificationServiceImpl final : public RawVerificationService {
   Batcher* const batcher_;
   Gate* const gate_;
   AnswerWatch* const answers_;
-  OpenCalls streams_;
+  OpenCalls streams_;  // StreamVerify
   OpenCalls batches_;  // that have not been sent yet
 };
 

@@ -1,5 +1,6 @@
 #include "server/stream_call.h"
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "server/request_check.h"
 #include "server/rpc_messages.h"
 #include "server/rpc_status.h"
+#include "server/steady_clock.h"
 
 namespace inkan {
 // gRPC's operations are started with the mutex held, which keeps their order
@@ -43,7 +45,7 @@ class StreamCall final
       }
     }
     const OpenCalls::Entry entry =
-        streams_->Add(this, limits_.stream_calls_max);
+        streams_->Add(this);
     MutexLock lock(&mutex_);
     switch (entry) {
       case OpenCalls::Entry::kOpen:
@@ -66,6 +68,15 @@ class StreamCall final
   void BeginDrain() override ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
     End(ShuttingDown());
+  }
+  int64_t idle_since_ns() const override {
+    return idle_since_ns_.load(std::memory_order_relaxed);
+  }
+  bool EndIdle() override ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    if (idle_since_ns() == kNeverNs) return false;
+    End(StreamIdle());
+    return true;
   }
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -91,6 +102,9 @@ class StreamCall final
   grpc::CallbackServerContext* const context_;
   const int64_t deadline_ns_;
   OpenCalls* const streams_;
+  // Since nothing is in work and the next message is waited for. Written with
+  // the mutex held.
+  std::atomic<int64_t> idle_since_ns_{kNeverNs};
   // The answer being written.
   AnswerWatch::Entry answer_;
 
@@ -318,6 +332,10 @@ void StreamCall::Advance() {
       exchanges_.size() < limits_.stream_requests_in_flight_max) {
     reading_ = std::make_unique<Exchange>();
     StartRead(&reading_->octets);
+  }
+  const bool idle = exchanges_.empty() && reading_ != nullptr;
+  if (idle != (idle_since_ns() != kNeverNs)) {
+    idle_since_ns_.store(idle ? NowNs() : kNeverNs, std::memory_order_relaxed);
   }
   if (end_status_.has_value() && exchanges_.empty()) {
     finished_ = true;

@@ -111,6 +111,29 @@ TEST(CrlData, EntriesOfAnIndirectCrlGoToTheIssuerNamedLast) {
   EXPECT_EQ(crl->entries(), 6U);
 }
 
+TEST(CrlData, AnIndirectCrlHasNoMoreIssuersThanItMay) {
+  lab::IssuingDistributionPointFields indirect;
+  indirect.indirect = true;
+  const auto with = [&](size_t issuers) {
+    lab::CrlBuilder builder = CrlFor("");
+    builder.add(extension::IssuingDistributionPoint(indirect));
+    for (size_t i = 0; i < issuers; ++i) {
+      lab::CrlEntry entry = Revoked(i + 1, UtcSeconds(2026, 1, 1));
+      entry.certificate_issuer = {
+          lab::DirectoryName({{"CN", "CA " + std::to_string(i)}})};
+      builder.revoke(entry);
+    }
+    const std::string der = builder.Sign(KeyOf("ca"));
+    return ReadCrl(AsBytes(der), "test");
+  };
+  const auto most = with(kIndirectIssuersMax);
+  ASSERT_TRUE(most.ok()) << most.status();
+  EXPECT_EQ((*most)->indirect.size(), kIndirectIssuersMax);
+  const auto over = with(kIndirectIssuersMax + 1);
+  EXPECT_THAT(std::string(over.status().message()),
+              testing::HasSubstr("certificateIssuer: more than 256 issuers"));
+}
+
 TEST(CrlData, RefusesWhatItCannotStandFor) {
   lab::CrlEntry long_serial = Revoked(1, 0);
   long_serial.serial = std::string(kSerialBytesMax, 'x');

@@ -219,7 +219,7 @@ TEST_F(HttpFetch, SilenceAndDrippingComeToAnEnd) {
   server.Handle([](RawConnection& c) {
     c.ReadHead();
     c.Send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
-    c.Drip(std::string(100000, 'x'));
+    c.Drip(std::string(60000, 'x'));
   });
   EXPECT_THAT(Get(server).error, HasSubstr("too slow"));
   server.Handle([](RawConnection& c) {
@@ -484,6 +484,69 @@ TEST(LdapSearch, AnEntryHasNoMoreAttributesThanWereAskedFor) {
   EXPECT_EQ(taken, 2);
   EXPECT_THAT(reply.error, HasSubstr("cn=a"));
   EXPECT_THAT(reply.error, HasSubstr("more attributes"));
+}
+
+TEST(LdapSearch, ANameIsNoLongerThanARecordCanHold) {
+  const StopFlag stopping{false};
+  const auto search = [&](size_t name_bytes) {
+    const std::string answer =
+        LdapEntry(std::string(name_bytes, 'n'),
+                  {{"certificateRevocationList;binary", {"crl"}}}) +
+        LdapResult();
+    RawServer server([&answer](RawConnection& c) {
+      c.Send(answer);
+      c.Hold();
+    });
+    LdapRequest request = RequestFor(server);
+    request.limits.total_timeout = absl::Seconds(20);
+    return SearchLdap(request, stopping,
+                      [](const std::string&, Bytes) { return true; });
+  };
+  EXPECT_TRUE(search(4096).ok);
+  const LdapReply reply = search(4097);
+  EXPECT_FALSE(reply.ok);
+  EXPECT_THAT(reply.error, HasSubstr("more than 4096 octets"));
+}
+
+TEST(LdapSearch, WhatAServerSaysWentWrongIsCut) {
+  RawServer server([](RawConnection& c) {
+    c.Send(LdapResult(/*code=*/53, std::string(100000, 'x')));
+    c.Hold();
+  });
+  LdapRequest request = RequestFor(server);
+  request.limits.total_timeout = absl::Seconds(20);
+  const StopFlag stopping{false};
+  const LdapReply reply = SearchLdap(
+      request, stopping, [](const std::string&, Bytes) { return true; });
+  EXPECT_FALSE(reply.ok);
+  EXPECT_THAT(reply.error, HasSubstr("xxxx"));
+  EXPECT_LT(reply.error.size(), 800U);
+}
+
+TEST(LdapSearch, EveryValueIsTakenAndOneTooManyEndsIt) {
+  RawServer server(EntryOf(
+      {{"certificateRevocationList;binary", {"1", "", "3"}},
+       {"deltaRevocationList;binary", {}},
+       {"authorityRevocationList;binary", {"4"}}}));
+  LdapRequest request = RequestFor(server);
+  request.limits.total_timeout = absl::Seconds(20);
+  const StopFlag stopping{false};
+  std::vector<std::string> taken;
+  const auto search = [&] {
+    taken.clear();
+    return SearchLdap(request, stopping, [&](const std::string&, Bytes value) {
+      taken.emplace_back(AsText(value));
+      return true;
+    });
+  };
+  request.values_max = 3;
+  EXPECT_TRUE(search().ok);
+  EXPECT_THAT(taken, testing::ElementsAre("1", "", "3", "4"));
+  request.values_max = 2;
+  const LdapReply reply = search();
+  EXPECT_FALSE(reply.ok);
+  EXPECT_THAT(reply.error, HasSubstr("more than 2 values"));
+  EXPECT_THAT(taken, testing::ElementsAre("1", ""));
 }
 
 TEST(LdapSearch, StopFlagAndClockEndItWithinAnEntry) {

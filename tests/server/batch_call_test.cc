@@ -199,6 +199,29 @@ TEST_F(BatchCallTest, WithoutARequestIsInvalid) {
   EXPECT_EQ(empty.Wait().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(BatchCallTest, IsJudgedByTheRulesInForceWhenItComes) {
+  ByHand early(*client_);
+  ByHand other(*client_);
+  EXPECT_TRUE(Batch(1).ok());  // both have been let in by now
+  AccessRules rules;
+  rules.Allow(Method::kBatchVerify, "dns:operator.example");
+  gate_.Replace(rules, QuotaOptions());
+  early.Send(Request(1));
+  EXPECT_EQ(early.Wait().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  // And by the quotas.
+  QuotaOptions quotas;
+  quotas.standard.filings_in_flight_max = 2;
+  gate_.Replace(AccessRules(), quotas);
+  open_ = false;
+  ByHand held(*client_);
+  held.Send(Request(1));
+  while (inside_.load() == 0) std::this_thread::yield();
+  other.Send(Request(3));
+  EXPECT_EQ(other.Wait().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  open_ = true;
+  EXPECT_TRUE(held.Wait().ok());
+}
+
 TEST_F(BatchCallTest, ThatNeverCameEndsWithADrain) {
   ByHand silent(*client_);
   EXPECT_TRUE(Batch(1).ok());  // the silent one is there by now

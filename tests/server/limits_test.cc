@@ -270,6 +270,29 @@ TEST_F(LimitsTest, StreamsOverTheLimitAreRefusedWithPushBack) {
   }));
 }
 
+TEST_F(LimitsTest, AStreamSilentForLongMakesRoomForAnother) {
+  Start("stream_calls_max: 1 stream_idle_seconds_max: 1");
+  RawClient client(server_->port());
+  v1::StreamVerifyRequest request;
+  *request.add_filings() = world_.GoodFiling();
+  v1::StreamVerifyResponse response;
+  grpc::ClientContext silent_context;
+  auto silent = client.verification->StreamVerify(&silent_context);
+  ASSERT_TRUE(silent->Write(request));
+  ASSERT_TRUE(silent->Read(&response));
+  EXPECT_TRUE(Happens([&] {
+    grpc::ClientContext context;
+    auto next = client.verification->StreamVerify(&context);
+    const bool judged = next->Write(request) && next->Read(&response);
+    next->WritesDone();
+    return next->Finish().ok() && judged;
+  }));
+  EXPECT_FALSE(silent->Read(&response));
+  const grpc::Status ended = silent->Finish();
+  EXPECT_EQ(ended.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ReasonOf(ended), "inkan.dev/STREAM_IDLE");
+}
+
 // --- Memory ---
 
 // Sends and never reads, until it is cancelled or ended by the server.

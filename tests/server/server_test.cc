@@ -268,6 +268,30 @@ TEST(ServerTest, AHealthWatchSeesShutdownAndEnds) {
 
 // --- Operations ---
 
+TEST(ServerTest, AHealthWatchThatNobodyReadsDoesNotHoldUpShutdown) {
+  TestWorld world;
+  auto server = world.StartServer(world.ConfigText(""));
+  // Room for less than one answer: its write stays under way.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 5);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  RawClient client(server->port(), grpc::InsecureChannelCredentials(),
+                   arguments);
+  grpc::ClientContext context;
+  auto watch = client.health->Watch(&context, HealthCheckRequest());
+  // Another call on the same connection: the watch has been opened by now.
+  grpc::ClientContext check_context;
+  HealthCheckResponse response;
+  ASSERT_TRUE(client.health
+                  ->Check(&check_context, HealthCheckRequest(), &response)
+                  .ok());
+  const absl::Time begin = absl::Now();
+  server->Shutdown();
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(10));
+  context.TryCancel();
+  EXPECT_FALSE(watch->Finish().ok());
+}
+
 TEST(ServerTest, TheStatusTellsWhatRunsAndWhatIsWrong) {
   TestWorld world;
   world.Write("crls/not_a_crl.txt", "hello");

@@ -37,9 +37,9 @@ inline std::string LdapEntry(const std::string& dn,
 }
 
 // The end of a search; 0 is success.
-inline std::string LdapResult(char code = 0) {
+inline std::string LdapResult(char code = 0, const std::string& said = "") {
   const std::string contents =
-      Ber(10, std::string(1, code)) + Ber(4, "") + Ber(4, "");
+      Ber(10, std::string(1, code)) + Ber(4, "") + Ber(4, said);
   return Ber(0x30, Ber(2, "\x01") + Ber(0x65, contents));
 }
 
