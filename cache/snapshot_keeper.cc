@@ -499,8 +499,9 @@ void SnapshotKeeper::SettleRemotes(
       std::string error;
       if (!IsUsed(*file.newest)) {
         error = WhyUnused(*file.newest, refusals);
-      } else if (const std::string holder = HeldElsewhere(file);
-                 IsBeside(file) && !holder.empty()) {
+      } else if (const std::string holder =
+                     IsBeside(file) ? HeldElsewhere(file) : "";
+                 !holder.empty()) {
         // Nothing is gained by it, and on disk one would be lost.
         error = absl::StrCat("this is the CRL of ", holder, ", not one of ",
                              Describe(*file.last_good),
@@ -603,8 +604,9 @@ std::string SnapshotKeeper::TakeIntoPlace(CrlFile* file) {
 
 std::string SnapshotKeeper::HeldElsewhere(const CrlFile& file) {
   for (const CrlFile* other : AllFiles()) {
-    if (other != &file && other->last_good != nullptr &&
-        other->last_good->sha256 == file.newest->sha256) {
+    if (other->last_good != nullptr &&
+        other->last_good->sha256 == file.newest->sha256 &&
+        other->last_good->source != file.newest->source) {
       return other->last_good->source;
     }
   }
@@ -695,9 +697,11 @@ void SnapshotKeeper::SettleDisplaced(Report* report) {
     if (file->last_good != nullptr) held.insert(file->last_good->sha256);
   }
   for (CrlFile* file : files) {
-    std::erase_if(file->displaced, [&](const auto& crl) {
-      return !IsUsed(*crl) || !held.insert(crl->sha256).second;
-    });
+    std::erase_if(
+        file->displaced,
+        [&](const auto& crl) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_) {
+          return !IsUsed(*crl) || !held.insert(crl->sha256).second;
+        });
     for (const auto& crl : file->displaced) {
       report->errors.push_back(
           {crl->source,
