@@ -376,9 +376,9 @@ class Search {
     return go_on;
   }
 
-  // What follows the name: SEQUENCE OF SEQUENCE { type, SET OF value }. Value by
-  // value, and not by ldap_get_attribute_ber, which makes an array of all first:
-  // of a message of empty values, eight times its size.
+  // What follows the name: SEQUENCE OF SEQUENCE { type, SET OF value }. Value
+  // by value, and not by ldap_get_attribute_ber, which makes an array of all
+  // first: of a message of empty values, eight times its size.
   bool TakeAttributes(BerElement* ber, const berval& dn) {
     if (dn.bv_len > kNameBytesMax) {
       return Fail(absl::StrCat("an entry whose name has more than ",
@@ -415,37 +415,48 @@ class Search {
 
   bool TakeValues(BerElement* ber, const std::string& dn,
                   const std::string& attribute) {
+    std::vector<Bytes> values;
+    bool go_on = true;
     ber_len_t length = 0;
     char* end = nullptr;
-    ber_tag_t tag = ber_first_element(ber, &length, &end);
-    for (uint32_t i = 0; tag != LBER_DEFAULT;
-         ++i, tag = ber_next_element(ber, &length, end)) {
+    for (ber_tag_t tag = ber_first_element(ber, &length, &end);
+         go_on && tag != LBER_DEFAULT;
+         tag = ber_next_element(ber, &length, end)) {
       berval value = {};
       if (tag != LBER_OCTETSTRING ||
           ber_scanf(ber, "m", &value) == LBER_ERROR) {
         return Malformed();
       }
-      if (!InTime("search")) return false;
-      if (i >= request_.values_max) {
-        return Fail(absl::StrCat("more than ", request_.values_max,
-                                 " values of ", attribute, " in ", dn,
-                                 "; raise ldap.values_max if that is right"));
-      }
-      reply_.bytes_received += value.bv_len;
-      if (value.bv_len > request_.limits.bytes_max ||
-          reply_.bytes_received > TotalBytesMax()) {
-        return Fail(absl::StrCat(attribute, " of ", dn,
-                                 ": larger than limits.crl_bytes_max (",
-                                 request_.limits.bytes_max, ")"));
-      }
-      ++values_;
-      const std::string place =
-          absl::StrCat(request_.url, request_.url.back() == '/' ? "" : "/", dn,
-                       "?", attribute, i == 0 ? "" : absl::StrCat("#", i + 1));
-      const auto* bytes = reinterpret_cast<const uint8_t*>(value.bv_val);
-      if (!sink_(place, Bytes(bytes, value.bv_len))) {
-        return Fail("cannot keep a CRL; see the state directory");
-      }
+      go_on = InTime("search") && IsWithin(value, values.size(), dn, attribute);
+      if (!go_on) break;
+      values.emplace_back(reinterpret_cast<const uint8_t*>(value.bv_val),
+                          value.bv_len);
+    }
+    values_ += values.size();
+    const std::string place =
+        absl::StrCat(request_.url, request_.url.back() == '/' ? "" : "/", dn,
+                     "?", attribute);
+    // What came before one too many is as good as ever.
+    if (!values.empty() && !sink_(place, values)) {
+      return Fail("cannot keep a CRL; see the state directory");
+    }
+    return go_on;
+  }
+
+  // Whether there may be this value besides `count` others.
+  bool IsWithin(const berval& value, size_t count, const std::string& dn,
+                const std::string& attribute) {
+    if (count >= request_.values_max) {
+      return Fail(absl::StrCat("more than ", request_.values_max, " values of ",
+                               attribute, " in ", dn,
+                               "; raise ldap.values_max if that is right"));
+    }
+    reply_.bytes_received += value.bv_len;
+    if (value.bv_len > request_.limits.bytes_max ||
+        reply_.bytes_received > TotalBytesMax()) {
+      return Fail(absl::StrCat(attribute, " of ", dn,
+                               ": larger than limits.crl_bytes_max (",
+                               request_.limits.bytes_max, ")"));
     }
     return true;
   }

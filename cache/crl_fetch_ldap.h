@@ -2,10 +2,13 @@
 // LDAP with StartTLS.
 //
 //   LdapReply reply = SearchLdap(request, stopping,
-//       [&](const std::string& place, Bytes value) { ...; return true; });
+//       [&](const std::string& place, absl::Span<const Bytes> values) {
+//         ...; return true;
+//       });
 //
-// `place` names the value: ldap://host/DN?attribute, with "#2" and so on for
-// further values. Nothing is believed of a value but its length.
+// `place` names an attribute: ldap://host/DN?attribute. Its values come
+// together, for they are a set: the order says nothing. Nothing is believed of
+// a value but its length.
 //
 // Bounded in time at every step: libldap waits for as long as a server cares to
 // keep it once half a message has come, so the socket has time-outs of its own,
@@ -26,6 +29,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "cache/crl_fetch.h"
 #include "crypto/bytes.h"
 
@@ -59,7 +63,8 @@ struct LdapReply {
 };
 
 // False ends the search: what was found cannot be kept.
-using LdapSink = std::function<bool(const std::string& place, Bytes value)>;
+using LdapSink = std::function<bool(const std::string& place,
+                                    absl::Span<const Bytes> values)>;
 
 LdapReply SearchLdap(const LdapRequest& request, const StopFlag& stopping,
                      const LdapSink& sink);

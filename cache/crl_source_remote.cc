@@ -288,8 +288,9 @@ class CrlRemote::State {
     search.holders = jobs_.HoldersIn(work.job);
     std::string disk_error;
     const LdapReply reply = SearchLdap(
-        request, stopping_, [&](const std::string& place, Bytes value) {
-          disk_error = TakeValue(place, value, work.job, &search);
+        request, stopping_,
+        [&](const std::string& place, absl::Span<const Bytes> values) {
+          disk_error = TakeValues(place, values, work.job, &search);
           return disk_error.empty();
         });
     spool_->Forget(jobs_.MarkGone(work.job, search.found, reply.ok));
@@ -302,23 +303,62 @@ class CrlRemote::State {
     return jobs_.EndFetch(work.job, error, std::nullopt, reply.bytes_received);
   }
 
+  // The values of one attribute, in whatever order. First those that an item
+  // has already; the others take the names that are left, so that none takes
+  // the place of one that has only moved.
   // Returns what is wrong with the disk, or nothing.
-  std::string TakeValue(const std::string& place, Bytes value, size_t job,
-                        Search* search) {
-    const std::string name =
-        CrlSpool::IdOf(absl::StrCat(source_name_, "\n", place));
-    if (!search->names.insert(name).second) {
+  std::string TakeValues(const std::string& place,
+                         absl::Span<const Bytes> values, size_t job,
+                         Search* search) {
+    std::vector<std::string> places;
+    std::vector<std::string> names;
+    for (size_t i = 0; i < values.size(); ++i) {
+      places.push_back(i == 0 ? place : absl::StrCat(place, "#", i + 1));
+      names.push_back(
+          CrlSpool::IdOf(absl::StrCat(source_name_, "\n", places.back())));
+    }
+    if (!values.empty() && !search->names.insert(names[0]).second) {
       // Nobody could say which of them is meant.
       if (search->twice.empty()) search->twice = place;
       return "";
     }
-    const FileDigest digest = Sha256(value);
-    const std::string id =
-        search->holders.try_emplace(digest, name).first->second;
-    const bool is_new = search->found.insert(id).second;
-    if (id != name && !is_new) return "";
+    std::vector<size_t> unknown;
+    std::vector<FileDigest> digests;
+    for (size_t i = 0; i < values.size(); ++i) {
+      digests.push_back(Sha256(values[i]));
+      const auto holder = search->holders.find(digests[i]);
+      if (holder == search->holders.end()) {
+        unknown.push_back(i);
+        continue;
+      }
+      if (!search->found.insert(holder->second).second) continue;
+      std::string error =
+          TakeValue(holder->second, nullptr, values[i], digests[i], job);
+      if (!error.empty()) return error;
+    }
+    for (const size_t i : unknown) {
+      // One value twice is one value.
+      if (search->holders.contains(digests[i])) continue;
+      size_t at = i;
+      for (size_t other = 0; search->found.contains(names[at]); ++other) {
+        // There are as many names as values, so one is left.
+        if (other == names.size()) return "";
+        at = other;
+      }
+      search->found.insert(names[at]);
+      search->holders.emplace(digests[i], names[at]);
+      std::string error =
+          TakeValue(names[at], &places[at], values[i], digests[i], job);
+      if (!error.empty()) return error;
+    }
+    return "";
+  }
+
+  // `place` null: that of the item.
+  std::string TakeValue(const std::string& id, const std::string* place,
+                        Bytes value, const FileDigest& digest, size_t job) {
     RemoteItem item = jobs_.Find(id).value_or(RemoteItem());
-    if (id == name) item.place = place;
+    if (place != nullptr) item.place = *place;
     item.id = id;
     if (item.good && IsKept(item, digest) && HoldsGood(item)) {
       jobs_.Unchanged(id, std::nullopt);

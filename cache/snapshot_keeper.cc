@@ -28,9 +28,8 @@ constexpr absl::Duration kSettleTime = absl::Milliseconds(100);
 // Between two looks for compiled indexes of CRLs that have been replaced.
 constexpr absl::Duration kSweepInterval = absl::Hours(1);
 constexpr size_t kDeliveriesInARow = 16;
-// A place is one partition's; others come to it by mistake, or with a new key
-// of the CA, a few times at most.
-constexpr size_t kDisplacedMax = 16;
+// How long a delta waits for its complete CRL to be read.
+constexpr absl::Duration kDeltaWaitMax = absl::Minutes(2);
 // A CRL from further in the future than clocks differ is not in force yet.
 constexpr absl::Duration kClockSkewMax = absl::Minutes(5);
 
@@ -388,12 +387,12 @@ void SnapshotKeeper::Rebuild(bool force) {
     changed |= source.Rescan();
     for (auto& [path, file] : source.files()) {
       if (file.newest != nullptr && file.newest != file.last_good &&
-          !WhyNotYet(*file.newest).empty()) {
+          !WhyNotNow(file, *file.newest).empty()) {
         file.awaited = std::move(file.newest);
         file.newest = nullptr;
       }
       if (file.awaited == nullptr) continue;
-      file.error = WhyNotYet(*file.awaited);
+      file.error = WhyNotNow(file, *file.awaited);
       if (!file.error.empty()) continue;
       file.newest = std::move(file.awaited);
       file.awaited = nullptr;
@@ -405,6 +404,12 @@ void SnapshotKeeper::Rebuild(bool force) {
   Report report = Settle();
   Publish(std::move(report), changed ? NewSnapshot(force) : nullptr);
   SweepCompiled();
+}
+
+std::string SnapshotKeeper::WhyNotNow(const CrlFile& file,
+                                      const CrlData& crl) const {
+  std::string why = WhyNotYet(crl);
+  return why.empty() ? WhyNotHere(file, crl) : why;
 }
 
 bool SnapshotKeeper::TakeDeliveries(bool all) {
@@ -457,17 +462,17 @@ void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
         /*superseded=*/false, source);
     return;
   }
+  CrlFile& file = source->files[delivery.id];
   const std::string error =
-      !crl.ok() ? std::string(crl.status().message()) : WhyNotYet(**crl);
+      !crl.ok() ? std::string(crl.status().message()) : WhyNotNow(file, **crl);
   if (!error.empty()) {
     Refuse(delivery, error, /*superseded=*/false, source);
     return;
   }
-  CrlFile& file = source->files[delivery.id];
   const bool same =
       file.last_good != nullptr && file.last_good->sha256 == (*crl)->sha256;
   file.newest = same ? file.last_good : *std::move(crl);
-  source->unjudged[delivery.id] = delivery;
+  source->unjudged[delivery.id] = {delivery, SteadyNow()};
 }
 
 void SnapshotKeeper::Refuse(const CrlDelivery& delivery,
@@ -489,10 +494,12 @@ void SnapshotKeeper::SettleRemotes(
     const absl::btree_map<std::string, std::string>& refusals) {
   for (RemoteSource& source : workshop_.remotes) {
     for (auto it = source.unjudged.begin(); it != source.unjudged.end();) {
-      const auto& [id, delivery] = *it;
+      const std::string& id = it->first;
+      const CrlDelivery& delivery = it->second.delivery;
       CrlFile& file = source.files[id];
       if (workshop_.more_to_read && file.newest->is_delta &&
-          !IsUsed(*file.newest)) {
+          !IsUsed(*file.newest) &&
+          SteadyNow() - it->second.read_at < kDeltaWaitMax) {
         ++it;
         continue;
       }
@@ -507,7 +514,7 @@ void SnapshotKeeper::SettleRemotes(
                              Describe(*file.last_good),
                              "; check the address, or with its operator");
       } else {
-        error = TakeIntoPlace(&file);
+        TakeIntoPlace(&file);
       }
       if (error.empty()) {
         source.paths[id] = delivery.path;
@@ -558,7 +565,8 @@ void SnapshotKeeper::SweepCompiled() {
 
 bool SnapshotKeeper::IsUsed(const CrlData& crl) const {
   for (const auto& [name, profile] : workshop_.profiles) {
-    if (profile.crls->Uses(crl)) return true;
+    // Null until the first link after a reload.
+    if (profile.crls != nullptr && profile.crls->Uses(crl)) return true;
   }
   return false;
 }
@@ -588,17 +596,35 @@ bool SnapshotKeeper::IsBeside(const CrlFile& file) const {
          IsUsed(*file.last_good);
 }
 
-std::string SnapshotKeeper::TakeIntoPlace(CrlFile* file) {
-  if (IsBeside(*file)) {
-    if (file->displaced.size() >= kDisplacedMax) {
-      return absl::StrCat("CRLs of ", kDisplacedMax + 1,
-                          " partitions have been here; this one, of ",
-                          Describe(*file->newest),
-                          ", is not taken: give it a place of its own");
-    }
-    file->displaced.push_back(file->last_good);
-  }
+void SnapshotKeeper::TakeIntoPlace(CrlFile* file) {
+  if (IsBeside(*file)) file->displaced.push_back(file->last_good);
   file->last_good = file->newest;
+}
+
+std::string SnapshotKeeper::WhyNotHere(const CrlFile& file,
+                                       const CrlData& crl) const {
+  if (file.last_good == nullptr || file.last_good->sha256 == crl.sha256 ||
+      !IsUsed(*file.last_good)) {
+    return "";
+  }
+  const CrlData& good = *file.last_good;
+  const bool same_partition = good.canonical_issuer == crl.canonical_issuer &&
+                              good.scope_names == crl.scope_names;
+  if (good.is_delta && !(crl.is_delta && same_partition)) {
+    return absl::StrCat(
+        "this place has been that of ", Describe(good),
+        ", and what it has now is none of that partition; the delta stays "
+        "until a newer one comes; check the address, or with its operator");
+  }
+  const int64_t now = absl::ToUnixSeconds(absl::Now());
+  const auto expired = [now](const CrlData& one) {
+    return one.has_next_update && one.next_update < now;
+  };
+  if (!same_partition && expired(crl) && !expired(good)) {
+    return absl::StrCat("this is an expired CRL of another partition than ",
+                        Describe(good),
+                        "; check the address, or with its operator");
+  }
   return "";
 }
 
@@ -674,8 +700,8 @@ void SnapshotKeeper::SettleFiles(
       if (file.newest != nullptr) {
         if (!IsUsed(*file.newest)) {
           file.error = WhyUnused(*file.newest, refusals);
-        } else if (file.error = TakeIntoPlace(&file); !file.error.empty()) {
-          file.newest = nullptr;
+        } else {
+          TakeIntoPlace(&file);
         }
       }
       if (file.last_good != nullptr && !IsUsed(*file.last_good)) {

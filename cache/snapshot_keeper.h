@@ -98,7 +98,11 @@ class SnapshotKeeper {
     std::shared_ptr<CrlRemote> remote;
     std::map<std::string, CrlFile> files;
     // What `newest` was read from, to be judged once linked.
-    std::map<std::string, CrlDelivery> unjudged;
+    struct Unjudged {
+      CrlDelivery delivery;
+      absl::Duration read_at;  // by SteadyNow
+    };
+    std::map<std::string, Unjudged> unjudged;
     std::map<std::string, std::string> paths;  // of what is in use
   };
   // What building works on; the keeper's thread and Reload take turns.
@@ -156,9 +160,18 @@ class SnapshotKeeper {
   bool IsBeside(const CrlFile& file) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Takes `file->newest`, which is in use, for the last good one. What says
-  // nothing newer about its partition stays beside it; kept from it by that,
-  // the error says why.
-  std::string TakeIntoPlace(CrlFile* file)
+  // nothing newer about its partition stays beside it: as many as have
+  // partitions of their own, as if each had been configured.
+  void TakeIntoPlace(CrlFile* file) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Why `crl` cannot come to the place of `file` whatever else is linked, empty
+  // if it can. Asked before it is linked, so that it supersedes nothing. A
+  // delta's place takes no other partition's CRL: once the server is started
+  // anew the complete CRL would speak alone. No place takes an expired CRL of
+  // another partition, which nothing would ever supersede.
+  std::string WhyNotHere(const CrlFile& file, const CrlData& crl) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // The same, or that it is from the future.
+  std::string WhyNotNow(const CrlFile& file, const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Where else `file.newest` is the last good one; empty if nowhere.
   std::string HeldElsewhere(const CrlFile& file)

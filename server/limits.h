@@ -31,8 +31,8 @@ namespace inkan {
 // verdicts with every check listed, 2.2 MB) over a line of 256 kbit/s takes 70
 // s; more than half as long again. queue wait: long enough for a burst of
 // 25 batches on one core, short enough that a caller refused tries elsewhere
-// before anybody notices. stream idle: longer than a client that has something to
-// send is ever silent.
+// before anybody notices. stream idle: longer than a client that has something
+// to send is ever silent.
 #define INKAN_LIMITS(V)                                                  \
   V(uint32_t, batch_filings_max, 1000U, 1U, 100000U)                     \
   V(uint32_t, message_bytes_max, 67108864U, 4096U, 2147483647U)          \

@@ -44,8 +44,7 @@ class StreamCall final
         return;
       }
     }
-    const OpenCalls::Entry entry =
-        streams_->Add(this);
+    const OpenCalls::Entry entry = streams_->Add(this);
     MutexLock lock(&mutex_);
     switch (entry) {
       case OpenCalls::Entry::kOpen:

@@ -301,18 +301,22 @@ TEST_F(RemoteSource, ACopyOfTheBaseTakesNoDeltaOutOfForceNorOffTheDisk) {
   ASSERT_TRUE(
       Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
   ASSERT_TRUE(Eventually([&] { return Error().empty(); }));
-  server_.Handle(
-      Paths({{"/base", CrlDer(1, false)}, {"/delta", CrlDer(1, false)}}));
-  EXPECT_TRUE(Eventually([&] {
-    return Error().find("this is the CRL of") != std::string::npos;
-  })) << Error();
-  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
-  ASSERT_TRUE(keeper_->Reload(options).ok());
-  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
-  start();
-  EXPECT_EQ(Status(), RevocationStatus::kRevoked);  // from disk, at once
-  EXPECT_TRUE(Eventually([&] { return !Error().empty(); }));
-  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  // Nor does a newer one, which would speak alone after the next start.
+  for (const uint64_t number : {1, 3}) {
+    server_.Handle(Paths(
+        {{"/base", CrlDer(1, false)}, {"/delta", CrlDer(number, false)}}));
+    EXPECT_TRUE(Eventually([&] {
+      return Error().find("(delta), and what it has now is none") !=
+             std::string::npos;
+    })) << Error();
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+    ASSERT_TRUE(keeper_->Reload(options).ok());
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+    start();
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);  // from disk, at once
+    EXPECT_TRUE(Eventually([&] { return !Error().empty(); }));
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  }
   server_.Handle(
       Paths({{"/base", CrlDer(3, false)}, {"/delta", DeltaDer(4, 3)}}));
   EXPECT_TRUE(Eventually([&] { return Error().empty(); })) << Error();
@@ -704,6 +708,52 @@ TEST(CrlRemote, ValuesThatChangePlacesAreNoNewsAndOneThatIsGoneIs) {
     EXPECT_TRUE(error.last_good_in_use);
   }
   EXPECT_EQ(wakes, 1);
+}
+
+// A set has no order, and one of its values may be new.
+TEST(CrlRemote, AValueThatIsNewTakesThePlaceOfNoneThatHasOnlyMoved) {
+  const TempFolder folder;
+  auto spool = CrlSpool::Open(folder.path());
+  ASSERT_TRUE(spool.ok()) << spool.status();
+  const auto values = [](std::vector<std::string> all) {
+    return [all](RawConnection& c) {
+      c.Send(LdapEntry("cn=a", {{"certificateRevocationList;binary", all}}) +
+             LdapResult());
+      c.Hold();
+    };
+  };
+  RawServer server(values({"A", "B", "C"}));
+  std::atomic<int> wakes{0};
+  CrlRemote remote(DirectoryOptions(server), *spool, [&] { ++wakes; });
+  remote.Start();
+  std::map<std::string, std::string> ids;  // by contents
+  std::vector<CrlDelivery> found;
+  const auto take = [&] {
+    const bool came = Eventually([&] {
+      found = remote.Take();
+      return !found.empty();
+    });
+    for (const CrlDelivery& one : found) {
+      ids[Contents(one.path)] = one.id;
+      remote.Accept(one.id, one.sha256, CrlData());
+    }
+    return came;
+  };
+  ASSERT_TRUE(take());
+  ASSERT_EQ(ids.size(), 3U);
+  // In front of the others.
+  server.Handle(values({"X", "A", "B", "C"}));
+  ASSERT_TRUE(take());
+  ASSERT_EQ(found.size(), 1U);
+  ASSERT_TRUE(ids.contains("X"));
+  for (const char* old : {"A", "B", "C"}) EXPECT_NE(ids["X"], ids[old]);
+  // Where another one was, which has moved: it gets the place of the one that
+  // is not there any more.
+  server.Handle(values({"B", "A2", "C", "X"}));
+  ASSERT_TRUE(take());
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(ids["A2"], ids["A"]);
+  EXPECT_EQ(ErrorsOf(remote), "");
 }
 
 TEST_F(RemoteSource, WhatADirectoryNamesAnewForEveryCrlIsForgotten) {

@@ -282,9 +282,9 @@ TEST(ServerTest, AHealthWatchThatNobodyReadsDoesNotHoldUpShutdown) {
   // Another call on the same connection: the watch has been opened by now.
   grpc::ClientContext check_context;
   HealthCheckResponse response;
-  ASSERT_TRUE(client.health
-                  ->Check(&check_context, HealthCheckRequest(), &response)
-                  .ok());
+  ASSERT_TRUE(
+      client.health->Check(&check_context, HealthCheckRequest(), &response)
+          .ok());
   const absl::Time begin = absl::Now();
   server->Shutdown();
   EXPECT_LT(absl::Now() - begin, absl::Seconds(10));
