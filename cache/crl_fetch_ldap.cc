@@ -423,11 +423,11 @@ class Search {
          go_on && tag != LBER_DEFAULT;
          tag = ber_next_element(ber, &length, end)) {
       berval value = {};
-      if (tag != LBER_OCTETSTRING ||
-          ber_scanf(ber, "m", &value) == LBER_ERROR) {
-        return Malformed();
-      }
-      go_on = InTime("search") && IsWithin(value, values.size(), dn, attribute);
+      go_on = (tag == LBER_OCTETSTRING &&
+               ber_scanf(ber, "m", &value) != LBER_ERROR) ||
+              Malformed();
+      go_on = go_on && InTime("search") &&
+              IsWithin(value, values.size(), dn, attribute);
       if (!go_on) break;
       values.emplace_back(reinterpret_cast<const uint8_t*>(value.bv_val),
                           value.bv_len);

@@ -312,11 +312,7 @@ class CrlRemote::State {
                          Search* search) {
     std::vector<std::string> places;
     std::vector<std::string> names;
-    for (size_t i = 0; i < values.size(); ++i) {
-      places.push_back(i == 0 ? place : absl::StrCat(place, "#", i + 1));
-      names.push_back(
-          CrlSpool::IdOf(absl::StrCat(source_name_, "\n", places.back())));
-    }
+    for (size_t i = 0; i < values.size(); ++i) AddName(place, &places, &names);
     if (!values.empty() && !search->names.insert(names[0]).second) {
       // Nobody could say which of them is meant.
       if (search->twice.empty()) search->twice = place;
@@ -341,17 +337,31 @@ class CrlRemote::State {
       if (search->holders.contains(digests[i])) continue;
       size_t at = i;
       for (size_t other = 0; search->found.contains(names[at]); ++other) {
-        // There are as many names as values, so one is left.
-        if (other == names.size()) return "";
+        // Taken for CRLs that other entries had as well.
+        if (other == names.size()) AddName(place, &places, &names);
         at = other;
       }
       search->found.insert(names[at]);
+      // What it had is nobody's now, should it come yet.
+      if (const auto former = jobs_.Find(names[at]);
+          former.has_value() && former->record.has_value()) {
+        search->holders.erase(former->record->sha256);
+      }
       search->holders.emplace(digests[i], names[at]);
       std::string error =
           TakeValue(names[at], &places[at], values[i], digests[i], job);
       if (!error.empty()) return error;
     }
     return "";
+  }
+
+  // The next name of an attribute: its place, then that with #2 and so on.
+  void AddName(const std::string& place, std::vector<std::string>* places,
+               std::vector<std::string>* names) const {
+    places->push_back(
+        places->empty() ? place : absl::StrCat(place, "#", places->size() + 1));
+    names->push_back(
+        CrlSpool::IdOf(absl::StrCat(source_name_, "\n", places->back())));
   }
 
   // `place` null: that of the item.

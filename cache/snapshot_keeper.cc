@@ -514,7 +514,7 @@ void SnapshotKeeper::SettleRemotes(
                              Describe(*file.last_good),
                              "; check the address, or with its operator");
       } else {
-        TakeIntoPlace(&file);
+        error = TakeIntoPlace(&file);
       }
       if (error.empty()) {
         source.paths[id] = delivery.path;
@@ -565,8 +565,8 @@ void SnapshotKeeper::SweepCompiled() {
 
 bool SnapshotKeeper::IsUsed(const CrlData& crl) const {
   for (const auto& [name, profile] : workshop_.profiles) {
-    // Null until the first link after a reload.
-    if (profile.crls != nullptr && profile.crls->Uses(crl)) return true;
+    // Null until the first link after a reload: what was good is taken to be.
+    if (profile.crls == nullptr || profile.crls->Uses(crl)) return true;
   }
   return false;
 }
@@ -596,30 +596,35 @@ bool SnapshotKeeper::IsBeside(const CrlFile& file) const {
          IsUsed(*file.last_good);
 }
 
-void SnapshotKeeper::TakeIntoPlace(CrlFile* file) {
-  if (IsBeside(*file)) file->displaced.push_back(file->last_good);
+std::string SnapshotKeeper::TakeIntoPlace(CrlFile* file) {
+  if (IsBeside(*file)) {
+    if (file->last_good->is_delta || file->newest->is_delta) {
+      file->displaced.push_back(file->newest);
+      return absl::StrCat(
+          "this place has been that of ", Describe(*file->last_good), ", and ",
+          Describe(*file->newest),
+          " does not take it; both are in force; check the address, or with "
+          "its operator");
+    }
+    file->displaced.push_back(file->last_good);
+  }
   file->last_good = file->newest;
+  return "";
 }
 
 std::string SnapshotKeeper::WhyNotHere(const CrlFile& file,
                                        const CrlData& crl) const {
   if (file.last_good == nullptr || file.last_good->sha256 == crl.sha256 ||
-      !IsUsed(*file.last_good)) {
+      crl.is_delta || !IsUsed(*file.last_good)) {
     return "";
   }
   const CrlData& good = *file.last_good;
-  const bool same_partition = good.canonical_issuer == crl.canonical_issuer &&
-                              good.scope_names == crl.scope_names;
-  if (good.is_delta && !(crl.is_delta && same_partition)) {
-    return absl::StrCat(
-        "this place has been that of ", Describe(good),
-        ", and what it has now is none of that partition; the delta stays "
-        "until a newer one comes; check the address, or with its operator");
-  }
   const int64_t now = absl::ToUnixSeconds(absl::Now());
   const auto expired = [now](const CrlData& one) {
     return one.has_next_update && one.next_update < now;
   };
+  const bool same_partition = good.canonical_issuer == crl.canonical_issuer &&
+                              good.scope_names == crl.scope_names;
   if (!same_partition && expired(crl) && !expired(good)) {
     return absl::StrCat("this is an expired CRL of another partition than ",
                         Describe(good),
@@ -701,11 +706,19 @@ void SnapshotKeeper::SettleFiles(
         if (!IsUsed(*file.newest)) {
           file.error = WhyUnused(*file.newest, refusals);
         } else {
-          TakeIntoPlace(&file);
+          file.error = TakeIntoPlace(&file);
+          if (!file.error.empty()) file.newest = nullptr;
         }
       }
       if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
         file.last_good = nullptr;
+      }
+      // The place is free for what came to it last.
+      if (file.last_good == nullptr && file.newest == nullptr &&
+          !file.displaced.empty() && IsUsed(*file.displaced.back())) {
+        file.last_good = file.displaced.back();
+        file.displaced.pop_back();
+        file.error.clear();
       }
       if (!file.error.empty()) {
         report->errors.push_back(

@@ -161,13 +161,16 @@ class SnapshotKeeper {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Takes `file->newest`, which is in use, for the last good one. What says
   // nothing newer about its partition stays beside it: as many as have
-  // partitions of their own, as if each had been configured.
-  void TakeIntoPlace(CrlFile* file) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // partitions of their own, as if each had been configured. Where one of the
+  // two is a delta it is the newcomer that stands beside, so that on disk the
+  // place keeps what it had (after the next start a complete CRL without its
+  // delta would speak alone); then the error says so.
+  std::string TakeIntoPlace(CrlFile* file)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Why `crl` cannot come to the place of `file` whatever else is linked, empty
-  // if it can. Asked before it is linked, so that it supersedes nothing. A
-  // delta's place takes no other partition's CRL: once the server is started
-  // anew the complete CRL would speak alone. No place takes an expired CRL of
-  // another partition, which nothing would ever supersede.
+  // if it can. Asked before it is linked, so that it supersedes nothing. No
+  // place takes an expired complete CRL of another partition: nothing would
+  // ever supersede it.
   std::string WhyNotHere(const CrlFile& file, const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // The same, or that it is from the future.

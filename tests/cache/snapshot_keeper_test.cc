@@ -283,6 +283,53 @@ TEST_F(SnapshotKeeperTest, FilesThatChangeNamesChangeNothingElse) {
   EXPECT_THAT(keeper_->source_errors(), IsEmpty());
 }
 
+// A mistake at one place, found and mended: nothing is locked out by it.
+TEST_F(SnapshotKeeperTest, ADeltaAtTheBasesPlaceIsInForceAndGivesWay) {
+  folder_.Write("base.crl", CrlDer(1));
+  Start();
+  ASSERT_EQ(Status(), RevocationStatus::kGood);
+  folder_.Replace("base.crl", DeltaDer(2, 1));
+  for (int look = 0; look < 3; ++look) {
+    Refresh();
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+    EXPECT_THAT(Error().error, HasSubstr("does not take it"));
+  }
+  folder_.Replace("base.crl", CrlDer(3));
+  Refresh();
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kGood);
+  EXPECT_THAT(keeper_->source_errors(), IsEmpty());
+}
+
+TEST_F(SnapshotKeeperTest, DeltasThatChangePlacesAreBothInForce) {
+  folder_.Write("base.crl", CrlDer(1));
+  folder_.Write("osaka.crl", OtherCrlDer());
+  const auto osaka_delta = [](uint64_t number) {
+    return CrlFor("Osaka", number)
+        .this_update(UtcSeconds(2024, 1, 2))
+        .next_update(UtcSeconds(2040, 1, 1))
+        .add(lab::extension::DeltaCrlIndicator(1))
+        .Sign(KeyOf("ca"));
+  };
+  folder_.Write("d1.crl", osaka_delta(2));
+  folder_.Write("d2.crl", CrlFor("Kyoto", 2)
+                              .this_update(UtcSeconds(2024, 1, 2))
+                              .next_update(UtcSeconds(2040, 1, 1))
+                              .add(lab::extension::DeltaCrlIndicator(1))
+                              .Sign(KeyOf("ca")));
+  Start();
+  ASSERT_EQ(Status(), RevocationStatus::kGood);
+  ASSERT_THAT(keeper_->source_errors(), IsEmpty());
+  folder_.Replace("d1.crl", DeltaDer(3, 1));  // Kyoto's, which lists 7
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  folder_.Replace("d2.crl", osaka_delta(3));
+  Refresh();
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_THAT(keeper_->source_errors(), IsEmpty());
+}
+
 TEST_F(SnapshotKeeperTest, AnExpiredCrlOfAnotherPartitionIsNotTakenIn) {
   folder_.Write("a.crl", CrlDer(5, /*lists_7=*/true));
   Start();
