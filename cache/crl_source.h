@@ -88,6 +88,8 @@ struct CrlFile {
   std::vector<std::shared_ptr<const CrlData>> displaced;
   // Why the file as it is now cannot be used; empty if it can.
   std::string error;
+  // The last error that only said that it is in use beside what was there.
+  std::string beside;
   absl::Time last_attempt = absl::InfinitePast();
   // When it was last read and found good, or looked at and found unchanged.
   absl::Time last_success = absl::InfinitePast();

@@ -345,7 +345,10 @@ class CrlRemote::State {
       // What it had is nobody's now, should it come yet.
       if (const auto former = jobs_.Find(names[at]);
           former.has_value() && former->record.has_value()) {
-        search->holders.erase(former->record->sha256);
+        const auto holder = search->holders.find(former->record->sha256);
+        if (holder != search->holders.end() && holder->second == names[at]) {
+          search->holders.erase(holder);
+        }
       }
       search->holders.emplace(digests[i], names[at]);
       std::string error =

@@ -598,7 +598,7 @@ bool SnapshotKeeper::IsBeside(const CrlFile& file) const {
 
 std::string SnapshotKeeper::TakeIntoPlace(CrlFile* file) {
   if (IsBeside(*file)) {
-    if (file->last_good->is_delta || file->newest->is_delta) {
+    if (file->last_good->is_delta) {
       file->displaced.push_back(file->newest);
       return absl::StrCat(
           "this place has been that of ", Describe(*file->last_good), ", and ",
@@ -706,7 +706,7 @@ void SnapshotKeeper::SettleFiles(
         if (!IsUsed(*file.newest)) {
           file.error = WhyUnused(*file.newest, refusals);
         } else {
-          file.error = TakeIntoPlace(&file);
+          file.error = file.beside = TakeIntoPlace(&file);
           if (!file.error.empty()) file.newest = nullptr;
         }
       }
@@ -718,7 +718,7 @@ void SnapshotKeeper::SettleFiles(
           !file.displaced.empty() && IsUsed(*file.displaced.back())) {
         file.last_good = file.displaced.back();
         file.displaced.pop_back();
-        file.error.clear();
+        if (file.error == file.beside) file.error.clear();
       }
       if (!file.error.empty()) {
         report->errors.push_back(
@@ -736,11 +736,16 @@ void SnapshotKeeper::SettleDisplaced(Report* report) {
     if (file->last_good != nullptr) held.insert(file->last_good->sha256);
   }
   for (CrlFile* file : files) {
-    std::erase_if(
-        file->displaced,
-        [&](const auto& crl) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_) {
-          return !IsUsed(*crl) || !held.insert(crl->sha256).second;
-        });
+    std::erase_if(file->displaced,
+                  [&](const auto& crl)
+                      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_) {
+                        if (IsUsed(*crl))
+                          return !held.insert(crl->sha256).second;
+                        // It may be what the file holds, and of use another
+                        // time.
+                        file->size = -1;
+                        return true;
+                      });
     for (const auto& crl : file->displaced) {
       report->errors.push_back(
           {crl->source,

@@ -161,10 +161,10 @@ class SnapshotKeeper {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Takes `file->newest`, which is in use, for the last good one. What says
   // nothing newer about its partition stays beside it: as many as have
-  // partitions of their own, as if each had been configured. Where one of the
-  // two is a delta it is the newcomer that stands beside, so that on disk the
-  // place keeps what it had (after the next start a complete CRL without its
-  // delta would speak alone); then the error says so.
+  // partitions of their own, as if each had been configured. Where the last
+  // good one is a delta it is the newcomer that stands beside, so that on disk
+  // the place keeps the delta (after the next start a complete CRL without it
+  // would speak alone); then the error says so.
   std::string TakeIntoPlace(CrlFile* file)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Why `crl` cannot come to the place of `file` whatever else is linked, empty
