@@ -284,8 +284,8 @@ class SlowLane {
 
  private:
   Bench bench_;
+  std::unique_ptr<Batcher> batcher_;  // outlives its items
   TestItem item_;
-  std::unique_ptr<Batcher> batcher_;
 };
 
 TEST(BatcherTest, ARequestThatWouldWaitTooLongIsRefusedBeforeItComes) {
