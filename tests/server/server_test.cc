@@ -57,6 +57,7 @@ TEST(ServerTest, BeyondTheQueueCallsAreRefusedWithPushBack) {
     clients.emplace_back([&] {
       RawClient client(server->port());
       grpc::ClientContext context;
+      context.set_wait_for_ready(true);  // a connection may fail at first
       v1::BatchVerifyResponse response;
       const grpc::Status status =
           client.verification->BatchVerify(&context, request, &response);
@@ -67,7 +68,8 @@ TEST(ServerTest, BeyondTheQueueCallsAreRefusedWithPushBack) {
       }
       refused.fetch_add(1);
       EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
-      EXPECT_EQ(ReasonOf(status), "inkan.dev/QUEUE_FULL");
+      EXPECT_EQ(ReasonOf(status), "inkan.dev/QUEUE_FULL")
+          << status.error_message();
       EXPECT_GT(DetailOf<google::rpc::RetryInfo>(status).retry_delay().nanos(),
                 0);
       EXPECT_EQ(
