@@ -52,7 +52,7 @@ class BatchCall final
       return;
     }
     const Admission room =
-        batcher_->AskRoom(Lane::kBatch, DeadlineNs(*context_));
+        batcher_->AskRoom(BatchVerifyRpc::kLane, DeadlineNs(*context_));
     if (room != Admission::kAdmitted) {
       Finish(StatusOf(room, context_));
       return;
@@ -89,7 +89,7 @@ class BatchCall final
   // Who calls, and whether they may, by the rules in force now.
   grpc::Status CheckAccess() {
     gate_generation_ = gate_->generation();
-    return gate_->CheckAccess(*context_, Method::kBatchVerify, &client_);
+    return gate_->CheckAccess(*context_, BatchVerifyRpc::kMethod, &client_);
   }
 
   void BeginDrain() override {
@@ -120,7 +120,7 @@ class BatchCall final
       Refuse(std::move(sound));
       return;
     }
-    const Admission admission = batcher_->Submit(body_->item(), Lane::kBatch);
+    const Admission admission = batcher_->Submit(body_->item(), BatchVerifyRpc::kLane);
     if (admission != Admission::kAdmitted) {
       Refuse(StatusOf(admission, context_));
     } else if (Happened(kCancelled, kSubmitted)) {

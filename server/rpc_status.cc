@@ -33,6 +33,14 @@ void AddRetry(absl::Duration delay, google::rpc::Status* details) {
   details->add_details()->PackFrom(retry);
 }
 
+// Says to try again.
+grpc::Status Unavailable(const char* error_reason, const char* message) {
+  google::rpc::Status details;
+  AddReason(error_reason, &details);
+  AddRetry(kRetryAfter, &details);
+  return Make(grpc::StatusCode::UNAVAILABLE, message, &details);
+}
+
 }  // namespace
 
 grpc::Status InvalidArgument(const RequestFault& fault) {
@@ -49,15 +57,9 @@ grpc::Status InvalidArgument(const RequestFault& fault) {
 
 grpc::Status Overloaded(grpc::ServerContextBase* context) {
   // Said most often when there is least time to make it.
-  static const auto* const status = [] {
-    google::rpc::Status details;
-    AddReason(reason::kQueueFull, &details);
-    AddRetry(kRetryAfter, &details);
-    return new grpc::Status(
-        Make(grpc::StatusCode::UNAVAILABLE,
-             "the queue is full; try again after the delay given, or elsewhere",
-             &details));
-  }();
+  static const auto* const status = new grpc::Status(Unavailable(
+      reason::kQueueFull,
+      "the queue is full; try again after the delay given, or elsewhere"));
   static const auto* const push_back =
       new std::string(absl::StrCat(absl::ToInt64Milliseconds(kRetryAfter)));
   context->AddTrailingMetadata("grpc-retry-pushback-ms", *push_back);
@@ -65,23 +67,15 @@ grpc::Status Overloaded(grpc::ServerContextBase* context) {
 }
 
 grpc::Status ShuttingDown() {
-  google::rpc::Status details;
-  AddReason(reason::kShuttingDown, &details);
-  AddRetry(kRetryAfter, &details);
-  return Make(grpc::StatusCode::UNAVAILABLE,
-              "the server is shutting down; what was not answered was not "
-              "judged, send it to another server",
-              &details);
+  return Unavailable(reason::kShuttingDown,
+                     "the server is shutting down; what was not answered was "
+                     "not judged, send it to another server");
 }
 
 grpc::Status StreamIdle() {
-  google::rpc::Status details;
-  AddReason(reason::kStreamIdle, &details);
-  AddRetry(kRetryAfter, &details);
-  return Make(grpc::StatusCode::UNAVAILABLE,
-              "the stream was silent and another one needs its place; open a "
-              "new one when there is something to send",
-              &details);
+  return Unavailable(reason::kStreamIdle,
+                     "the stream was silent and another one needs its place; "
+                     "open a new one when there is something to send");
 }
 
 grpc::Status NotAllowed(const std::string& method) {
@@ -125,12 +119,9 @@ grpc::Status StatusOf(ItemResult result) {
                   "the deadline passed before the filings were judged",
                   &details);
     case ItemResult::kUnrecorded:
-      AddReason(reason::kAuditFailed, &details);
-      AddRetry(kRetryAfter, &details);
-      return Make(grpc::StatusCode::UNAVAILABLE,
-                  "the server cannot write its audit log, so no verdict was "
-                  "given; try again later, or elsewhere",
-                  &details);
+      return Unavailable(reason::kAuditFailed,
+                         "the server cannot write its audit log, so no verdict "
+                         "was given; try again later, or elsewhere");
     case ItemResult::kAbandoned:
       return ShuttingDown();
     case ItemResult::kCancelled:

@@ -24,6 +24,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing_world::CaDer;
 using testing_world::CrlFor;
+using testing_world::DeltaDer;
 using testing_world::KeyOf;
 using testing_world::LeafBuilder;
 using testing_world::OwnedLeaf;
@@ -63,16 +64,6 @@ std::string OtherCrlDer(const std::string& point = "Osaka",
   return CrlFor(point, number)
       .this_update(UtcSeconds(2024, 1, 1))
       .next_update(UtcSeconds(2040, 1, 1))
-      .Sign(KeyOf("ca"));
-}
-
-// A delta that lists serial 7.
-std::string DeltaDer(uint64_t number, uint64_t base) {
-  return CrlFor("Kyoto", number)
-      .this_update(UtcSeconds(2024, 1, 2))
-      .next_update(UtcSeconds(2040, 1, 1))
-      .add(lab::extension::DeltaCrlIndicator(base))
-      .revoke(Revoked(7, UtcSeconds(2023, 1, 1)))
       .Sign(KeyOf("ca"));
 }
 

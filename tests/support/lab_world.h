@@ -77,6 +77,16 @@ inline lab::CrlEntry Revoked(
   return entry;
 }
 
+// A delta of Kyoto's CRL that lists serial 7.
+inline std::string DeltaDer(uint64_t number, uint64_t base) {
+  return CrlFor("Kyoto", number)
+      .this_update(lab::UtcSeconds(2024, 1, 2))
+      .next_update(lab::UtcSeconds(2040, 1, 1))
+      .add(lab::extension::DeltaCrlIndicator(base))
+      .revoke(Revoked(7, lab::UtcSeconds(2023, 1, 1)))
+      .Sign(KeyOf("ca"));
+}
+
 inline std::shared_ptr<const CrlData> Read(const std::string& der,
                                            const std::string& source = "crl") {
   auto crl = ReadCrl(AsBytes(der), source);

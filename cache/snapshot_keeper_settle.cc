@@ -1,0 +1,275 @@
+// What each place holds and what is in force from it: judged after linking.
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "cache/snapshot_keeper.h"
+#include "cache/steady_time.h"
+#include "crypto/name.h"
+
+namespace inkan {
+namespace {
+
+// How long a delta waits for its complete CRL to be read.
+constexpr absl::Duration kDeltaWaitMax = absl::Minutes(2);
+// A CRL from further in the future than clocks differ is not in force yet.
+constexpr absl::Duration kClockSkewMax = absl::Minutes(5);
+
+// A file is looked at with its folder, so that one without fault was good just
+// now.
+CrlSourceStatus StatusOf(const std::string& path,
+                         const CrlSourceOptions& options, CrlFile* file) {
+  const absl::Time now = absl::Now();
+  if (file->error.empty()) file->last_success = now;
+  CrlSourceStatus status;
+  status.source = path;
+  status.last_attempt = file->last_attempt;
+  status.last_success = file->last_success;
+  status.next_attempt = now + options.poll_interval;
+  status.last_error = file->error;
+  status.in_use = file->last_good != nullptr;
+  status.attempts_total = file->attempts;
+  status.failures_total = file->failures;
+  return status;
+}
+
+// `refusals`: by source, what linking said.
+std::string WhyUnused(
+    const CrlData& crl,
+    const absl::btree_map<std::string, std::string>& refusals) {
+  const auto refusal = refusals.find(crl.source);
+  return refusal != refusals.end()
+             ? refusal->second
+             : absl::StrCat("issuer: no profile has a CA of this name: ",
+                            NameToText(AsBytes(crl.issuer)));
+}
+
+std::string Describe(const CrlData& crl) {
+  return absl::StrCat(NameToText(AsBytes(crl.issuer)),
+                      crl.scope_text.empty() ? "" : " for ", crl.scope_text,
+                      crl.is_delta ? " (delta)" : "");
+}
+
+std::string WhyNotYet(const CrlData& crl) {
+  const absl::Time from = absl::FromUnixSeconds(crl.this_update);
+  if (from <= absl::Now() + kClockSkewMax) return "";
+  return absl::StrCat("thisUpdate: lies in the future (",
+                      absl::FormatTime(from, absl::UTCTimeZone()), ")");
+}
+
+}  // namespace
+
+bool SnapshotKeeper::IsUsed(const CrlData& crl) const {
+  for (const auto& [name, profile] : workshop_.profiles) {
+    // Null until the first link after a reload: what was good is taken to be.
+    if (profile.crls == nullptr || profile.crls->Uses(crl)) return true;
+  }
+  return false;
+}
+
+bool SnapshotKeeper::IsSuperseded(const CrlData& crl) const {
+  if (IsUsed(crl)) return false;
+  for (const auto& [name, profile] : workshop_.profiles) {
+    if (profile.crls->Supersedes(crl)) return true;
+  }
+  return false;
+}
+
+std::string SnapshotKeeper::WhyNotNow(const CrlFile& file,
+                                      const CrlData& crl) const {
+  std::string why = WhyNotYet(crl);
+  return why.empty() ? WhyNotHere(file, crl) : why;
+}
+
+bool SnapshotKeeper::IsBeside(const CrlFile& file) const {
+  return file.last_good != nullptr &&
+         file.last_good->sha256 != file.newest->sha256 &&
+         IsUsed(*file.last_good);
+}
+
+std::string SnapshotKeeper::TakeIntoPlace(CrlFile* file) {
+  if (IsBeside(*file)) {
+    if (file->last_good->is_delta) {
+      file->displaced.push_back(file->newest);
+      return absl::StrCat(
+          "this place has been that of ", Describe(*file->last_good), ", and ",
+          Describe(*file->newest),
+          " does not take it; both are in force; check the address, or with "
+          "its operator");
+    }
+    file->displaced.push_back(file->last_good);
+  }
+  file->last_good = file->newest;
+  return "";
+}
+
+std::string SnapshotKeeper::WhyNotHere(const CrlFile& file,
+                                       const CrlData& crl) const {
+  if (file.last_good == nullptr || file.last_good->sha256 == crl.sha256 ||
+      crl.is_delta || !IsUsed(*file.last_good)) {
+    return "";
+  }
+  const CrlData& good = *file.last_good;
+  const int64_t now = absl::ToUnixSeconds(absl::Now());
+  const auto expired = [now](const CrlData& one) {
+    return one.has_next_update && one.next_update < now;
+  };
+  const bool same_partition = good.canonical_issuer == crl.canonical_issuer &&
+                              good.scope_names == crl.scope_names;
+  if (!same_partition && expired(crl) && !expired(good)) {
+    return absl::StrCat("this is an expired CRL of another partition than ",
+                        Describe(good),
+                        "; check the address, or with its operator");
+  }
+  return "";
+}
+
+std::string SnapshotKeeper::HeldElsewhere(const CrlFile& file) {
+  for (const CrlFile* other : AllFiles()) {
+    if (other->last_good != nullptr &&
+        other->last_good->sha256 == file.newest->sha256 &&
+        other->last_good->source != file.newest->source) {
+      return other->last_good->source;
+    }
+  }
+  return "";
+}
+
+// Decides for each place what is good now, and what to say about the rest.
+SnapshotKeeper::Report SnapshotKeeper::Settle() {
+  Report report;
+  absl::btree_map<std::string, std::string> refusals;
+  for (const auto& [name, profile] : workshop_.profiles) {
+    for (const CrlStore::Refusal& refusal : profile.crls->refusals()) {
+      refusals[refusal.source] = refusal.reason;
+    }
+  }
+  SettleFiles(refusals, &report);
+  SettleRemotes(refusals);
+  SettleDisplaced(&report);
+  return report;
+}
+
+void SnapshotKeeper::SettleFiles(
+    const absl::btree_map<std::string, std::string>& refusals, Report* report) {
+  for (CrlSource& source : workshop_.sources) {
+    if (!source.error().empty()) {
+      report->errors.push_back(
+          {source.options().path, source.error(), absl::Now(), false});
+    }
+    for (auto& [path, file] : source.files()) {
+      if (file.newest != nullptr) {
+        if (!IsUsed(*file.newest)) {
+          file.error = WhyUnused(*file.newest, refusals);
+        } else {
+          file.error = file.beside = TakeIntoPlace(&file);
+          if (!file.error.empty()) file.newest = nullptr;
+        }
+      }
+      if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
+        file.last_good = nullptr;
+      }
+      // The place is free for what came to it last.
+      if (file.last_good == nullptr && file.newest == nullptr &&
+          !file.displaced.empty() && IsUsed(*file.displaced.back())) {
+        file.last_good = file.displaced.back();
+        file.displaced.pop_back();
+        if (file.error == file.beside) file.error.clear();
+      }
+      if (!file.error.empty()) {
+        report->errors.push_back(
+            {path, file.error, file.last_attempt, file.last_good != nullptr});
+      }
+      report->statuses.push_back(StatusOf(path, source.options(), &file));
+    }
+  }
+}
+
+void SnapshotKeeper::SettleDisplaced(Report* report) {
+  const std::vector<CrlFile*> files = AllFiles();
+  if (std::all_of(files.begin(), files.end(), [](const CrlFile* file) {
+        return file->displaced.empty();
+      })) {
+    return;
+  }
+  absl::flat_hash_set<std::array<uint8_t, 32>> held;
+  for (const CrlFile* file : files) {
+    if (file->last_good != nullptr) held.insert(file->last_good->sha256);
+  }
+  for (CrlFile* file : files) {
+    const auto is_over = [&](const auto& crl)
+                             ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_) {
+                               if (IsUsed(*crl))
+                                 return !held.insert(crl->sha256).second;
+                               // It may be what the file holds, and of use
+                               // another time.
+                               file->size = -1;
+                               return true;
+                             };
+    std::erase_if(file->displaced, is_over);
+    for (const auto& crl : file->displaced) {
+      report->errors.push_back(
+          {crl->source,
+           absl::StrCat("another partition's CRL has taken the place of that "
+                        "of ",
+                        Describe(*crl),
+                        ", which stays in force until a newer one comes or "
+                        "the server is started anew; check what is there"),
+           absl::Now(), true});
+    }
+  }
+}
+
+void SnapshotKeeper::SettleRemotes(
+    const absl::btree_map<std::string, std::string>& refusals) {
+  for (RemoteSource& source : workshop_.remotes) {
+    for (auto it = source.unjudged.begin(); it != source.unjudged.end();) {
+      const std::string& id = it->first;
+      const CrlDelivery& delivery = it->second.delivery;
+      CrlFile& file = source.files[id];
+      if (workshop_.more_to_read && file.newest->is_delta &&
+          !IsUsed(*file.newest) &&
+          SteadyNow() - it->second.read_at < kDeltaWaitMax) {
+        ++it;
+        continue;
+      }
+      std::string error;
+      if (!IsUsed(*file.newest)) {
+        error = WhyUnused(*file.newest, refusals);
+      } else if (const std::string holder =
+                     IsBeside(file) ? HeldElsewhere(file) : "";
+                 !holder.empty()) {
+        // Nothing is gained by it, and on disk one would be lost.
+        error = absl::StrCat("this is the CRL of ", holder, ", not one of ",
+                             Describe(*file.last_good),
+                             "; check the address, or with its operator");
+      } else {
+        error = TakeIntoPlace(&file);
+      }
+      if (error.empty()) {
+        source.paths[id] = delivery.path;
+        source.remote->Accept(id, delivery.sha256, *file.newest);
+      } else {
+        Refuse(delivery, error, IsSuperseded(*file.newest), &source);
+      }
+      file.newest = nullptr;
+      it = source.unjudged.erase(it);
+    }
+    for (auto it = source.files.begin(); it != source.files.end();) {
+      CrlFile& file = it->second;
+      if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
+        source.remote->Release(it->first, IsSuperseded(*file.last_good));
+        source.paths.erase(it->first);
+        file.last_good = nullptr;
+      }
+      const bool empty = file.last_good == nullptr && file.newest == nullptr &&
+                         file.displaced.empty();
+      it = empty ? source.files.erase(it) : std::next(it);
+    }
+  }
+  if (workshop_.spool != nullptr) workshop_.spool->SyncKept();
+}
+
+}  // namespace inkan
