@@ -120,7 +120,8 @@ class BatchCall final
       Refuse(std::move(sound));
       return;
     }
-    const Admission admission = batcher_->Submit(body_->item(), BatchVerifyRpc::kLane);
+    const Admission admission =
+        batcher_->Submit(body_->item(), BatchVerifyRpc::kLane);
     if (admission != Admission::kAdmitted) {
       Refuse(StatusOf(admission, context_));
     } else if (Happened(kCancelled, kSubmitted)) {
