@@ -1,5 +1,6 @@
 #include "server/grpc_listener.h"
 
+#include <grpc/compression.h>
 #include <grpc/grpc.h>
 #include <grpcpp/resource_quota.h>
 
@@ -55,6 +56,13 @@ void SetLimits(const Limits& limits, grpc::ServerBuilder* builder) {
     builder->AddChannelArgument(name, value);
   };
   builder->SetMaxReceiveMessageSize(static_cast<int>(limits.message_bytes_max));
+  // gRPC holds a message to its bound as it was sent, and inflates it before it
+  // looks again: a few octets would become any number. So nothing is inflated,
+  // and a call whose header names a compression is refused for that
+  // (UNIMPLEMENTED), or its octets would be taken for a message as they are.
+  set(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  set(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
+      1 << GRPC_COMPRESS_NONE);
   set(GRPC_ARG_MAX_CONCURRENT_STREAMS,
       static_cast<int>(limits.concurrent_streams_max));
   set(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits.metadata_bytes_max));

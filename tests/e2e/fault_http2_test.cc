@@ -2,11 +2,15 @@
 // server or the clients beside.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <algorithm>
+#include <chrono>
+#include <memory>
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "bench/load/server_process.h"
 #include "tests/e2e/fault_support.h"
 #include "tests/e2e/raw_http2.h"
 
@@ -35,6 +39,26 @@ std::string Repeat(const std::string& bytes, int times) {
   all.reserve(bytes.size() * static_cast<size_t>(times));
   for (int i = 0; i < times; ++i) all += bytes;
   return all;
+}
+
+// The most a DATA frame may have unless the peer says more (RFC 9113 6.5.2).
+constexpr size_t kDataMax = 16'384;
+
+std::string Gzip(const std::string& bytes) {
+  z_stream stream = {};
+  // A window of 32 KiB, and 16 more for a gzip header.
+  EXPECT_EQ(deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8,
+                         Z_DEFAULT_STRATEGY),
+            Z_OK);
+  std::string out(deflateBound(&stream, bytes.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
 }
 
 struct Nonsense {
@@ -292,6 +316,101 @@ TEST_F(FaultHttp2Flood, TinyWindows) {
     }
     return calls;
   });
+}
+
+// How much the server's peak grows by calls that take 64 MiB once inflated, and
+// a few kilobytes on the line.
+class FaultCompression : public ::testing::Test {
+ protected:
+  static constexpr size_t kInflated = size_t{64} << 20U;
+
+  FaultCompression() : server_(FreshWorkDir()), before_(Peak()) {}
+
+  uint64_t Peak() {
+    const auto usage = load::ReadProcessUsage(server_.process().pid());
+    EXPECT_TRUE(usage.ok());
+    return usage.ok() ? usage->resident_bytes_peak : 0;
+  }
+  void ExpectRefused(const grpc::Status& status, const char* method) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED)
+        << method << ": " << status.error_message();
+    EXPECT_LT(Peak(), before_ + kInflated / 2) << method;
+  }
+  static std::unique_ptr<grpc::ClientContext> Context(
+      grpc_compression_algorithm algorithm) {
+    auto context = std::make_unique<grpc::ClientContext>();
+    context->set_compression_algorithm(algorithm);
+    context->set_deadline(std::chrono::system_clock::now() +
+                          absl::ToChronoSeconds(kPatience));
+    return context;
+  }
+
+  FaultServer server_;
+  const uint64_t before_;
+};
+
+TEST_F(FaultCompression, CompressedRequestsAreRefusedByTheirHeaders) {
+  const auto channel = server_.channel();
+  const auto verification = v1::VerificationService::NewStub(channel);
+  const auto operations = v1::OperationsService::NewStub(channel);
+  v1::VerifyRequest one;
+  one.mutable_filing()->set_document(std::string(kInflated, '\0'));
+  v1::BatchVerifyRequest batch;
+  *batch.add_filings() = one.filing();
+  v1::StreamVerifyRequest message;
+  *message.add_filings() = one.filing();
+  v1::LookupRevocationRequest lookup;
+  lookup.set_serial_number(std::string(kInflated, '0'));
+  for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    v1::VerifyResponse verdict;
+    ExpectRefused(verification->Verify(Context(algorithm).get(), one, &verdict),
+                  "Verify");
+    v1::BatchVerifyResponse verdicts;
+    ExpectRefused(
+        verification->BatchVerify(Context(algorithm).get(), batch, &verdicts),
+        "BatchVerify");
+    v1::LookupRevocationResponse found;
+    ExpectRefused(
+        operations->LookupRevocation(Context(algorithm).get(), lookup, &found),
+        "LookupRevocation");
+    const auto context = Context(algorithm);
+    const auto stream = verification->StreamVerify(context.get());
+    stream->Write(message);
+    v1::StreamVerifyResponse answer;
+    EXPECT_FALSE(stream->Read(&answer));
+    ExpectRefused(stream->Finish(), "StreamVerify");
+  }
+  ExpectUnharmed(server_);
+}
+
+// What calls itself compressed without saying how, or says that it is not.
+TEST_F(FaultCompression, AFlagWithoutAHeaderInflatesNothing) {
+  const std::string bomb = Gzip(std::string(kInflated, '\0'));
+  const std::string message = std::string(1, '\1') +
+                              BigEndian32(static_cast<uint32_t>(bomb.size())) +
+                              bomb;
+  std::vector<std::vector<std::pair<std::string, std::string>>> headers = {
+      {}, {{"grpc-encoding", "identity"}}, {{"grpc-encoding", "br"}}};
+  for (const auto& more : headers) {
+    const RawConnection connection(server_.port());
+    ASSERT_TRUE(connection.connected());
+    std::string call = Greeting() + Frame(FrameType::kHeaders, kEndHeaders, 1,
+                                          CallHeaders(kVerify, more));
+    for (size_t at = 0; at < message.size(); at += kDataMax) {
+      call += Frame(FrameType::kData, 0, 1, message.substr(at, kDataMax));
+    }
+    call += Frame(FrameType::kData, kEndStream, 1, "");
+    ASSERT_TRUE(connection.Send(call));
+    // Not a verdict: a status, which has the words in clear in its HPACK.
+    std::string answer;
+    EXPECT_TRUE(Await([&] {
+      answer += connection.Receive(100);
+      return answer.find("grpc-status") != std::string::npos;
+    }));
+    EXPECT_THAT(answer, ::testing::Not(HasSubstr("TOTAL_PASSED")));
+    EXPECT_LT(Peak(), before_ + kInflated / 2);
+  }
+  ExpectUnharmed(server_);
 }
 
 // A well-behaved HTTP/2 client that knows nothing of gRPC, in bulk.

@@ -293,6 +293,37 @@ TEST_F(LimitsTest, AStreamSilentForLongMakesRoomForAnother) {
   EXPECT_EQ(ReasonOf(ended), "inkan.dev/STREAM_IDLE");
 }
 
+// What gRPC inflates it does not bound, so nothing is inflated: see also the
+// fault suite, which looks at the memory.
+TEST_F(LimitsTest, CompressedRequestsAreRefusedByEveryListener) {
+  server_ = world_.StartServer(world_.ConfigText(absl::StrCat(
+      "operations_listener { address: \"127.0.0.1:0\" plaintext: \"",
+      kPlaintextWords, "\" }")));
+  const RawClient intake(server_->port());
+  const RawClient operations(server_->operations_port());
+  for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    const auto expect_refused = [&](const auto& call) {
+      grpc::ClientContext context;
+      context.set_compression_algorithm(algorithm);
+      const grpc::Status status = call(&context);
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+      EXPECT_THAT(status.error_message(), HasSubstr("ompression"));
+    };
+    expect_refused([&](auto* context) { return Verify(intake, context); });
+    for (const RawClient* client : {&intake, &operations}) {
+      expect_refused([&](auto* context) {
+        grpc::health::v1::HealthCheckResponse response;
+        return client->health->Check(context, {}, &response);
+      });
+    }
+    expect_refused([&](auto* context) {
+      v1::GetStatusResponse response;
+      return operations.operations->GetStatus(context, {}, &response);
+    });
+  }
+  EXPECT_TRUE(Verify(intake).ok());
+}
+
 // --- Memory ---
 
 // Sends and never reads, until it is cancelled or ended by the server.
