@@ -8,6 +8,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <string>
 #include <thread>
@@ -15,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "cache/background_thread.h"
 #include "crypto/rsa.h"
 #include "server/build_info.h"
 #include "server/config.h"
@@ -188,6 +190,20 @@ void RaiseDescriptorLimit(const ServerOptions& options) {
   }
 }
 
+// Asks once, on a thread that ends, for all that will ask: what may refuse it
+// holds for the whole process.
+void CheckBackgroundPriority() {
+  int error = 0;
+  std::thread probe([&error] { error = BecomeBackgroundThread(); });
+  probe.join();
+  if (error == 0) return;
+  spdlog::warn(
+      "the system refuses background threads their low priority (setpriority: "
+      "{}); fetching and building CRLs will slow requests down. Allow the "
+      "system call, in a systemd unit by SystemCallFilter=setpriority",
+      std::strerror(error));
+}
+
 void LogAudit(const absl::Status& status) {
   if (status.ok()) {
     spdlog::info("the audit log is written again");
@@ -200,6 +216,7 @@ int Serve(const Flags& flags, Config config) {
   config.server.audit_listener = LogAudit;
   const ServerOptions options = config.server;
   RaiseDescriptorLimit(options);
+  CheckBackgroundPriority();
   auto started =
       Server::Start(std::move(config), flags.config,
                     [](const absl::Status& status, const std::string& changed) {

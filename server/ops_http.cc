@@ -4,9 +4,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +18,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "cache/background_thread.h"
 #include "cache/mutex.h"
 #include "cache/steady_time.h"
 #include "server/ops_http_connection.h"
@@ -29,8 +28,6 @@ namespace {
 
 // Connections the system holds for us until we take them.
 constexpr int kBacklog = 64;
-// Below the threads that judge (0), above what runs only when idle (19).
-constexpr int kHandlerNice = 10;
 // Before accept is tried again when there are no file descriptors.
 constexpr int kAcceptPauseMs = 100;
 
@@ -220,8 +217,7 @@ class OpsHttp::Impl {
   }
 
   void Serve() ABSL_LOCKS_EXCLUDED(mutex_) {
-    setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)),
-                kHandlerNice);
+    BecomeBackgroundThread();
     while (true) {
       int fd = -1;
       {

@@ -55,3 +55,31 @@ fill_configuration() {
   done
   make_tls "$2/tls"
 }
+
+# system_calls NAME..: the system calls that names and groups of them stand for.
+system_calls() {
+  local name
+  for name in "$@"; do
+    case $name in
+      @*) # shellcheck disable=SC2046
+        system_calls $(systemd-analyze --no-pager syscall-filter "$name" |
+          sed -n 's/^ \+\([-@a-z0-9_]*\)$/\1/p') ;;
+      *) echo "$name" ;;
+    esac
+  done
+}
+
+# allowed_calls UNIT: what its SystemCallFilter lines leave, in their order.
+allowed_calls() {
+  local line allowed= named
+  while read -r line; do
+    # shellcheck disable=SC2086
+    named=$(system_calls ${line#\~} | sort -u)
+    if [ "${line#\~}" != "$line" ]; then
+      allowed=$(comm -23 <(echo "$allowed") <(echo "$named"))
+    else
+      allowed=$(sort -u <(echo "$allowed") <(echo "$named") | sed '/^$/d')
+    fi
+  done < <(sed -n 's/^SystemCallFilter=//p' "$1")
+  echo "$allowed"
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The unit: exposure 2.0 or better by systemd's own measure, and the promises it
-# makes to the configuration.
+# The unit: exposure 2.0 or better by systemd's own measure, the system calls it
+# leaves, and the promises it makes to the configuration.
 #   systemd_test.sh SOURCE_DIR
 set -euo pipefail
 source_dir=$1
@@ -19,6 +19,19 @@ sed '/^\(Protect\|Private\|Restrict\|SystemCall\|Capability\)/d' "$unit" >"$nake
 if systemd-analyze security --offline=true --no-pager --threshold=20 \
   "$naked/inkand.service" >/dev/null; then
   fail "a unit without protections passed"
+fi
+
+# What the filter leaves. inkand's background threads need setpriority, and would
+# go on without it at the priority of those that judge.
+calls=$(allowed_calls "$unit")
+[ "$(echo "$calls" | wc -l)" -gt 200 ] || fail "the filter allows next to nothing"
+grep -qx setpriority <<<"$calls" || fail "setpriority is not allowed"
+for call in setuid mount ptrace reboot nice sched_setaffinity; do
+  if grep -qx "$call" <<<"$calls"; then fail "$call is allowed"; fi
+done
+sed '/^SystemCallFilter=setpriority/d' "$unit" >"$naked/without.service"
+if allowed_calls "$naked/without.service" | grep -qx setpriority; then
+  fail "setpriority is allowed by another line, or this test is blind"
 fi
 
 value() { sed -n "s/^$1=//p" "$unit"; }

@@ -2,16 +2,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
+#include <sstream>
 #include <string>
 #include <thread>
 
@@ -24,6 +29,7 @@ namespace inkan {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 bool Happens(const std::function<bool()>& condition) {
@@ -94,6 +100,51 @@ TEST(Lifecycle, SystemdHearsOfStartReloadAndEnd) {
   EXPECT_EQ(server.process().Wait(absl::Seconds(60)), 0)
       << server.process().Output();
   unlink(absl::StrCat("/tmp/inkan_lifecycle.", getpid()).c_str());
+}
+
+// Niceness -> how many threads of the process have it now.
+std::map<long, int> ThreadsByNiceness(pid_t pid) {
+  std::map<long, int> threads;
+  std::error_code gone;  // threads come and go
+  for (const auto& task : std::filesystem::directory_iterator(
+           absl::StrCat("/proc/", pid, "/task"), gone)) {
+    std::ifstream stat(task.path() / "stat");
+    std::string line;
+    std::getline(stat, line);
+    const size_t name_end = line.rfind(')');
+    if (name_end == std::string::npos) continue;
+    // proc(5): niceness is field 19, the state after the name field 3.
+    std::istringstream fields(line.substr(name_end + 1));
+    std::string skipped;
+    for (int field = 3; field < 19; ++field) fields >> skipped;
+    long niceness = 0;
+    if (fields >> niceness) ++threads[niceness];
+  }
+  return threads;
+}
+
+TEST(Lifecycle, ThreadsThatFetchBuildAndShowPagesGiveWayToRequests) {
+  errno = 0;
+  const long base = getpriority(PRIO_PROCESS, 0);
+  ASSERT_EQ(errno, 0);
+  constexpr long kLow = 10;
+  if (base >= kLow) GTEST_SKIP() << "everything here has a low priority";
+  LabServer server(FreshWorkDir(),
+                   "ops_http { address: \"127.0.0.1:0\" }\n"
+                   "state_directory: \"state\"\n"
+                   "crl_sources { http { urls: \"http://127.0.0.1:1/a.crl\" "
+                   "urls: \"http://127.0.0.1:1/b.crl\" } "
+                   "fetch { parallel: 2 } }\n"
+                   "crl_sources { ldap { url: \"ldap://127.0.0.1:1\" "
+                   "base_dn: \"o=lab\" } }\n");
+  // What follows CRLs, two threads for HTTP and one for LDAP, two for pages.
+  constexpr int kBackground = 1 + 2 + 1 + 2;
+  EXPECT_TRUE(Happens([&] {
+    const auto threads = ThreadsByNiceness(server.process().pid());
+    return threads.contains(kLow) && threads.at(kLow) == kBackground;
+  })) << ThreadsByNiceness(server.process().pid())[kLow];
+  EXPECT_GT(ThreadsByNiceness(server.process().pid())[base], 1);
+  EXPECT_THAT(server.process().Output(), Not(HasSubstr("low priority")));
 }
 
 std::string ConfigOf(const LabServer& server) {
