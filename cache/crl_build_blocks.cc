@@ -130,32 +130,35 @@ class BlockWriter {
       ok_ = false;
       return;
     }
-    uint8_t* block = data_ + data_bytes_;
-    crl_format::PutBits(block, 0, crl_format::kBlockCountBits, fill_);
-    uint64_t position = crl_format::kBlockCountBits;
-    position = WriteSet(block, position);
-    position = WriteDates(block, position);
-    position = WriteReasons(block, position);
-    data_bytes_ += (position + 7) / 8;
+    crl_format::BitWriter out(data_ + data_bytes_);
+    out.Put(fill_, crl_format::kBlockCountBits);
+    WriteSet(&out);
+    WriteDates(&out);
+    WriteReasons(&out);
+    data_bytes_ += out.bytes();
     fill_ = 0;
   }
 
-  uint64_t WriteSet(uint8_t* block, uint64_t position) const {
+  void WriteSet(crl_format::BitWriter* out) const {
     const SetCoding coding = crl_format::SetCodingOf(fill_, shift_);
-    const uint64_t lows = position + coding.high_bits;
+    // Of a bitmap all bits are high ones, each number its place; in Elias-Fano
+    // each value of the high bits is ended by a zero.
+    const uint64_t step = coding.bitmap ? 0 : 1;
+    uint64_t position = 0;
     for (size_t i = 0; i < fill_; ++i) {
-      if (coding.bitmap) {
-        crl_format::PutBit(block, position + low_[i]);
-        continue;
-      }
-      crl_format::PutBit(block, position + (low_[i] >> coding.low_bits) + i);
-      crl_format::PutBits(block, lows + i * coding.low_bits, coding.low_bits,
-                          low_[i] & crl_format::Mask(coding.low_bits));
+      const uint64_t place = (low_[i] >> coding.low_bits) + i * step;
+      out->PutUnary(place - position);
+      position = place + 1;
     }
-    return position + coding.bits;
+    out->PutZeros(coding.high_bits - position);
+    if (coding.low_bits == 0) return;
+    for (size_t i = 0; i < fill_; ++i) {
+      out->Put(low_[i] & crl_format::Mask(coding.low_bits), coding.low_bits);
+    }
   }
 
-  uint64_t WriteDates(uint8_t* block, uint64_t position) const {
+  void WriteDates(crl_format::BitWriter* out) const {
+    const uint64_t low_mask = crl_format::Mask(dates_.low_bits);
     for (size_t from = 0; from < fill_; from += dates_.group) {
       const auto here =
           static_cast<unsigned>(std::min<size_t>(dates_.group, fill_ - from));
@@ -163,37 +166,36 @@ class BlockWriter {
       for (unsigned j = here; j-- > 0;) {
         high = high * dates_.digits + (code_[from + j] >> dates_.low_bits);
       }
-      crl_format::PutBits(block, position, dates_.width[here], high);
-      position += dates_.width[here];
+      out->Put(high, dates_.width[here]);
       for (unsigned j = 0; j < here; ++j) {
-        crl_format::PutBits(
-            block, position, dates_.low_bits,
-            code_[from + j] & crl_format::Mask(dates_.low_bits));
-        position += dates_.low_bits;
+        out->Put(code_[from + j] & low_mask, dates_.low_bits);
       }
     }
-    return position;
   }
 
-  uint64_t WriteReasons(uint8_t* block, uint64_t position) {
+  void WriteReasons(crl_format::BitWriter* out) {
+    constexpr size_t kAtOnce = 32;
     const auto levels = static_cast<unsigned>(coder_->header().unary_levels);
     size_t left = fill_;
     for (unsigned level = 0; level < levels; ++level) {
       size_t kept = 0;
-      for (size_t i = 0; i < left; ++i) {
-        if (symbol_[i] == level) continue;
-        crl_format::PutBit(block, position + i);
-        symbol_[kept++] = symbol_[i];
+      for (size_t from = 0; from < left; from += kAtOnce) {
+        const size_t here = std::min(kAtOnce, left - from);
+        // Without a branch: nothing could foretell a reason.
+        uint64_t others = 0;
+        for (size_t j = 0; j < here; ++j) {
+          const uint8_t symbol = symbol_[from + j];
+          const uint64_t other = symbol != level ? 1 : 0;
+          symbol_[kept] = symbol;
+          kept += other;
+          others |= other << j;
+        }
+        out->Put(others, static_cast<unsigned>(here));
       }
-      position += left;
       left = kept;
     }
     const auto bits = static_cast<unsigned>(coder_->header().tail_bits);
-    for (size_t i = 0; i < left; ++i) {
-      crl_format::PutBits(block, position, bits, symbol_[i] - levels);
-      position += bits;
-    }
-    return position;
+    for (size_t i = 0; i < left; ++i) out->Put(symbol_[i] - levels, bits);
   }
 
   PayloadCoder* const coder_;

@@ -40,18 +40,52 @@ inline bool GetBit(const uint8_t* base, uint64_t position) {
   return (base[position >> 3] >> (position & 7) & 1) != 0;
 }
 
-// Into memory that is zero. REQUIRES: width <= kFieldBitsMax, value < 2^width.
-inline void PutBits(uint8_t* base, uint64_t position, unsigned /*width*/,
-                    uint64_t value) {
-  uint8_t* p = base + (position >> 3);
-  const uint64_t word = Load64(p) | value << (position & 7);
-  std::memcpy(p, &word, sizeof(word));
-}
+// Writes fields one after the other; up to seven octets behind the last become
+// zero. The word under way is held in a register: to read back what was just
+// written an octet further to the front would wait for memory each time.
+class BitWriter {
+ public:
+  explicit BitWriter(uint8_t* base) : base_(base), next_(base) {}
 
-inline void PutBit(uint8_t* base, uint64_t position) {
-  base[position >> 3] =
-      static_cast<uint8_t>(base[position >> 3] | 1U << (position & 7));
-}
+  // REQUIRES: width <= kFieldBitsMax, value < 2^width.
+  void Put(uint64_t value, unsigned width) {
+    word_ |= value << used_;
+    used_ += width;
+    std::memcpy(next_, &word_, sizeof(word_));
+    next_ += used_ >> 3;
+    // In two steps: it may be all 64 bits.
+    const unsigned half = used_ >> 3 << 2;
+    word_ = word_ >> half >> half;
+    used_ &= 7;
+  }
+
+  void PutZeros(uint64_t count) {
+    for (; count >= kFieldBitsMax; count -= kFieldBitsMax) {
+      Put(0, kFieldBitsMax);
+    }
+    Put(0, static_cast<unsigned>(count));
+  }
+
+  // `zeros` zeros, then a one.
+  void PutUnary(uint64_t zeros) {
+    if (zeros >= kFieldBitsMax) {
+      PutZeros(zeros);
+      zeros = 0;
+    }
+    Put(uint64_t{1} << zeros, static_cast<unsigned>(zeros) + 1);
+  }
+
+  // Octets written, the last one in part perhaps.
+  uint64_t bytes() const {
+    return static_cast<uint64_t>(next_ - base_) + (used_ > 0 ? 1 : 0);
+  }
+
+ private:
+  uint8_t* const base_;
+  uint8_t* next_;
+  unsigned used_ = 0;
+  uint64_t word_ = 0;
+};
 
 // Ones in each octet.
 inline uint64_t OnesInOctets(uint64_t x) {
