@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kSecondsPerDay = 86400;
 constexpr int64_t kSecondsPerHour = 3600;
+constexpr int64_t kSecondsPerMinute = 60;
 constexpr int64_t kFirstDay = kTimeMin / kSecondsPerDay;
 constexpr int64_t kLastDay = kTimeMax / kSecondsPerDay;
 static_assert(kTimeMin % kSecondsPerDay == 0);
@@ -37,8 +38,7 @@ EntryStatistics::EntryStatistics()
     : first_day_(kFirstDay - 1),
       hours_(Zeros<uint32_t>(kDays)),
       lowest_day_(kLastDay + 1),
-      highest_day_(kFirstDay - 1),
-      seconds_(Zeros<uint32_t>(kSecondsPerDay)) {}
+      highest_day_(kFirstDay - 1) {}
 
 void EntryStatistics::Add(const IndexEntry& entry) {
   ++entries_;
@@ -62,26 +62,28 @@ void EntryStatistics::Add(const IndexEntry& entry) {
   highest_day_ = std::max(highest_day_, day);
   hours_.get()[day - first_day_] |=
       1U << static_cast<unsigned>(second / kSecondsPerHour);
-  ++seconds_.get()[second];
+  ++minutes_[static_cast<size_t>(second / kSecondsPerMinute)];
 }
 
 // The shortest stretch of the day, around midnight if need be, that all but
 // `outside_max` entries fall into.
 EntryStatistics::Window EntryStatistics::SmallestWindow(
     uint64_t outside_max) const {
-  const uint32_t* seconds = seconds_.get();
   const uint64_t needed = usual_ - std::min(usual_, outside_max);
   Window best;
   uint64_t inside = 0;
   uint64_t end = 0;
-  for (uint64_t start = 0; start < kSecondsPerDay; ++start) {
-    while (inside < needed && end < start + kSecondsPerDay) {
-      inside += seconds[end++ % kSecondsPerDay];
+  for (uint64_t start = 0; start < kMinutesPerDay; ++start) {
+    while (inside < needed && end < start + kMinutesPerDay) {
+      inside += minutes_[end++ % kMinutesPerDay];
     }
     if (inside < needed) break;
-    if (end - start < best.size) best = {start, end - start, usual_ - inside};
+    if ((end - start) * kSecondsPerMinute < best.size) {
+      best = {start * kSecondsPerMinute, (end - start) * kSecondsPerMinute,
+              usual_ - inside};
+    }
     if (end > start) {
-      inside -= seconds[start];
+      inside -= minutes_[start];
     } else {
       ++end;
     }

@@ -31,7 +31,7 @@ class EntryStatistics {
   EntryStatistics();
 
   // False if there is no memory for it.
-  bool ok() const { return hours_ != nullptr && seconds_ != nullptr; }
+  bool ok() const { return hours_ != nullptr; }
   void Add(const IndexEntry& entry);
 
   uint64_t entries() const { return entries_; }
@@ -47,6 +47,7 @@ class EntryStatistics {
   uint32_t RankOf(int64_t day) const { return hours_.get()[day - first_day_]; }
 
  private:
+  // A stretch of the day in seconds, whole minutes.
   struct Window {
     uint64_t start = 0;
     uint64_t size = 86400;
@@ -70,8 +71,9 @@ class EntryStatistics {
   std::unique_ptr<uint32_t, FreeDeleter> hours_;
   int64_t lowest_day_;
   int64_t highest_day_;
-  // Entries by second of the day.
-  std::unique_ptr<uint32_t, FreeDeleter> seconds_;
+  // Entries by minute of the day: seconds would not fit the first cache.
+  static constexpr size_t kMinutesPerDay = 1440;
+  std::array<uint32_t, kMinutesPerDay> minutes_ = {};
 };
 
 }  // namespace inkan
