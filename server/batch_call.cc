@@ -141,13 +141,12 @@ class BatchCall final
       Refuse(std::move(status));
       return;
     }
-    body_->ForgetMessages();
     answers_->Begin(&answer_, context_->c_call());
     StartWriteAndFinish(&octets_, grpc::WriteOptions(), grpc::Status::OK);
   }
 
   void Refuse(grpc::Status status) {
-    if (body_ != nullptr) body_->ForgetMessages();
+    if (body_ != nullptr) body_->Forget();
     answers_->Begin(&answer_, context_->c_call());
     Finish(std::move(status));
   }

@@ -2,8 +2,9 @@
 //
 // Ownership: an item belongs to the caller and must live until its Finished is
 // entered; it may live longer. From admission until it is destroyed it holds
-// its share of the batcher's memory bound: destroy it no sooner than the
-// answer has been taken from it, and before the batcher. Thread safety:
+// its share of the batcher's memory bound, from ShrinkTo on a smaller one:
+// destroy it no sooner than the answer has been taken from it, and before the
+// batcher. Thread safety:
 // callbacks run on workers, those of one item at the same time for different
 // filings, and Finished alone and last.
 #ifndef INKAN_SERVER_BATCH_ITEM_H_
@@ -56,6 +57,10 @@ class BatchItem {
   // the queue now, and Finished follows from a worker. From any thread, also
   // after Finished.
   void Cancel();
+  // The item holds only `bytes` any more, if that is less: what is over has
+  // been freed, and is given back to whoever waits for room. REQUIRES: Finished
+  // was entered, or the item was not admitted.
+  void ShrinkTo(size_t bytes);
   size_t filings() const { return filings_; }
   size_t bytes() const { return bytes_; }
 
@@ -83,7 +88,8 @@ class BatchItem {
   enum class Place : uint8_t { kNowhere, kWaiting, kQueued };
 
   const size_t filings_;
-  const size_t bytes_;
+  // Changes only once nobody else has the item.
+  size_t bytes_;
   const int64_t deadline_ns_;
   const int64_t received_ns_;
   std::atomic<bool> cancelled_{false};

@@ -27,11 +27,21 @@ constexpr size_t kBusyMin = 2 * kShareMin;
 
 // The part of the memory bound that bulk items may hold.
 constexpr size_t BulkPart(size_t bytes) { return bytes - bytes / 4; }
+// Up to which a stream's item may wait, and up to which it is let in.
+constexpr size_t WaitPart(size_t bytes) { return bytes / 8 * 5; }
+constexpr size_t LetInPart(size_t bytes) { return bytes / 2; }
 
 }  // namespace
 
 BatchItem::~BatchItem() {
   if (batcher_ != nullptr) batcher_->Release(bytes_);
+}
+
+void BatchItem::ShrinkTo(size_t bytes) {
+  if (bytes >= bytes_) return;
+  const size_t over = bytes_ - bytes;
+  bytes_ = bytes;
+  if (batcher_ != nullptr) batcher_->Release(over);
 }
 
 void BatchItem::Cancel() {
@@ -169,6 +179,13 @@ Admission Batcher::SubmitOrWait(BatchItem* item) {
     Enqueue(item, Lane::kStream);
     return Admission::kAdmitted;
   }
+  if (bytes_held_.load() > WaitPart(options_.bytes_max)) {
+    waiting_.Remove(item);
+    if (first) held_back_.store(false);
+    item->batcher_ = nullptr;
+    bytes_held_.fetch_sub(item->bytes_);
+    return Refuse(item->filings_, Refusal::kBytes);
+  }
   item->place_ = BatchItem::Place::kWaiting;
   item->lane_ = Lane::kStream;
   waiting_filings_ += item->filings_;
@@ -183,7 +200,7 @@ bool Batcher::MayLetIn() const {
   if (waiting_.empty()) return false;
   if (lanes_.filings(Lane::kStream) == 0) return true;
   return LaneHasRoom(waiting_.front()->filings_, Lane::kStream) &&
-         bytes_held_.load() <= options_.bytes_max / 2;
+         bytes_held_.load() <= LetInPart(options_.bytes_max);
 }
 
 void Batcher::LetIn(std::vector<BatchItem*>* admitted) {

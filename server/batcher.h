@@ -15,8 +15,9 @@
 // Promises: every admitted item is finished exactly once, whatever happens, and
 // judged if its result is kJudged. Expired and cancelled items are dropped
 // before any cryptography, a filing of theirs that is in work already is
-// judged. Every octet of an item counts from admission until the item is
-// destroyed, that is until gRPC has taken its answer.
+// judged. Every octet of an item counts from admission until it is freed: the
+// request's until the answer is made (BatchItem::ShrinkTo), the answer's until
+// gRPC has taken it and the item is destroyed.
 //
 // Thread safety: every method from any thread.
 #ifndef INKAN_SERVER_BATCHER_H_
@@ -79,7 +80,9 @@ struct BatcherOptions {
   // of any size, or a large one would be refused for ever.
   std::array<size_t, kLanes> lane_filings_max = {4096, 32768, 16384};
   // Octets of all items. Bulk items may hold three quarters of it, so that an
-  // interactive one finds room whatever they do; a stream's wait from one half.
+  // interactive one finds room whatever they do; a stream's wait from one half,
+  // and are refused from five eighths on: what waits must not take the room of
+  // batches, which cannot.
   size_t bytes_max = size_t{1} << 30;
   // How long a request may have to wait in its lane; see AskRoom.
   int64_t wait_ns_max = 250'000'000;

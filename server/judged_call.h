@@ -72,12 +72,20 @@ class JudgedCall {
   // REQUIRES: Read was OK.
   BatchItem* item() { return &*item_; }
 
-  grpc::Status Write(grpc::ByteBuffer* octets) const {
-    return WriteResponse(*messages_->response, octets);
+  // Puts the answer into `octets`. What was sent need not stay in memory until
+  // a client that does not read has taken it: neither message is there any more
+  // then, and the item holds what the answer does. REQUIRES: as Answered.
+  grpc::Status Write(grpc::ByteBuffer* octets) {
+    grpc::Status status = WriteResponse(*messages_->response, octets);
+    messages_.reset();
+    if (status.ok()) item_->ShrinkTo(octets->Length());
+    return status;
   }
-  // What was sent need not stay in memory until a client that does not read has
-  // taken the answer.
-  void ForgetMessages() { messages_.reset(); }
+  // For a call that ends without an answer.
+  void Forget() {
+    messages_.reset();
+    if (item_.has_value()) item_->ShrinkTo(0);
+  }
 
  protected:
   JudgedCall() = default;

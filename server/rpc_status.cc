@@ -68,8 +68,8 @@ grpc::Status Overloaded(grpc::ServerContextBase* context) {
 
 grpc::Status ShuttingDown() {
   return Unavailable(reason::kShuttingDown,
-                     "the server is shutting down; what was not answered was "
-                     "not judged, send it to another server");
+                     "the server is shutting down; send what was not answered "
+                     "to another server");
 }
 
 grpc::Status StreamIdle() {

@@ -107,7 +107,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
  private:
   void Answered(grpc::Status status) override {
     if (status.ok()) status = this->Write(answer_octets_);
-    this->ForgetMessages();
+    if (!status.ok()) this->Forget();
     answers_->Begin(&answer_, context_->c_call());
     Finish(std::move(status));
   }

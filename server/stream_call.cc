@@ -90,6 +90,7 @@ class StreamCall final
   grpc::Status CheckAccess() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Accept(std::unique_ptr<Exchange> exchange)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Drop(size_t first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Abandon() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(grpc::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -117,8 +118,6 @@ class StreamCall final
   std::deque<std::unique_ptr<Exchange>> exchanges_ ABSL_GUARDED_BY(mutex_);
   bool waiting_for_room_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  // Nobody reads answers any more.
-  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   // Set once no more messages are taken: what to end with.
   std::optional<grpc::Status> end_status_ ABSL_GUARDED_BY(mutex_);
@@ -142,11 +141,16 @@ class StreamCall::Exchange {
     item_.emplace(stream, this, context);
     return &*item_;
   }
-  // Puts the answer into the octets; neither message is there any more then.
+  // Puts the answer into the octets; neither message is there any more then,
+  // and the item holds what the answer does.
   grpc::Status Write() {
     grpc::Status status = WriteResponse(*response_, &octets);
-    memory_.Clear();
+    Forget(status.ok() ? octets.Length() : 0);
     return status;
+  }
+  void Forget(size_t answer_bytes = 0) {
+    memory_.Clear();
+    item_->ShrinkTo(answer_bytes);
   }
   void Cancel() {
     if (item_.has_value()) item_->Cancel();
@@ -186,6 +190,8 @@ class StreamCall::Exchange {
   ClientQuotas::Ticket ticket;
   // All its filings are dealt with.
   bool settled = false;
+  // It is not to be answered.
+  bool dropped = false;
 
  private:
   v1::StreamVerifyResponse* const response_;
@@ -262,15 +268,22 @@ void StreamCall::OnAdmitted() {
 
 void StreamCall::OnJudged(Exchange* exchange, ItemResult result) {
   grpc::Status status = StatusOf(result);
-  if (status.ok()) status = exchange->Write();
+  if (status.ok()) {
+    status = exchange->Write();
+  } else {
+    exchange->Forget();
+  }
   MutexLock lock(&mutex_);
   exchange->settled = true;
-  if (!status.ok()) {
-    // Without this answer the later ones would be out of order.
+  if (!status.ok() && !exchange->dropped) {
     if (!end_status_.has_value() || end_status_->ok()) {
       end_status_ = std::move(status);
     }
-    Abandon();
+    // Without this answer the later ones would be out of order. The earlier
+    // ones may be on record: they go out before the end.
+    size_t first = 0;
+    while (exchanges_[first].get() != exchange) ++first;
+    Drop(first);
   }
   Advance();
 }
@@ -297,12 +310,18 @@ void StreamCall::OnDone() {
   delete this;
 }
 
-// Nothing is to be written any more; what is in the queue is dropped there.
-void StreamCall::Abandon() {
-  abandoned_ = true;
-  for (const std::unique_ptr<Exchange>& exchange : exchanges_) {
-    exchange->Cancel();
+// From that one on nothing is to be written any more; what is in the queue is
+// dropped there.
+void StreamCall::Drop(size_t first) {
+  for (size_t i = first; i < exchanges_.size(); ++i) {
+    exchanges_[i]->dropped = true;
+    exchanges_[i]->Cancel();
   }
+}
+
+// Nobody reads answers any more.
+void StreamCall::Abandon() {
+  Drop(0);
   End(StatusOf(ItemResult::kCancelled));
 }
 
@@ -315,14 +334,13 @@ void StreamCall::End(grpc::Status status) {
 // Starts whatever can be started now: the next write, the next read, the end.
 void StreamCall::Advance() {
   if (finished_) return;
-  // Abandoned answers need no writing, but the one being written stays until
-  // gRPC has let go of it.
-  while (abandoned_ && !writing_ && !exchanges_.empty() &&
-         exchanges_.front()->settled) {
+  // Dropped answers need no writing, but the one being written stays until gRPC
+  // has let go of it.
+  while (!writing_ && !exchanges_.empty() && exchanges_.front()->settled &&
+         exchanges_.front()->dropped) {
     exchanges_.pop_front();
   }
-  if (!writing_ && !abandoned_ && !exchanges_.empty() &&
-      exchanges_.front()->settled) {
+  if (!writing_ && !exchanges_.empty() && exchanges_.front()->settled) {
     writing_ = true;
     answers_->Begin(&answer_, context_->c_call());
     StartWrite(&exchanges_.front()->octets);

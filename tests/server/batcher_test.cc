@@ -394,7 +394,7 @@ TEST(BatcherTest, AnItemOfAnySizeFitsWhenNothingIsHeld) {
 TEST(BatcherTest, MemoryGivenBackLetsInWhatWaits) {
   Bench bench;
   auto batcher = MakeBatcher(&bench, {.bytes_max = 100});
-  auto unread = std::make_unique<TestItem>(1, kNeverNs, 60);
+  auto unread = std::make_unique<TestItem>(1, kNeverNs, 55);
   ASSERT_EQ(batcher->Submit(unread.get(), Lane::kInteractive),
             Admission::kAdmitted);
   unread->done.Wait();
@@ -411,6 +411,64 @@ TEST(BatcherTest, MemoryGivenBackLetsInWhatWaits) {
   waits.done.Wait();
   EXPECT_EQ(waits.result, ItemResult::kJudged);
   batcher->Drain(absl::InfiniteDuration());
+}
+
+TEST(BatcherTest, AnAnswerHoldsItsOctetsOnceTheRequestIsFreed) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.bytes_max = 100});
+  TestItem unread(1, kNeverNs, 55);
+  ASSERT_EQ(batcher->Submit(&unread, Lane::kInteractive), Admission::kAdmitted);
+  unread.done.Wait();
+  TestItem busy(1, kNeverNs, 1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem queued(1, kNeverNs, 1);
+  TestItem waits(1, kNeverNs, 1);
+  ASSERT_EQ(batcher->SubmitOrWait(&queued), Admission::kAdmitted);
+  ASSERT_EQ(batcher->SubmitOrWait(&waits), Admission::kWaiting);
+  unread.ShrinkTo(70);  // never more than it was
+  EXPECT_EQ(batcher->counters().bytes_held, 58U);
+  unread.ShrinkTo(2);
+  EXPECT_EQ(batcher->counters().bytes_held, 5U);
+  bench.open = true;
+  waits.done.Wait();
+  EXPECT_EQ(waits.result, ItemResult::kJudged);
+  unread.ShrinkTo(0);
+  EXPECT_EQ(batcher->counters().bytes_held, 3U);
+  // Not admitted, it holds nothing to give back.
+  TestItem never(1, kNeverNs, 50);
+  never.ShrinkTo(0);
+  EXPECT_EQ(batcher->counters().bytes_held, 3U);
+  batcher->Drain(absl::InfiniteDuration());
+}
+
+TEST(BatcherTest, StreamsThatWaitLeaveAnEighthOfTheMemoryToBatches) {
+  Bench bench;
+  auto batcher = MakeBatcher(&bench, {.bytes_max = 800});
+  TestItem busy(1, kNeverNs, 1);
+  Occupy(&bench, batcher.get(), &busy);
+  std::vector<std::unique_ptr<TestItem>> streams;
+  const auto ask = [&](size_t bytes) {
+    streams.push_back(std::make_unique<TestItem>(1, kNeverNs, bytes));
+    return batcher->SubmitOrWait(streams.back().get());
+  };
+  EXPECT_EQ(ask(399), Admission::kAdmitted);
+  EXPECT_EQ(ask(99), Admission::kWaiting);
+  EXPECT_EQ(ask(2), Admission::kFull) << "past five eighths";
+  EXPECT_EQ(ask(1), Admission::kWaiting) << "at five eighths";
+  EXPECT_EQ(ask(1), Admission::kFull);
+  EXPECT_EQ(batcher->counters().bytes_held, 500U);
+  EXPECT_EQ(batcher->counters().filings_held_back, 2U);
+  EXPECT_THAT(batcher->counters().refused, ElementsAre(0, 2, 0, 0));
+  // There is room for batches, up to three quarters.
+  EXPECT_EQ(batcher->AskRoom(Lane::kBatch, kNeverNs), Admission::kAdmitted);
+  TestItem batch(1, kNeverNs, 100);
+  EXPECT_EQ(batcher->Submit(&batch, Lane::kBatch), Admission::kAdmitted);
+  EXPECT_EQ(batcher->AskRoom(Lane::kBatch, kNeverNs), Admission::kFull);
+  bench.open = true;
+  batcher->Drain(absl::InfiniteDuration());
+  for (const size_t kept : {0U, 1U, 3U}) {
+    EXPECT_EQ(streams[kept]->result, ItemResult::kJudged);
+  }
 }
 
 TEST(BatcherTest, StreamsWaitForRoomInTheirLaneAndAreLetInInOrder) {

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
+#include "grpcpp/generic/generic_stub.h"
 #include "gtest/gtest.h"
 #include "server/server.h"
 #include "tests/server/raw_client.h"
@@ -415,6 +416,80 @@ TEST_F(LimitsTest, AnAnswerThatNobodyReadsEndsItsStreamAndFreesItsMemory) {
                 HasSubstr("limits.unread_answer_seconds_max"));
   }
   EXPECT_TRUE(Verify(RawClient(server_->port())).ok());
+}
+
+// A call whose client never reads: its answer is larger than what gRPC sends
+// unread.
+class NeverReadCall {
+ public:
+  NeverReadCall(int port, const std::string& method,
+                const google::protobuf::Message& request)
+      : client_(port, grpc::InsecureChannelCredentials(), LittleUnread()),
+        stub_(client_.channel),
+        call_(stub_.PrepareCall(
+            &context_, absl::StrCat("/inkan.v1.VerificationService/", method),
+            &queue_)) {
+    call_->StartCall(nullptr);
+    Await();
+    const grpc::Slice slice(request.SerializeAsString());
+    call_->WriteLast(grpc::ByteBuffer(&slice, 1), {}, nullptr);
+    Await();
+  }
+  ~NeverReadCall() {
+    context_.TryCancel();
+    grpc::Status status;
+    call_->Finish(&status, nullptr);
+    Await();
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    EXPECT_FALSE(queue_.Next(&tag, &ok));
+  }
+
+ private:
+  static grpc::ChannelArguments LittleUnread() {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 5);  // the least
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    return arguments;
+  }
+  void Await() {
+    void* tag = nullptr;
+    bool ok = false;
+    EXPECT_TRUE(queue_.Next(&tag, &ok));
+  }
+
+  RawClient client_;
+  grpc::GenericStub stub_;
+  grpc::ClientContext context_;
+  grpc::CompletionQueue queue_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
+};
+
+TEST_F(LimitsTest, AnUnreadAnswerHoldsWhatItIsAndNotWhatWasSent) {
+  constexpr size_t kSent = size_t{8} << 20;
+  constexpr uint64_t kAnswer = 65536;
+  Start("");
+  const auto held = [&] { return server_->batcher().counters().bytes_held; };
+  v1::VerifyRequest one;
+  *one.mutable_filing() = world_.FilingOver(std::string(kSent, 'x'));
+  v1::BatchVerifyRequest batch;
+  *batch.add_filings() = one.filing();
+  v1::StreamVerifyRequest message;
+  *message.add_filings() = one.filing();
+  const std::pair<std::string, const google::protobuf::Message*> calls[] = {
+      {"Verify", &one}, {"BatchVerify", &batch}, {"StreamVerify", &message}};
+  for (const auto& [method, request] : calls) {
+    {
+      const NeverReadCall call(server_->port(), method, *request);
+      EXPECT_TRUE(Happens([&] {
+        return server_->answers().under_way() == 1 && held() <= kAnswer;
+      })) << method
+          << " holds " << held();
+      EXPECT_GT(held(), 0U) << method;
+    }
+    EXPECT_TRUE(Happens([&] { return held() == 0; })) << method;
+  }
 }
 
 // What limits.unread_answer_seconds_max is worked out from.
