@@ -12,6 +12,7 @@ namespace {
 
 struct Machine {
   bool mulx_adx = false;
+  bool avx2 = false;
   bool avx512ifma = false;
   bool sha_ni = false;
   bool popcnt = false;
@@ -19,6 +20,7 @@ struct Machine {
 };
 
 #if defined(__x86_64__)
+constexpr unsigned kAvx2 = 1U << 5;
 constexpr unsigned kBmi2 = 1U << 8;
 constexpr unsigned kAvx512F = 1U << 16;
 constexpr unsigned kAvx512Dq = 1U << 17;
@@ -30,8 +32,9 @@ constexpr unsigned kAvx512Vl = 1U << 31;
 constexpr unsigned kOsXsave = 1U << 27;
 constexpr unsigned kPopcnt = 1U << 23;     // in ECX of leaf 1
 constexpr unsigned kAvx512Vbmi = 1U << 1;  // in ECX
-// XMM, YMM, opmask, upper halves of ZMM0-15, ZMM16-31 (Intel SDM volume 1,
+// XMM, YMM; opmask, upper halves of ZMM0-15, ZMM16-31 (Intel SDM volume 1,
 // section 13.1).
+constexpr unsigned kAvxState = 0x06;
 constexpr unsigned kVectorState = 0xe6;
 
 unsigned ReadXcr0() {
@@ -59,11 +62,13 @@ Machine DetectMachine() {
   machine.mulx_adx = (ebx & kBmi2) != 0 && (ebx & kAdx) != 0;
   const bool xgetbv =
       __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & kOsXsave) != 0;
+  const unsigned state = xgetbv ? ReadXcr0() : 0;
+  machine.avx2 = (features_b & kAvx2) != 0 && (state & kAvxState) == kAvxState;
   constexpr unsigned kNeeded =
       kBmi2 | kAvx512F | kAvx512Dq | kAvx512Ifma | kAvx512Bw | kAvx512Vl;
   if ((features_b & kNeeded) != kNeeded || (features_c & kAvx512Vbmi) == 0) {
     machine.why_not = "the CPU has no AVX-512 IFMA";
-  } else if (!xgetbv || (ReadXcr0() & kVectorState) != kVectorState) {
+  } else if ((state & kVectorState) != kVectorState) {
     machine.why_not = "the operating system does not save AVX-512 registers";
   } else {
     machine.avx512ifma = true;
@@ -80,8 +85,11 @@ IsaChoice Choose() {
   const char* wanted = std::getenv("INKAN_ISA");
   IsaChoice choice;
   choice.mulx_adx = machine.mulx_adx;
+  choice.avx2 = machine.avx2;
   if (wanted == nullptr || *wanted == '\0') {
-    choice.isa = machine.avx512ifma ? Isa::kAvx512Ifma : Isa::kPortable;
+    choice.isa = machine.avx512ifma ? Isa::kAvx512Ifma
+                 : machine.avx2     ? Isa::kAvx2
+                                    : Isa::kPortable;
     choice.sha_ni = machine.sha_ni;
     choice.popcnt = machine.popcnt;
     choice.reason = machine.avx512ifma
@@ -93,15 +101,21 @@ IsaChoice Choose() {
   choice.forced = true;
   choice.reason = "INKAN_ISA asks for it";
   const std::string_view name = wanted;
+  if (name == "portable") return choice;
+  choice.sha_ni = machine.sha_ni;
+  choice.popcnt = machine.popcnt;
   if (name == "avx512ifma") {
     choice.isa = Isa::kAvx512Ifma;
-    choice.sha_ni = machine.sha_ni;
-    choice.popcnt = machine.popcnt;
     if (!machine.avx512ifma) {
       choice.fault = {"INKAN_ISA", "avx512ifma: not supported on this machine"};
     }
-  } else if (name != "portable") {
-    choice.fault = {"INKAN_ISA", "must be portable or avx512ifma"};
+  } else if (name == "avx2") {
+    choice.isa = Isa::kAvx2;
+    if (!machine.avx2) {
+      choice.fault = {"INKAN_ISA", "avx2: not supported on this machine"};
+    }
+  } else {
+    choice.fault = {"INKAN_ISA", "must be portable, avx2 or avx512ifma"};
   }
   return choice;
 }

@@ -2,7 +2,7 @@
 // place that asks the CPU.
 //
 // Found once by CPUID, and by XGETBV for whether the operating system keeps the
-// registers; INKAN_ISA=portable|avx512ifma overrides. Thread safety: any
+// registers; INKAN_ISA=portable|avx2|avx512ifma overrides. Thread safety: any
 // thread.
 #ifndef INKAN_CRYPTO_ISA_H_
 #define INKAN_CRYPTO_ISA_H_
@@ -13,12 +13,14 @@
 
 namespace inkan {
 
-enum class Isa : uint8_t { kPortable, kAvx512Ifma };
+enum class Isa : uint8_t { kPortable, kAvx2, kAvx512Ifma };
 
 struct IsaChoice {
   Isa isa = Isa::kPortable;
   // Whether INKAN_ISA named it.
   bool forced = false;
+  // Whether the machine could run kAvx2, whatever the choice.
+  bool avx2 = false;
   // Whether the CPU has MULX (BMI2), ADCX and ADOX. These need no state of the
   // operating system's and are used whatever the choice.
   bool mulx_adx = false;

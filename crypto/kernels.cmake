@@ -12,6 +12,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_sources(inkan_crypto PRIVATE ${CMAKE_CURRENT_LIST_DIR}/rsa_avx512ifma.cc)
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/rsa_avx512ifma.cc PROPERTIES
     COMPILE_OPTIONS "${kernel_optimisation};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx512ifma;-mavx512vbmi;-mbmi2;-mprefer-vector-width=512")
+  target_sources(inkan_crypto PRIVATE ${CMAKE_CURRENT_LIST_DIR}/rsa_avx2.cc)
+  set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/rsa_avx2.cc PROPERTIES
+    COMPILE_OPTIONS "${kernel_optimisation};-mavx2")
   target_sources(inkan_crypto PRIVATE ${CMAKE_CURRENT_LIST_DIR}/digest_shani.cc)
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/digest_shani.cc PROPERTIES
     COMPILE_OPTIONS "-msha;-mssse3;-msse4.1")

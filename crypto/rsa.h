@@ -53,17 +53,17 @@ void RsaPublicOperations(absl::Span<RsaJob> jobs);
 
 // What this thread's calls did since it began, for metrics.
 struct RsaCounts {
-  // [n]: runs of the kernel with n lanes filled; [0] is not used.
+  // [n]: calls of the kernel with n operations; [0] is not used.
   uint64_t groups[9] = {};
-  // Operations that ran alone, in the portable kernel instead.
+  // Operations too few for its lanes, in the portable kernel instead.
   uint64_t alone = 0;
 };
 const RsaCounts& ThreadRsaCounts();
 
 // The kernel in use, chosen once by CPUID, proven by a known-answer test, and
-// overridden by INKAN_ISA=portable|avx512ifma.
+// overridden by INKAN_ISA=portable|avx2|avx512ifma.
 struct RsaKernelInfo {
-  std::string name;    // "portable" or "avx512ifma"
+  std::string name;    // "portable", "avx2" or "avx512ifma"
   std::string reason;  // why this one, for the log
 };
 

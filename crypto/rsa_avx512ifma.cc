@@ -991,7 +991,7 @@ void RunLanes(size_t size_class, uint64_t exponent, const RsaLane* lanes,
 
 }  // namespace
 
-const RsaKernel kRsaAvx512IfmaKernel = {"avx512ifma", PreparedBytes, PrepareKey,
-                                        ReleaseKey, RunLanes};
+const RsaKernel kRsaAvx512IfmaKernel = {
+    "avx512ifma", 8, 2, PreparedBytes, PrepareKey, ReleaseKey, RunLanes};
 
 }  // namespace inkan

@@ -40,6 +40,10 @@ struct RsaLane {
 
 struct RsaKernel {
   const char* name;
+  // Operations it runs side by side, and the fewest that take it less time than
+  // the portable kernel takes for them.
+  size_t lanes;
+  size_t lanes_min;
 
   // Storage for a prepared key of a size class, aligned to kRsaPreparedAlign.
   size_t (*prepared_bytes)(size_t size_class);
@@ -58,7 +62,23 @@ constexpr size_t kRsaPreparedAlign = 64;
 
 extern const RsaKernel kRsaPortableKernel;
 // Defined in builds for x86-64, which also define INKAN_HAVE_X86_KERNELS.
+extern const RsaKernel kRsaAvx2Kernel;
 extern const RsaKernel kRsaAvx512IfmaKernel;
+
+// The two ends of an operation, one lane at a time, for a kernel that has lanes
+// for what is between them (rsa_portable.cc). Numbers are of 64-bit limbs, the
+// least first.
+constexpr size_t kRsaLimbsMax = kRsaClassBits[kRsaSizeClasses - 1] / 64;
+
+// The modulus n, the signature s, and s 2^bits mod n, each filled up with zeros
+// to `limbs`, at most kRsaLimbsMax + 1; returns -n^-1 mod 2^64. What is
+// prepared must be the portable kernel's.
+uint64_t RsaEnter(const RsaLane& lane, size_t bits, size_t limbs,
+                  uint64_t* modulus, uint64_t* signature, uint64_t* residue);
+// Writes value mod n to the lane's result. REQUIRES: value is a few times n at
+// most, and has as many limbs as the modulus. Destroys value.
+void RsaLeave(const RsaLane& lane, const uint64_t* modulus, size_t limbs,
+              uint64_t* value);
 
 }  // namespace inkan
 

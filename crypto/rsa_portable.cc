@@ -28,7 +28,7 @@ namespace {
 using Limb = uint64_t;
 __extension__ using Limb2 = unsigned __int128;
 
-constexpr size_t kLimbsMax = kRsaClassBits[kRsaSizeClasses - 1] / 64;
+constexpr size_t kLimbsMax = kRsaLimbsMax;
 
 // Rows in one pass.
 constexpr size_t kRows = 8;
@@ -40,11 +40,14 @@ struct Modulus {
   size_t limbs;
   Limb n[kLimbsMax];
   Limb n_inverse;  // -n^-1 mod 2^64
-  // n shifted left until its top bit is the top bit of the last limb, by how
-  // much, and the reciprocal floor((2^192 - 1) / top two limbs) - 2^64 (Möller
-  // and Granlund, "Improved division by invariant integers", 2011).
-  Limb normal[kLimbsMax];
+  // n shifted left until its top bit is the top bit of the last limb: by how
+  // much, 2^(64 limbs) less it, its two top limbs, and their reciprocal
+  // floor((2^192 - 1) / top) - 2^64 (Möller and Granlund, "Improved division by
+  // invariant integers", 2011).
   size_t shift;
+  Limb normal_negated[kLimbsMax];
+  Limb top1;
+  Limb top0;
   Limb reciprocal;
 };
 
@@ -242,7 +245,7 @@ void Reduce(const Modulus& m, Limb* product, Limb* out) {
 }
 
 void LoadLimbs(const uint8_t* number, size_t bytes, size_t limbs, Limb* out) {
-  uint8_t padded[kLimbsMax * 8];
+  uint8_t padded[(kLimbsMax + 1) * 8];
   const size_t size = limbs * 8;
   std::memset(padded, 0, size - bytes);
   std::memcpy(padded + (size - bytes), number, bytes);
@@ -341,65 +344,84 @@ void SetModulus(const uint8_t* modulus, size_t bytes, Modulus* m) {
   while (m->n[used - 1] == 0) --used;
   m->shift = 64 * (limbs - used) +
              static_cast<unsigned>(__builtin_clzll(m->n[used - 1]));
-  ShiftLeft(m->n, limbs, m->shift, m->normal);
-  m->reciprocal = Reciprocal(m->normal[limbs - 1], m->normal[limbs - 2]);
+  ShiftLeft(m->n, limbs, m->shift, m->normal_negated);
+  m->top1 = m->normal_negated[limbs - 1];
+  m->top0 = m->normal_negated[limbs - 2];
+  m->reciprocal = Reciprocal(m->top1, m->top0);
+  Limb carry = 1;
+  for (size_t i = 0; i < limbs; ++i) {
+    const Limb2 sum = Limb2{~m->normal_negated[i]} + carry;
+    m->normal_negated[i] = Low(sum);
+    carry = High(sum);
+  }
 }
 
-// v 2^64 mod normal, in place; v < normal.
-void ShiftByLimb(const Modulus& m, Limb* v) {
+// What was prepared, or else what is made in `cold` now.
+const Modulus* ModulusOf(const RsaLane& lane, Modulus* cold) {
+  if (lane.prepared != nullptr) {
+    return static_cast<const Modulus*>(lane.prepared);
+  }
+  *cold = {};
+  SetModulus(lane.modulus, lane.bytes, cold);
+  return cold;
+}
+
+// v 2^64 + limb mod normal, in place; v < normal.
+template <bool kAdx>
+void ShiftByLimb(const Modulus& m, Limb limb, Limb* v) {
   const size_t limbs = m.limbs;
-  const Limb* d = m.normal;
   const Limb q = EstimateQuotient(v[limbs - 1], v[limbs - 2], v[limbs - 3],
-                                  d[limbs - 1], d[limbs - 2], m.reciprocal);
-  // v 2^64 - q d, from the bottom, each limb moving up by one.
-  Limb top = v[limbs - 1];
+                                  m.top1, m.top0, m.reciprocal);
+  // v 2^64 + limb + q (2^(64 limbs) - normal), eight limbs at a time, each
+  // moving up by one.
+  Limb moved = limb;
   Limb carry = 0;
-  Limb moved = 0;
-  for (size_t i = 0; i < limbs; ++i) {
-    const Limb2 product = Limb2{q} * d[i] + carry;
-    const Limb here = moved;
-    moved = v[i];
-    v[i] = here - Low(product);
-    carry = High(product) + (here < Low(product) ? 1 : 0);
+  for (size_t i = 0; i < limbs; i += kRows) {
+    Limb w[kRows + 1];
+    w[0] = moved;
+    INKAN_UNROLL
+    for (size_t k = 1; k < kRows; ++k) w[k] = v[i + k - 1];
+    moved = v[i + kRows - 1];
+    Step<kAdx>(m.normal_negated + i, q, carry, w);
+    INKAN_UNROLL
+    for (size_t k = 0; k < kRows; ++k) v[i + k] = w[k];
+    carry = w[kRows];
   }
   // The estimate is never too small, so what is left over is 0 or negative.
-  top -= carry;
-  while (top != 0) {
-    Limb add_carry = 0;
-    for (size_t i = 0; i < limbs; ++i) {
-      const Limb2 sum = Limb2{v[i]} + d[i] + add_carry;
-      v[i] = Low(sum);
-      add_carry = High(sum);
-    }
-    top += add_carry;
-  }
+  Limb top = moved + carry - q;
+  while (top != 0) top += 1 - Subtract(m.normal_negated, limbs, v);
 }
 
-// s R mod n.
-void EnterMontgomery(const Modulus& m, const Limb* s, Limb* out) {
-  Limb shifted[kLimbsMax];
-  ShiftLeft(s, m.limbs, m.shift, shifted);
-  for (size_t i = 0; i < m.limbs; ++i) ShiftByLimb(m, shifted);
-  ShiftRight(shifted, m.limbs, m.shift, out);
+// s 2^bits mod n. Both numbers are divided as if shifted up by m.shift.
+template <bool kAdx>
+void EnterMontgomery(const Modulus& m, const Limb* s, size_t bits, Limb* out) {
+  Limb wide[kLimbsMax + 1];
+  std::memcpy(wide, s, m.limbs * sizeof(Limb));
+  wide[m.limbs] = 0;
+  const size_t odd_bits = bits % 64;
+  ShiftLeft(wide, m.limbs + 1, m.shift + odd_bits, wide);
+  Limb* v = wide;
+  if (odd_bits != 0) {
+    v = wide + 1;
+    ShiftByLimb<kAdx>(m, wide[0], v);
+  }
+  for (size_t i = 0; i < bits / 64; ++i) ShiftByLimb<kAdx>(m, 0, v);
+  ShiftRight(v, m.limbs, m.shift, out);
 }
 
 // Left-to-right binary exponentiation. The last multiplication is by the base
 // as it came, out of Montgomery form, which leaves the product out of it too.
 template <bool kAdx>
 void Run(uint64_t exponent, const RsaLane& lane) {
-  Modulus cold = {};
-  const Modulus* m = static_cast<const Modulus*>(lane.prepared);
-  if (m == nullptr) {
-    SetModulus(lane.modulus, lane.bytes, &cold);
-    m = &cold;
-  }
+  Modulus cold;
+  const Modulus* m = ModulusOf(lane, &cold);
   const size_t limbs = m->limbs;
   Limb s[kLimbsMax];
   Limb base[kLimbsMax];
   Limb power[kLimbsMax];
   Limb product[2 * kLimbsMax + 1];
   LoadLimbs(lane.signature, lane.bytes, limbs, s);
-  EnterMontgomery(*m, s, base);
+  EnterMontgomery<kAdx>(*m, s, 64 * limbs, base);
   std::memcpy(power, base, limbs * sizeof(Limb));
   for (int bit = 62 - __builtin_clzll(exponent); bit >= 0; --bit) {
     Square<kAdx>(power, limbs, product);
@@ -408,8 +430,7 @@ void Run(uint64_t exponent, const RsaLane& lane) {
     Multiply<kAdx>(power, bit == 0 ? s : base, limbs, product);
     Reduce<kAdx>(*m, product, power);
   }
-  while (NotLess(power, m->n, limbs)) Subtract(m->n, limbs, power);
-  StoreLimbs(power, lane.bytes, lane.result);
+  RsaLeave(lane, m->n, limbs, power);
 }
 
 size_t PreparedBytes(size_t /*size_class*/) { return sizeof(Modulus); }
@@ -431,7 +452,28 @@ void RunLanes(size_t /*size_class*/, uint64_t exponent, const RsaLane* lanes,
 
 }  // namespace
 
-const RsaKernel kRsaPortableKernel = {"portable", PreparedBytes, Prepare,
-                                      Release, RunLanes};
+uint64_t RsaEnter(const RsaLane& lane, size_t bits, size_t limbs,
+                  uint64_t* modulus, uint64_t* signature, uint64_t* residue) {
+  Modulus cold;
+  const Modulus* m = ModulusOf(lane, &cold);
+  const size_t own = m->limbs * sizeof(Limb);
+  const size_t beyond = (limbs - m->limbs) * sizeof(Limb);
+  std::memcpy(modulus, m->n, own);
+  std::memset(modulus + m->limbs, 0, beyond);
+  LoadLimbs(lane.signature, lane.bytes, limbs, signature);
+  ChosenIsa().mulx_adx ? EnterMontgomery<true>(*m, signature, bits, residue)
+                       : EnterMontgomery<false>(*m, signature, bits, residue);
+  std::memset(residue + m->limbs, 0, beyond);
+  return m->n_inverse;
+}
+
+void RsaLeave(const RsaLane& lane, const uint64_t* modulus, size_t limbs,
+              uint64_t* value) {
+  while (NotLess(value, modulus, limbs)) Subtract(modulus, limbs, value);
+  StoreLimbs(value, lane.bytes, lane.result);
+}
+
+const RsaKernel kRsaPortableKernel = {
+    "portable", 1, 1, PreparedBytes, Prepare, Release, RunLanes};
 
 }  // namespace inkan

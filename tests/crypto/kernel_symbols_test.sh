@@ -6,7 +6,7 @@ set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-kernels=$(ar t "$1" | grep -E '_(avx512[a-z]*|shani)\.cc\.o$')
+kernels=$(ar t "$1" | grep -E '_(avx2|avx512[a-z]*|shani)\.cc\.o$')
 test -n "$kernels" || { echo "no kernel objects in $1"; exit 1; }
 for object in $kernels; do
   ar x "$1" "$object"

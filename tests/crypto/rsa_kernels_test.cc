@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "crypto/isa.h"
 #include "crypto/rsa.h"
 #include "crypto/rsa_known_answers.h"
 #include "gtest/gtest.h"
@@ -55,11 +56,19 @@ class Storage {
 class RsaKernels : public testing::TestWithParam<const RsaKernel*> {
  protected:
   void SetUp() override {
-    if (GetParam() != &kRsaPortableKernel &&
-        GetRsaKernelInfo().name != GetParam()->name) {
+    if (!CanRun(*GetParam())) {
       GTEST_SKIP() << "kernel " << GetParam()->name
                    << " is not tested: " << GetRsaKernelInfo().reason;
     }
+  }
+
+ private:
+  static bool CanRun(const RsaKernel& kernel) {
+    if (&kernel == &kRsaPortableKernel) return true;
+#if defined(__x86_64__)
+    if (&kernel == &kRsaAvx2Kernel) return ChosenIsa().avx2;
+#endif
+    return GetRsaKernelInfo().name == kernel.name;
   }
 };
 
@@ -270,7 +279,7 @@ TEST_P(RsaKernels, TouchNothingBesideTheirBuffers) {
 std::vector<const RsaKernel*> Kernels() {
   return {
 #if defined(__x86_64__)
-    &kRsaAvx512IfmaKernel,
+    &kRsaAvx512IfmaKernel, &kRsaAvx2Kernel,
 #endif
         &kRsaPortableKernel,
   };

@@ -192,7 +192,8 @@ TEST(Rsa, TheKernelThatRunsIsNamedWithAReason) {
     EXPECT_EQ(info.name, wanted);
     EXPECT_EQ(info.reason, "INKAN_ISA asks for it");
   } else {
-    EXPECT_TRUE(info.name == "portable" || info.name == "avx512ifma");
+    EXPECT_TRUE(info.name == "portable" || info.name == "avx2" ||
+                info.name == "avx512ifma");
     EXPECT_FALSE(info.reason.empty());
   }
 }
@@ -210,7 +211,7 @@ TEST_F(RsaIsaDeathTest, AnUnknownInstructionSetIsAFault) {
         std::fputs(InitRsaKernel().problem, stderr);
         std::exit(3);
       },
-      testing::ExitedWithCode(3), "must be portable or avx512ifma");
+      testing::ExitedWithCode(3), "must be portable, avx2 or avx512ifma");
 }
 
 TEST_F(RsaIsaDeathTest, UseWithAnUnknownInstructionSetEndsTheProcess) {
@@ -219,7 +220,7 @@ TEST_F(RsaIsaDeathTest, UseWithAnUnknownInstructionSetEndsTheProcess) {
         setenv("INKAN_ISA", "sse9", 1);
         RsaPublicOperations({});
       },
-      "INKAN_ISA: must be portable or avx512ifma");
+      "INKAN_ISA: must be portable, avx2 or avx512ifma");
 }
 
 TEST_F(RsaIsaDeathTest, PortableCanBeAskedFor) {

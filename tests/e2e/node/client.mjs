@@ -127,7 +127,7 @@ const tests = {
 
   async 'the status names kernel, profiles and CRLs'() {
     const status = await call(operations, 'getStatus', {});
-    assert.match(status.build.rsaKernel, /^(portable|avx512ifma)$/);
+    assert.match(status.build.rsaKernel, /^(portable|avx2|avx512ifma)$/);
     assert(status.profiles.some((p) => p.name === 'jpki-signature'));
     assert(status.partitions.length > 0);
     assert.equal(status.serving, true);
