@@ -43,6 +43,8 @@ times="--warmup $(calc "$seconds / 5")s --duration ${seconds}s"
   load unary $times --mode unary --connections 4
   half=$(calc "$(field unary per_server_cpu_second) / 2")
   load half $times --mode unary --connections 4 --arrivals poisson --rate "$half"
+  # What machine, gRPC and generator take by themselves at that rate.
+  load floor $times --mode health --connections 4 --arrivals poisson --rate "$half"
   load alone $times --mode unary --connections 1 --in-flight 1
   load empty $times --mode health --connections 1 --in-flight 1
   load overload $times --mode batch --batch-size 256 --connections 8 --overload 3
@@ -130,7 +132,8 @@ metrics $(counter BM_Metrics ratio), with an audit log \
 that drops $(counter BM_MetricsAndAuditDrop ratio), that refuses \
 $(counter BM_MetricsAndAuditRefuse ratio)
   at half the rate ($(field half rate)/s, Poisson): $(field half unsent) not sent in \
-time
+time; empty calls at that rate: p50 $(field floor p50_ms) ms, p99 \
+$(field floor p99_ms) ms, p99.9 $(field floor p99.9_ms) ms
   overload: $(field overload per_second 1)/s at most, p99 $(field overload p99_ms 1) \
 ms; offered $(field overload rate 2)/s: $(field overload per_second 2)/s, p99 \
 $(field overload p99_ms 2) ms, $(field overload refused 2) filings refused, refusal \
