@@ -21,8 +21,8 @@ std::vector<std::string> ProfileSlots::names() const {
   return names_;
 }
 
-void WorkerMetrics::BatchBegun() {
-  busy_since_.store(NowNs(), std::memory_order_relaxed);
+void WorkerMetrics::BatchBegun(int64_t at_ns) {
+  busy_since_.store(at_ns, std::memory_order_relaxed);
 }
 
 void WorkerMetrics::BatchDropped() {

@@ -72,7 +72,7 @@ class alignas(64) WorkerMetrics {
  public:
   explicit WorkerMetrics(ProfileSlots* slots) : slots_(slots) {}
 
-  void BatchBegun();
+  void BatchBegun(int64_t at_ns = NowNs());
   void BatchDone(const Snapshot& snapshot, const BatchRecord& record);
   // The batch was not judged after all.
   void BatchDropped();

@@ -294,16 +294,35 @@ TEST(FaultClients, CallsAndStreamsResetMidwayHurtNobody) {
   ExpectBounded(server, before);
 }
 
-// 10,000 connections where the limit of open files allows it, each with HTTP/2
-// greetings exchanged.
-TEST(FaultClients, TenThousandConnectionsAreServedBesideTheUsualOnes) {
+// Lets this process, and the server it starts, open so many files if the system
+// has it: what it may open now.
+rlim_t AllowFiles(rlim_t wanted) {
   rlimit files = {};
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+  EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+  if (files.rlim_max < wanted) {
+    const rlimit more = {wanted, wanted};
+    if (setrlimit(RLIMIT_NOFILE, &more) == 0) return wanted;  // root's way
+  }
   files.rlim_cur = files.rlim_max;
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);  // the server inherits it
-  constexpr rlim_t kOthers = 500;                  // libraries, logs, the load
-  const auto crowd_size =
-      static_cast<size_t>(std::min<rlim_t>(10'000, files.rlim_cur - kOthers));
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+  return files.rlim_cur;
+}
+
+// 10,000 connections, each with HTTP/2 greetings exchanged.
+TEST(FaultClients, TenThousandConnectionsAreServedBesideTheUsualOnes) {
+  constexpr size_t kCrowd = 10'000;
+  constexpr rlim_t kOthers = 500;  // libraries, logs, the load
+  const rlim_t allowed = AllowFiles(kCrowd + kOthers);
+  if (allowed < kCrowd + kOthers) {
+    const std::string why =
+        absl::StrCat(kCrowd, " connections need ", kCrowd + kOthers,
+                     " open files and the system allows ", allowed,
+                     ": raise the hard limit (ulimit -Hn 16384 as root, "
+                     "LimitNOFILE=16384 in "
+                     "a unit, --ulimit nofile=16384 for a container)");
+    ASSERT_EQ(std::getenv("CI"), nullptr) << why;
+    GTEST_SKIP() << why;
+  }
   FaultServer server(FreshWorkDir());
   const uint64_t before = server.resident_bytes();
   BackgroundLoad load(server, {});
@@ -311,9 +330,9 @@ TEST(FaultClients, TenThousandConnectionsAreServedBesideTheUsualOnes) {
   const std::string greeting =
       kHttp2Preface + Frame(FrameType::kSettings, 0, 0, "");
   std::vector<RawConnection> crowd;
-  crowd.reserve(crowd_size);
+  crowd.reserve(kCrowd);
   size_t greeted = 0;
-  for (size_t i = 0; i < crowd_size; ++i) {
+  for (size_t i = 0; i < kCrowd; ++i) {
     crowd.emplace_back(server.port());
     ASSERT_TRUE(crowd.back().connected()) << i;
     crowd.back().Send(greeting);
@@ -325,12 +344,12 @@ TEST(FaultClients, TenThousandConnectionsAreServedBesideTheUsualOnes) {
       greeted += answer.size() >= 9 && answer[3] == 4 ? 1 : 0;  // SETTINGS
     }
   }
-  EXPECT_GE(greeted, crowd_size - 200);
+  EXPECT_GE(greeted, kCrowd - 200);
   load.AwaitAnswers(1'000);
   ExpectUnharmed(server);
   const double per_connection = (static_cast<double>(server.resident_bytes()) -
                                  static_cast<double>(before)) /
-                                static_cast<double>(crowd_size);
+                                static_cast<double>(kCrowd);
   RecordProperty("bytes_a_connection", static_cast<int>(per_connection));
   EXPECT_LT(per_connection, 128.0 * 1024);
   crowd.clear();

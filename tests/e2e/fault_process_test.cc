@@ -6,9 +6,11 @@
 
 #include <fstream>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "bench/load/report.h"
 #include "tests/e2e/fault_support.h"
 
 namespace inkan {
@@ -26,7 +28,8 @@ std::set<std::string> CodesOf(const load::Report& report) {
 // the same address takes over.
 TEST(FaultProcess, TerminationUnderLoadEndsInOrderAndLosesNoVerdict) {
   FaultServer server(FreshWorkDir());
-  BackgroundLoad load(server, {});
+  const LoadShape shape;
+  BackgroundLoad load(server, shape);
   load.AwaitAnswers(2'000);
   server.process().Signal(SIGTERM);
   EXPECT_EQ(server.process().Wait(kPatience), 0) << server.process().Output();
@@ -37,10 +40,17 @@ TEST(FaultProcess, TerminationUnderLoadEndsInOrderAndLosesNoVerdict) {
   EXPECT_EQ(
       report.results.answered + report.results.refused + report.results.lost,
       report.issued);
-  // CANCELLED is what gRPC makes of a call that comes in while it closes.
-  for (const std::string& code : CodesOf(report)) {
+  // CANCELLED is what gRPC makes of a call that comes in while it closes: what
+  // is on the way then, once, and once more should its answer overtake the
+  // word to the client that the connection takes no more calls.
+  const uint64_t on_the_way = uint64_t{shape.connections} * shape.in_flight;
+  for (const auto& [code, count] : report.results.errors_by_code) {
     EXPECT_TRUE(code == "UNAVAILABLE" || code == "CANCELLED") << code;
+    if (code == "CANCELLED") {
+      EXPECT_LE(count, 2 * on_the_way);
+    }
   }
+  EXPECT_LE(report.results.lost, 2 * on_the_way * shape.batch_size);
   ExpectUnharmed(server);
 }
 
@@ -61,10 +71,8 @@ TEST(FaultProcess, ASuddenDeathUnderLoadLeavesNoWrongVerdictBehind) {
   ExpectUnharmed(server);
 }
 
-// The server says no at once to what it cannot do, and does the rest right.
-TEST(FaultProcess,
-     ThreeTimesTheCapacityIsRefusedInPartAndNeverAnsweredWrongly) {
-  FaultServer server(FreshWorkDir(), "limits { queue_filings_max: 1000 }");
+// One overload: the most the server does, then three times as much.
+load::Campaign ThreeTimesTheCapacity(const FaultServer& server) {
   load::Plan plan;
   plan.purpose = load::Purpose::kOverload;
   plan.load.target = server.target();
@@ -76,18 +84,43 @@ TEST(FaultProcess,
   plan.load.timeout = load::Seconds(absl::ToDoubleSeconds(kPatience));
   plan.overload = 3;
   const load::Corpus corpus = LoadCorpus();
-  const absl::StatusOr<load::Campaign> campaign =
+  absl::StatusOr<load::Campaign> campaign =
       load::RunCampaign(plan, corpus, load::Watch());
-  ASSERT_TRUE(campaign.ok()) << campaign.status();
-  ASSERT_EQ(campaign->steps.size(), 2U);
-  for (const load::Step& step : campaign->steps) {
-    ExpectNoWrongVerdict(step.report);
-    ExpectNothingLost(step.report);
+  EXPECT_TRUE(campaign.ok()) << campaign.status();
+  return campaign.ok() ? *std::move(campaign) : load::Campaign();
+}
+
+// The server says no at once to what it cannot do, and does the rest right, and
+// soon.
+TEST(FaultProcess,
+     ThreeTimesTheCapacityIsRefusedInPartAndNeverAnsweredWrongly) {
+  FaultServer server(FreshWorkDir(), "limits { queue_filings_max: 1000 }");
+  // How much is left is measured by bench/goals.sh on a quiet machine. Here
+  // client and server fight for the same cores with other tests, so the floor
+  // is low, the bound high, and the best of a few runs counts. A server that
+  // collapses meets neither in any.
+  constexpr double kGoodputFloor = 0.4;
+  // Four times limits.queue_wait_milliseconds_max. Without a bound on the queue
+  // two seconds at three times the capacity leave four seconds of work behind.
+  constexpr double kP99MaxMs = 1'000;
+  constexpr int kRuns = 4;
+  double goodput = 0;
+  double p99_ms = 0;
+  for (int run = 0; run < kRuns; ++run) {
+    const load::Campaign campaign = ThreeTimesTheCapacity(server);
+    ASSERT_EQ(campaign.steps.size(), 2U);
+    for (const load::Step& step : campaign.steps) {
+      ExpectNoWrongVerdict(step.report);
+      ExpectNothingLost(step.report);
+    }
+    const load::Results& overloaded = campaign.steps[1].report.results;
+    EXPECT_GT(overloaded.refused, 0U);
+    goodput = campaign.goodput_share;
+    p99_ms = load::Milliseconds(overloaded.latency_ns.Quantile(0.99));
+    if (goodput >= kGoodputFloor && p99_ms <= kP99MaxMs) break;
   }
-  EXPECT_GT(campaign->steps[1].report.results.refused, 0U);
-  // How much is left is measured by bench/goals.sh on a quiet machine; here
-  // client and server fight for the same cores.
-  EXPECT_GT(campaign->goodput_share, 0);
+  EXPECT_GE(goodput, kGoodputFloor);
+  EXPECT_LE(p99_ms, kP99MaxMs);
   ExpectUnharmed(server);
 }
 

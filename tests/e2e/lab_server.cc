@@ -110,16 +110,17 @@ std::string FreshWorkDir() {
 }
 
 LabServer::LabServer(const std::string& work_dir,
-                     const std::string& config_tail)
+                     const std::string& config_tail,
+                     const std::vector<std::string>& flags)
     : work_dir_(work_dir) {
   fs::copy(SharedLab(), lab(), fs::copy_options::recursive);
   const std::string config = lab() + "/inkand.textproto";
   std::ofstream(config, std::ios::app) << "\n" << config_tail << "\n";
   const std::string port_file = work_dir + "/port";
-  process_ = std::make_unique<Process>(
-      std::vector<std::string>{Binary("inkand"), "--config", config,
-                               "--port-file", port_file},
-      work_dir + "/inkand.log");
+  std::vector<std::string> command = {Binary("inkand"), "--config", config,
+                                      "--port-file", port_file};
+  command.insert(command.end(), flags.begin(), flags.end());
+  process_ = std::make_unique<Process>(command, work_dir + "/inkand.log");
   for (int i = 0; i < 1000 && process_->Running(); ++i) {
     if (fs::exists(port_file) && fs::file_size(port_file) > 0) break;
     absl::SleepFor(absl::Milliseconds(20));

@@ -38,9 +38,10 @@ std::string FreshWorkDir();
 class LabServer {
  public:
   // Copies the shared lab into `work_dir`, with `config_tail` added to its
-  // configuration, and starts inkand on it.
+  // configuration, and starts inkand on it, with more flags if need be.
   explicit LabServer(const std::string& work_dir,
-                     const std::string& config_tail = "");
+                     const std::string& config_tail = "",
+                     const std::vector<std::string>& flags = {});
 
   const std::string& target() const { return target_; }
   int ops_http_port() const { return ops_http_port_; }  // 0: none

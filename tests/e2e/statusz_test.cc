@@ -15,8 +15,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "tests/e2e/lab_server.h"
+#include "tests/server/http_client.h"
 #include "tests/support/conformance.h"
 
 namespace inkan {
@@ -142,6 +144,16 @@ TEST(StatusPage, LooksAsItShouldInARealBrowser) {
     Judge(server, 2000);
   } while (absl::Now() < until);
   std::ofstream(server.lab() + "/crls/<b>not a CRL<b>.crl") << "nonsense";
+  const auto page = [&server] {
+    return testing::HttpBody(
+        testing::HttpGet(server.ops_http_port(), "/statusz"));
+  };
+  constexpr char kFinding[] = "1 CRL source cannot be used (malformed): ";
+  const absl::Time noticed_by = absl::Now() + absl::Minutes(2);
+  while (page().find(kFinding) == std::string::npos) {
+    ASSERT_LT(absl::Now(), noticed_by) << page();
+    absl::SleepFor(absl::Milliseconds(100));
+  }
 
   const std::string url =
       absl::StrCat("http://127.0.0.1:", server.ops_http_port(), "/statusz");
@@ -156,11 +168,24 @@ TEST(StatusPage, LooksAsItShouldInARealBrowser) {
   EXPECT_THAT(wide.dom, HasSubstr("OU=JPKI for digital signature"));
   EXPECT_THAT(wide.dom, HasSubstr("class=\"line\" d=\"M"));
   EXPECT_THAT(wide.dom, Not(HasSubstr("<script")));
+  EXPECT_THAT(wide.dom, HasSubstr(kFinding));
+  EXPECT_THAT(wide.dom, HasSubstr("&lt;b&gt;not a CRL&lt;b&gt;.crl"));
+  EXPECT_THAT(wide.dom, HasSubstr("Fetch the file again"));
   const Visit narrow = Look(url, dir + "/narrow-dark", 500, 1800,
                             {"--blink-settings=preferredColorScheme=0"});
   ExpectQuiet(narrow);
   ExpectRealPicture(narrow, 500, 1800);
   EXPECT_NE(narrow.picture, wide.picture);
+  // The page with its lists of CRLs unfolded, as a click would.
+  const std::string unfolded = dir + "/unfolded/statusz";
+  fs::create_directories(dir + "/unfolded");
+  std::ofstream(unfolded + ".html")
+      << absl::StrReplaceAll(page(), {{"<details>", "<details open>"}});
+  const Visit rows =
+      Look("file://" + unfolded + ".html", dir + "/unfolded", 1200, 3000, {});
+  EXPECT_EQ(rows.exit_code, 0) << rows.errors;
+  ExpectRealPicture(rows, 1200, 3000);
+  EXPECT_THAT(rows.dom, HasSubstr("<details open"));
   EXPECT_TRUE(server.process().Running());
 }
 

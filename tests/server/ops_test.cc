@@ -22,7 +22,11 @@
 #include "gtest/gtest.h"
 #include "server/metrics_crl.h"
 #include "server/metrics_list.h"
+#include "server/ops_port.h"
+#include "server/ops_view.h"
 #include "server/statusz.h"
+#include "server/statusz_html.h"
+#include "server/steady_clock.h"
 #include "tests/server/http_client.h"
 #include "tests/server/raw_client.h"
 #include "tests/server/test_world.h"
@@ -30,6 +34,7 @@
 namespace inkan {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using testing::HttpBody;
@@ -496,6 +501,82 @@ TEST(OpsTest, AServerThatGivesVerdictsIsReadyUntilItDrains) {
   server->Shutdown();
   EXPECT_THAT(HttpGet(server->ops_http_port(), "/readyz"),
               StartsWith("HTTP/1.1 503"));
+}
+
+// A worker that hangs cannot be had, one that was told so can: metrics of their
+// own, on the rest of a real server.
+TEST(OpsTest, AWorkerAtOneBatchForAMinuteMakesHealthzSayThatItIsNotAlive) {
+  TestWorld world;
+  auto server = world.StartServer(ReadyConfig(world));
+  auto config = ParseConfig(ReadyConfig(world), world.Path("x"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  Metrics metrics;
+  OpsView view;
+  view.options = &config->server;
+  view.keeper = &server->keeper();
+  view.batcher = &server->batcher();
+  view.metrics = &metrics;
+  view.gate = &server->gate();
+  view.answers = &server->answers();
+  view.serving = [] { return true; };
+  const auto port = OpsPort::Start("127.0.0.1:0", view);
+  ASSERT_TRUE(port.ok()) << port.status();
+  const auto health = [&] { return HttpGet((*port)->port(), "/healthz"); };
+  EXPECT_THAT(health(), StartsWith("HTTP/1.1 200")) << "no workers";
+
+  metrics.AddWorker();  // idle
+  WorkerMetrics* worker = metrics.AddWorker();
+  const int64_t minute = absl::ToInt64Nanoseconds(kStuckAfter);
+  constexpr int64_t kSecond = 1'000'000'000;
+  // Far enough below the limit that this test may be slow.
+  worker->BatchBegun(NowNs() - minute / 2);
+  EXPECT_THAT(health(), StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(WhyNotAlive(view), "");
+  worker->BatchBegun(NowNs() - minute - kSecond);
+  EXPECT_THAT(health(), AllOf(StartsWith("HTTP/1.1 503"),
+                              HasSubstr("not alive: a worker has been at one "
+                                        "batch for 1m")));
+  EXPECT_THAT(HttpBody(HttpGet((*port)->port(), "/statusz")),
+              AllOf(HasSubstr("Not alive: a worker has been at one batch for "
+                              "1m"),
+                    HasSubstr("Restart the server")));
+  // Severe, and so before all else.
+  const std::vector<OpsFinding> findings = FindingsNow(view, absl::Now());
+  ASSERT_FALSE(findings.empty());
+  EXPECT_TRUE(findings.front().severe);
+  // It was only slow.
+  worker->BatchDropped();
+  EXPECT_THAT(health(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST(OpsTest, ABrokenCrlIsAFindingWithARemedyAndTheOthersShowTheirAge) {
+  TestWorld world;
+  world.Write("crls/<b>broken.crl", "nonsense");
+  auto server = world.StartServer(world.ConfigText(kOpsHttp));
+  const CrlData& crl = *server->keeper()
+                            .Current()
+                            ->Find("signature")
+                            ->crls->partitions()
+                            .front()
+                            .crl;
+  const auto age = [&crl] {
+    return SpanText(absl::Now() - absl::FromUnixSeconds(crl.this_update));
+  };
+  const std::string before = age();
+  const std::string page =
+      HttpBody(HttpGet(server->ops_http_port(), "/statusz"));
+  const std::string after = age();  // the hour may have struck
+  EXPECT_THAT(page, HasSubstr("1 CRL source cannot be used (malformed): "));
+  EXPECT_THAT(page, HasSubstr("/crls/&lt;b&gt;broken.crl"));
+  EXPECT_THAT(page, HasSubstr("Fetch the file again; write elsewhere, then "
+                              "rename."));
+  // The row of the good one: its number, and since when it is.
+  const size_t row = page.find("<code>07</code>");
+  ASSERT_NE(row, std::string::npos);
+  EXPECT_THAT(page.substr(row, 400),
+              AnyOf(HasSubstr(absl::StrCat(">", before, "<")),
+                    HasSubstr(absl::StrCat(">", after, "<"))));
+  EXPECT_THAT(before, HasSubstr(" d "));
 }
 
 // --- The audit log of a server ---

@@ -1,13 +1,14 @@
-// Alert rules and dashboard name only metrics, labels and label values that exist.
+// Alert rules and dashboard name only metrics and labels that exist, and of labels whose
+// values are the server's own only values that it knows.
 //   node metrics_test.mjs SOURCE_DIR BIN_DIR LAB WORK_DIR
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import YAML from 'yaml';
-import {freshFolder, need, read} from './support.mjs';
+import {fillConfiguration, freshFolder, need, read, withServer} from './support.mjs';
 
-const [source, , , workDir] = process.argv.slice(2);
+const [source, bin, lab, workDir] = process.argv.slice(2);
 const promtool = need('promtool', 'prometheus');
 
 // promtool: the rules parse, each fires on what it is for, none on a healthy server.
@@ -66,6 +67,60 @@ const rows = [...table].map(([, type, name, labels, help]) => [
   [...help.matchAll(/"([^"]*)"/g)].map((m) => m[1]).join(''), '']);
 assert.deepEqual([...listed.values()].map(({line}) => line.split('|').map((c) => c.trim())),
                  rows, 'docs/METRICS.md and server/metrics_list.h');
+
+// The values: what a server with everything on exposes, though all of it is 0 yet, and
+// of what comes with the first call or verdict the names in code and contract.
+const values = new Map();
+function addValue(label, value) {
+  if (!values.has(label)) values.set(label, new Set());
+  values.get(label).add(value);
+}
+const etc = path.join(work, 'etc');
+fs.mkdirSync(path.join(work, 'crls'), {recursive: true});
+fillConfiguration(source, lab, etc);
+fs.writeFileSync(
+    path.join(etc, 'inkand.textproto'),
+    read(source, 'deploy/config/inkand.textproto')
+        .replaceAll(/"\/var\/l(ib|og)\/inkan\//g, `"${work}/`)
+        .replaceAll(/"(0\.0\.0\.0|127\.0\.0\.1):\d+"/g, '"127.0.0.1:0"'));
+await withServer(bin, path.join(etc, 'inkand.textproto'), work, async (ports) => {
+  const answer = await fetch(`http://127.0.0.1:${ports[2]}/metrics`);
+  for (const [, labels] of (await answer.text()).matchAll(/^\w+\{(.*)\} \S+$/gm)) {
+    for (const [, label, value] of labels.matchAll(/(\w+)="([^"]*)"/g)) {
+      if (['reason', 'lane', 'listener', 'result', 'class'].includes(label)) {
+        addValue(label, value);
+      }
+    }
+  }
+});
+const codes = /kNames\[kRpcCodes\] = \{([^}]*)\}/.exec(read(source, 'server/metrics_rpc.cc'))[1];
+for (const [, code] of codes.matchAll(/"(\w+)"/g)) addValue('grpc_code', code);
+const contract = read(source, 'proto/inkan/v1/verification.proto');
+for (const label of ['indication', 'sub_indication']) {
+  const names = new RegExp(`^  ${label.toUpperCase()}_(\\w+) = [1-9]`, 'gm');
+  for (const [, name] of contract.matchAll(names)) addValue(label, name);
+}
+for (const label of ['reason', 'lane', 'listener', 'result', 'class', 'grpc_code',
+                     'indication', 'sub_indication']) {
+  assert.ok(values.get(label)?.size > 1, `no values of ${label}: this test is blind`);
+}
+// METRICS.md lists the same reasons.
+const said = /`reason` of a rejected filing:([^.]*)\./.exec(read(source, 'docs/METRICS.md'))[1];
+assert.deepEqual([...said.matchAll(/`(\w+)`/g)].map((m) => m[1]).sort(),
+                 [...values.get('reason')].sort(), 'reasons in docs/METRICS.md');
+
+// Each alternative of a matcher has to match something; a label without a list of values
+// may have any.
+function checkValue(label, operator, value, where) {
+  const known = values.get(label);
+  if (known === undefined) return;
+  for (const part of operator.endsWith('~') ? value.split('|') : [value]) {
+    const pattern = operator.endsWith('~') ? new RegExp(`^(?:${part})$`) : null;
+    assert.ok([...known].some((v) => pattern === null ? v === part : pattern.test(v)),
+              `${where}: no ${label} is "${part}"; there are ${[...known].join(', ')}`);
+  }
+}
+
 function checkNames(expression, where) {
   const names = [...expression.replaceAll(/"[^"]*"/g, '""')
       .matchAll(/\b((?:inkan|grpc_server|process)_\w+)\b/g)].map((m) => m[1]);
@@ -77,7 +132,9 @@ function checkNames(expression, where) {
   for (const [, name, matchers] of expression.matchAll(/\b(\w+)\{([^}]*)\}/g)) {
     const {line} = listed.get(name) ?? listed.get(name.replace(/_(bucket|sum|count)$/, '')) ??
         {line: ''};
-    for (const [, label] of matchers.matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g)) {
+    for (const [, label, operator, value] of
+         matchers.matchAll(/(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"/g)) {
+      checkValue(label, operator, value, where);
       assert.ok(['job', 'instance', 'le'].includes(label) ||
                 new RegExp(`\\b${label}\\b`).test(line),
                 `${where}: ${name} has no label ${label}`);
@@ -90,4 +147,8 @@ for (const {alert, expr} of rules) names += checkNames(expr, alert);
 for (const expr of [...drawn, ...variables]) names += checkNames(expr, 'dashboard');
 assert.throws(() => checkNames('rate(inkan_nothing_total[5m])', 'this test'));
 assert.throws(() => checkNames('inkan_serving{profile="p"}', 'this test'));
+checkNames('inkan_queue_filings{lane=~"batch|str.*"}', 'this test');
+for (const matcher of ['lane="bulk"', 'lane!="bulk"', 'lane=~"batch|bulk"']) {
+  assert.throws(() => checkNames(`inkan_queue_filings{${matcher}}`, 'this test'));
+}
 console.log(`${rules.length} alerts, ${drawn.length} panel queries, ${names} names`);
