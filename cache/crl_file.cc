@@ -93,9 +93,12 @@ std::string NameOf(const std::string& path) {
 
 constexpr char kUnfinished[] = ".crlx-unfinished";
 
-// Removes what writers that were killed have left in the folder.
-void RemoveUnfinished(const std::string& folder) {
-  constexpr time_t kSurelyDeadSeconds = 3600;
+// Of a writer that is older.
+constexpr time_t kSurelyDeadSeconds = 3600;
+
+// Removes what writers that were killed have left in the folder, if it was last
+// written to so long ago.
+void RemoveUnfinished(const std::string& folder, time_t age_seconds) {
   DIR* entries = opendir(folder.c_str());
   if (entries == nullptr) return;
   const auto close_folder = absl::MakeCleanup([entries] { closedir(entries); });
@@ -104,8 +107,8 @@ void RemoveUnfinished(const std::string& folder) {
     if (name.compare(0, sizeof(kUnfinished) - 1, kUnfinished) != 0) continue;
     const std::string path = absl::StrCat(folder, "/", name);
     struct stat status;
-    if (stat(path.c_str(), &status) == 0 &&
-        status.st_mtime + kSurelyDeadSeconds < time(nullptr)) {
+    if (age_seconds == 0 || (stat(path.c_str(), &status) == 0 &&
+                             status.st_mtime + age_seconds < time(nullptr))) {
       unlink(path.c_str());
     }
   }
@@ -125,7 +128,7 @@ absl::Status WriteAtOnce(const std::string& path,
                          const std::vector<Bytes>& pieces) {
   static std::atomic<uint64_t> count = 0;
   const std::string folder = FolderOf(path);
-  RemoveUnfinished(folder);
+  RemoveUnfinished(folder, kSurelyDeadSeconds);
   const std::string unfinished = absl::StrCat(
       folder, "/", kUnfinished, "-", getpid(), "-", ++count, "-", NameOf(path));
   const int fd =
@@ -189,6 +192,10 @@ absl::Status CheckHeader(Bytes file, FileHeader* header) {
 }
 
 }  // namespace
+
+void RemoveUnfinishedCrls(const std::string& folder) {
+  RemoveUnfinished(folder, 0);
+}
 
 absl::Status WriteCompiledCrl(const CrlData& crl, const CrlOrigin& origin,
                               const std::string& path) {

@@ -58,6 +58,10 @@ struct CompiledCrl {
 absl::Status WriteCompiledCrl(const CrlData& crl, const CrlOrigin& origin,
                               const std::string& path);
 
+// Removes what writers to a folder have left half done. Only for who alone
+// writes to it; every writer removes what is older than an hour by itself.
+void RemoveUnfinishedCrls(const std::string& folder);
+
 enum class CompiledCrlAccess : uint8_t {
   kMap,   // a file that only ever is replaced by renaming
   kCopy,  // a file that someone may write to in place

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +15,7 @@
 #include "cache/crl_file.h"
 #include "cache/memory_block.h"
 #include "cache/pem.h"
+#include "cache/steady_time.h"
 #include "crypto/digest.h"
 
 namespace inkan {
@@ -89,6 +91,21 @@ absl::StatusOr<MemoryBlock> ReadCrlBytes(const OpenCrl& file) {
   return PemToDer(contents->bytes(), "X509 CRL");
 }
 
+// Whether the file at the path is still what it was when it was read.
+bool IsStill(const CrlOrigin& origin) {
+  struct stat status;
+  return stat(origin.path.c_str(), &status) == 0 &&
+         OriginOf(origin.path, status) == origin;
+}
+
+// What the file system says; true if it does not. Trying would take the last
+// room from others.
+bool HasRoomFor(const CrlData& crl, const std::string& folder) {
+  struct statvfs disk;
+  if (statvfs(folder.c_str(), &disk) != 0 || disk.f_blocks == 0) return true;
+  return crl.memory_bytes() / disk.f_frsize < disk.f_bavail;
+}
+
 bool IsCompiled(const std::string& path) {
   const std::string suffix = kCompiledCrlSuffix;
   return path.size() > suffix.size() &&
@@ -127,7 +144,10 @@ absl::StatusOr<std::shared_ptr<const CrlData>> CrlLoader::Load(
   if (cached && IsSettled(*file)) {
     absl::StatusOr<CompiledCrl> compiled =
         OpenCompiledCrl(CompiledPath(path), source);
-    if (compiled.ok() && compiled->origin == file->origin) return compiled->crl;
+    if (compiled.ok() && compiled->origin == file->origin) {
+      Forget(path);
+      return compiled->crl;
+    }
   }
   absl::StatusOr<MemoryBlock> der = ReadCrlBytes(*file);
   if (!der.ok()) return der.status();
@@ -136,22 +156,61 @@ absl::StatusOr<std::shared_ptr<const CrlData>> CrlLoader::Load(
   der = MemoryBlock();
   // A file that was written to a moment ago may be again without showing it: it
   // is read anew next time.
-  if (cached && IsSettled(*file)) {
-    const absl::Status written =
-        WriteCompiledCrl(**crl, file->origin, CompiledPath(path));
-    SetCacheError(std::string(written.message()));
-  }
+  if (cached && IsSettled(*file)) Write(*crl, file->origin).IgnoreError();
   return crl;
 }
 
-std::string CrlLoader::cache_error() const {
+absl::Status CrlLoader::Write(const std::shared_ptr<const CrlData>& crl,
+                              const CrlOrigin& origin) const {
+  const absl::Status written =
+      WriteCompiledCrl(*crl, origin, CompiledPath(origin.path));
+  if (written.ok()) {
+    Forget(origin.path);
+    return written;
+  }
   const MutexLock lock(&mutex_);
-  return cache_error_;
+  last_attempt_ = SteadyNow();
+  unwritten_[origin.path] = {
+      crl->source, crl, origin,
+      absl::StrCat(written.message(), " (", options_.cache_folder, ")")};
+  return written;
 }
 
-void CrlLoader::SetCacheError(std::string error) const {
+void CrlLoader::WriteAgain(absl::Duration interval) const {
+  UnwrittenByPath entries;
+  {
+    const MutexLock lock(&mutex_);
+    if (unwritten_.empty() || SteadyNow() - last_attempt_ < interval) return;
+    last_attempt_ = SteadyNow();
+    entries = unwritten_;
+  }
+  for (const auto& [path, entry] : entries) {
+    const std::shared_ptr<const CrlData> crl = entry.crl.lock();
+    if (crl == nullptr || !IsStill(entry.origin)) {
+      Forget(path);
+    } else if (HasRoomFor(*crl, options_.cache_folder) &&
+               !Write(crl, entry.origin).ok()) {
+      return;  // as it would be with the next
+    }
+  }
+}
+
+UnwrittenIndexes CrlLoader::unwritten() const {
+  UnwrittenIndexes all;
   const MutexLock lock(&mutex_);
-  cache_error_ = std::move(error);
+  all.crls = unwritten_.size();
+  if (all.crls == 0) return all;
+  const Unwritten& one = unwritten_.begin()->second;
+  all.error = absl::StrCat(
+      "the index of ", one.source, ": ", one.error,
+      "; check the room on this disk and its owner. The CRL is in use, but "
+      "after a restart it has to be read and indexed anew");
+  return all;
+}
+
+void CrlLoader::Forget(const std::string& path) const {
+  const MutexLock lock(&mutex_);
+  unwritten_.erase(path);
 }
 
 }  // namespace inkan

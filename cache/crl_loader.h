@@ -13,8 +13,9 @@
 //
 // Errors: kUnavailable if the file cannot be read now, kInvalidArgument if what
 // it holds is refused, kResourceExhausted if the index would not fit,
-// kCancelled. That a cache folder cannot be written is no error of Load; see
-// cache_error(). Trust is not decided here but by linking (cache/crl_store.h).
+// kCancelled. That a cache folder cannot be written is no error of Load: see
+// unwritten(), and WriteAgain for when there is room again. Trust is not
+// decided here but by linking (cache/crl_store.h).
 //
 // Thread safety: any thread at once. One Load holds the CRL's bytes and its
 // index in memory, and a fixed buffer of kBuildBufferBytes (cache/crl_build.h).
@@ -22,14 +23,17 @@
 #define INKAN_CACHE_CRL_LOADER_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "cache/crl_control.h"
 #include "cache/crl_data.h"
+#include "cache/crl_file.h"
 #include "cache/mutex.h"
 
 namespace inkan {
@@ -39,6 +43,15 @@ struct CrlLoaderOptions {
   std::string cache_folder;
   // Larger CRL files are refused before they are read.
   uint64_t bytes_max = uint64_t{4} << 30;
+
+  friend bool operator==(const CrlLoaderOptions&,
+                         const CrlLoaderOptions&) = default;
+};
+
+// CRLs whose compiled index could not be written when they were read.
+struct UnwrittenIndexes {
+  size_t crls = 0;
+  std::string error;  // why, of one of them, and what to do; empty if of none
 };
 
 class CrlLoader {
@@ -54,15 +67,33 @@ class CrlLoader {
   std::string CompiledPath(const std::string& path) const;
 
   const CrlLoaderOptions& options() const { return options_; }
-  // Why the last compiled index could not be written; empty if it was.
-  std::string cache_error() const;
+
+  UnwrittenIndexes unwritten() const;
+  // Writes those whose CRL is still held by somebody and whose file is still
+  // the same, as far as there is room, and forgets the others; does nothing
+  // within `interval` of the last time. (What replaces a CRL is read within
+  // that time, and tells by itself whether its index can be written.)
+  void WriteAgain(absl::Duration interval) const;
 
  private:
-  void SetCacheError(std::string error) const;
+  struct Unwritten {
+    std::string source;
+    std::weak_ptr<const CrlData> crl;
+    CrlOrigin origin;
+    std::string error;
+  };
+  // By the path of the CRL.
+  using UnwrittenByPath = std::map<std::string, Unwritten>;
+
+  absl::Status Write(const std::shared_ptr<const CrlData>& crl,
+                     const CrlOrigin& origin) const;
+  void Forget(const std::string& path) const;
 
   const CrlLoaderOptions options_;
   mutable Mutex mutex_;
-  mutable std::string cache_error_ ABSL_GUARDED_BY(mutex_);
+  mutable UnwrittenByPath unwritten_ ABSL_GUARDED_BY(mutex_);
+  // By SteadyNow.
+  mutable absl::Duration last_attempt_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace inkan

@@ -18,6 +18,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "cache/crl_file.h"
 #include "crypto/bytes.h"
 #include "crypto/digest.h"
 
@@ -187,6 +188,7 @@ absl::StatusOr<std::shared_ptr<CrlSpool>> CrlSpool::Open(
         " is in use by another server; give each one a folder of its own"));
   }
   spool->CleanUp();
+  RemoveUnfinishedCrls(state_directory + "/compiled");
   return spool;
 }
 

@@ -26,6 +26,9 @@ namespace {
 constexpr absl::Duration kSettleTime = absl::Milliseconds(100);
 // Between two looks for compiled indexes of CRLs that have been replaced.
 constexpr absl::Duration kSweepInterval = absl::Hours(1);
+// Until an index that could not be written is tried again: soon after somebody
+// has made room.
+constexpr absl::Duration kWriteAgainInterval = absl::Seconds(10);
 constexpr size_t kDeliveriesInARow = 16;
 // Everything of a profile that bears on verdicts, in a fixed order.
 std::string DescribeProfile(const Profile& profile) {
@@ -90,8 +93,7 @@ bool IsRemote(const CrlSourceOptions& source) {
 }  // namespace
 
 absl::StatusOr<SnapshotKeeper::Workshop> SnapshotKeeper::Furnish(
-    SnapshotOptions options, const std::string& spool_folder,
-    std::shared_ptr<CrlSpool> spool) {
+    SnapshotOptions options, const Workshop& old) {
   Workshop workshop;
   for (const Profile& profile : options.profiles) {
     auto paths = IssuerPaths::Build(profile, options.path_limits);
@@ -115,8 +117,9 @@ absl::StatusOr<SnapshotKeeper::Workshop> SnapshotKeeper::Furnish(
   loading.bytes_max = options.crl_bytes_max;
   if (!options.state_directory.empty()) {
     if (watch_) loading.cache_folder = options.state_directory + "/compiled";
-    if (spool != nullptr && spool_folder == options.state_directory) {
-      workshop.spool = std::move(spool);
+    if (old.spool != nullptr &&
+        old.options.state_directory == options.state_directory) {
+      workshop.spool = old.spool;
     } else if (watch_) {
       auto opened = CrlSpool::Open(options.state_directory);
       if (!opened.ok()) return opened.status();
@@ -125,7 +128,10 @@ absl::StatusOr<SnapshotKeeper::Workshop> SnapshotKeeper::Furnish(
       workshop.spool = CrlSpool::OpenToRead(options.state_directory);
     }
   }
-  workshop.loader = std::make_shared<const CrlLoader>(loading);
+  // It knows which indexes of CRLs that stay are missing.
+  workshop.loader = old.loader != nullptr && old.loader->options() == loading
+                        ? old.loader
+                        : std::make_shared<const CrlLoader>(loading);
   for (const CrlSourceOptions& source : options.crl_sources) {
     if (!IsRemote(source)) {
       workshop.sources.emplace_back(source, workshop.loader);
@@ -179,7 +185,7 @@ absl::StatusOr<std::unique_ptr<SnapshotKeeper>> SnapshotKeeper::Start(
   std::unique_ptr<SnapshotKeeper> keeper(new SnapshotKeeper());
   keeper->watch_ = watch;
   absl::StatusOr<Workshop> workshop =
-      keeper->Furnish(std::move(options), "", nullptr);
+      keeper->Furnish(std::move(options), Workshop());
   if (!workshop.ok()) return workshop.status();
   if (watch) {
     keeper->wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -254,6 +260,23 @@ std::vector<CrlSourceStatus> SnapshotKeeper::source_statuses() const {
   return statuses;
 }
 
+UnwrittenIndexes SnapshotKeeper::unwritten_indexes() const {
+  std::shared_ptr<const CrlLoader> loader;
+  {
+    MutexLock lock(&mutex_);
+    loader = loader_;
+  }
+  return loader->unwritten();
+}
+
+void SnapshotKeeper::SetUnwrittenListener(
+    std::function<void(const UnwrittenIndexes&)> listener) {
+  MutexLock lock(&tell_mutex_);
+  unwritten_listener_ = std::move(listener);
+  told_of_unwritten_ = false;
+  TellOfUnwritten();
+}
+
 void SnapshotKeeper::SetPublishListener(
     std::function<void(const Snapshot&)> listener) {
   MutexLock lock(&mutex_);
@@ -262,8 +285,7 @@ void SnapshotKeeper::SetPublishListener(
 
 absl::Status SnapshotKeeper::Reload(SnapshotOptions options) {
   MutexLock lock(&build_mutex_);
-  absl::StatusOr<Workshop> workshop = Furnish(
-      std::move(options), workshop_.options.state_directory, workshop_.spool);
+  absl::StatusOr<Workshop> workshop = Furnish(std::move(options), workshop_);
   if (!workshop.ok()) return workshop.status();
   workshop->generation = workshop_.generation;
   // What callers sent is validated anew under the new anchors.
@@ -356,6 +378,21 @@ void SnapshotKeeper::Rebuild(bool force) {
   Report report = Settle();
   Publish(std::move(report), changed ? NewSnapshot(force) : nullptr);
   SweepCompiled();
+  WriteIndexesAgain();
+}
+
+void SnapshotKeeper::WriteIndexesAgain() {
+  workshop_.loader->WriteAgain(kWriteAgainInterval);
+  MutexLock lock(&tell_mutex_);
+  TellOfUnwritten();
+}
+
+void SnapshotKeeper::TellOfUnwritten() {
+  const UnwrittenIndexes unwritten = unwritten_indexes();
+  const bool any = unwritten.crls > 0;
+  if (any == told_of_unwritten_ || !unwritten_listener_) return;
+  told_of_unwritten_ = any;
+  unwritten_listener_(unwritten);
 }
 
 bool SnapshotKeeper::TakeDeliveries(bool all) {
@@ -520,6 +557,7 @@ void SnapshotKeeper::Publish(Report report,
     std::swap(report_, report);
     std::swap(remotes_, remotes);
     listener = listener_;
+    loader_ = workshop_.loader;
     if (published != nullptr) {
       std::swap(current_, next);
       generation_.store(published->generation, std::memory_order_release);
@@ -533,6 +571,9 @@ absl::Duration SnapshotKeeper::ShortestPoll() {
   absl::Duration shortest = absl::Hours(1);
   for (const CrlSource& source : workshop_.sources) {
     shortest = std::min(shortest, source.options().poll_interval);
+  }
+  if (workshop_.loader->unwritten().crls > 0) {
+    shortest = std::min(shortest, kWriteAgainInterval);
   }
   return std::max(shortest, absl::Milliseconds(100));
 }

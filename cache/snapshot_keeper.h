@@ -29,6 +29,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "cache/crl_loader.h"
 #include "cache/crl_source.h"
 #include "cache/crl_source_remote.h"
 #include "cache/crl_spool.h"
@@ -86,10 +87,19 @@ class SnapshotKeeper {
   std::vector<CrlSourceStatus> source_statuses() const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // CRLs in use whose index cannot be kept in the state directory. It is tried
+  // again every ten seconds, or at the next look at the sources.
+  UnwrittenIndexes unwritten_indexes() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Called after each publication, on the thread that made it, e.g. to log. Set
   // before traffic starts.
   void SetPublishListener(std::function<void(const Snapshot&)> listener)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // Called when indexes cannot be written, with the reason, and when all are
+  // again, with none. At once if it is so now. Must not call the keeper.
+  void SetUnwrittenListener(
+      std::function<void(const UnwrittenIndexes&)> listener)
+      ABSL_LOCKS_EXCLUDED(tell_mutex_, mutex_);
 
  private:
   // A source on the network and, by item id, what was made of what it gave.
@@ -122,11 +132,10 @@ class SnapshotKeeper {
 
   SnapshotKeeper() = default;
 
-  // Profiles, and sources of files; `spool` is used again if its folder is the
-  // same.
+  // Profiles, and sources of files. The spool and the loader of `old` are used
+  // again if the options they depend on are the same.
   absl::StatusOr<Workshop> Furnish(SnapshotOptions options,
-                                   const std::string& spool_folder,
-                                   std::shared_ptr<CrlSpool> spool);
+                                   const Workshop& old);
   // Sources on the network: those that stay go on as they are.
   void FurnishRemotes(std::vector<RemoteSource> old, Workshop* workshop);
   // Looks at every source, links, and publishes if something that bears on
@@ -146,6 +155,10 @@ class SnapshotKeeper {
   // still to be read waits for that.
   void SettleRemotes(const absl::btree_map<std::string, std::string>& refusals)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Tries again to write indexes that could not be written, and tells the
+  // listener when that begins and ends.
+  void WriteIndexesAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  void TellOfUnwritten() ABSL_EXCLUSIVE_LOCKS_REQUIRED(tell_mutex_);
   // Now and then: removes compiled indexes of CRLs that are there no more.
   void SweepCompiled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   bool IsUsed(const CrlData& crl) const
@@ -202,8 +215,14 @@ class SnapshotKeeper {
   absl::Duration ShortestPoll() ABSL_LOCKS_EXCLUDED(build_mutex_);
   void WatchFolders(int inotify) ABSL_LOCKS_EXCLUDED(build_mutex_);
 
-  Mutex build_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  Mutex build_mutex_ ABSL_ACQUIRED_BEFORE(tell_mutex_, mutex_);
   Workshop workshop_ ABSL_GUARDED_BY(build_mutex_);
+
+  // Held while the listener is told, so that it hears all in order.
+  Mutex tell_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  std::function<void(const UnwrittenIndexes&)> unwritten_listener_
+      ABSL_GUARDED_BY(tell_mutex_);
+  bool told_of_unwritten_ ABSL_GUARDED_BY(tell_mutex_) = false;
 
   mutable Mutex mutex_;
   std::shared_ptr<const Snapshot> current_ ABSL_GUARDED_BY(mutex_);
@@ -211,6 +230,7 @@ class SnapshotKeeper {
   // Those of the workshop, to be asked how they fare without waiting for it.
   std::vector<std::shared_ptr<const CrlRemote>> remotes_
       ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<const CrlLoader> loader_ ABSL_GUARDED_BY(mutex_);
   std::function<void(const Snapshot&)> listener_ ABSL_GUARDED_BY(mutex_);
   std::atomic<uint64_t> generation_{0};
 

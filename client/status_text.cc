@@ -89,7 +89,8 @@ std::string StatusText(const v1::GetStatusResponse& status) {
                     " CRL partition(s) are past nextUpdate; filings of today "
                     "under them get TRY_LATER. Fetch their CRLs.\n");
   }
-  if (stale == 0 && status.source_errors_size() == 0) {
+  if (stale == 0 && status.source_errors_size() == 0 &&
+      status.crl_indexes_unwritten() == 0) {
     absl::StrAppend(&out, "Nothing is wrong.\n");
   }
   for (const v1::CrlSourceError& error : status.source_errors()) {
@@ -99,6 +100,11 @@ std::string StatusText(const v1::GetStatusResponse& status) {
                     error.last_good_in_use()
                         ? "; its last good CRL stays in use\n"
                         : "; nothing from it is in use\n");
+  }
+  if (status.crl_indexes_unwritten() > 0) {
+    absl::StrAppend(&out, "WRONG: ", status.crl_indexes_unwritten(),
+                    " CRL index(es) cannot be kept: ",
+                    Printable(status.crl_index_error()), "\n");
   }
   return out;
 }

@@ -97,6 +97,14 @@ void LogSourceErrors(const SnapshotKeeper& keeper) {
   }
 }
 
+void LogUnwrittenIndexes(const UnwrittenIndexes& unwritten) {
+  if (unwritten.crls > 0) {
+    spdlog::warn("CRL indexes cannot be kept: {}", unwritten.error);
+  } else {
+    spdlog::info("CRL indexes are kept again");
+  }
+}
+
 // The ports bound, one a line, complete once the file is there.
 bool WritePortFile(const std::string& path, const Server& server) {
   const std::string unfinished = path + ".tmp";
@@ -233,6 +241,7 @@ int Serve(const Flags& flags, Config config) {
   LogSnapshot(*server.keeper().Current());
   LogSourceErrors(server.keeper());
   server.keeper().SetPublishListener(LogSnapshot);
+  server.keeper().SetUnwrittenListener(LogUnwrittenIndexes);
   spdlog::info("listening on {} (port {}, {})", options.listener.address,
                server.port(),
                options.listener.tls.has_value() ? "TLS" : "PLAINTEXT");

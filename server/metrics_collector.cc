@@ -239,6 +239,8 @@ void AddCrls(const OpsView& view, const StatusSampler& sampler, Families* out) {
   for (const auto& [name, count] : failures) {
     out->Add(MetricId::kCrlSourcesFailing, static_cast<double>(count), {name});
   }
+  out->Add(MetricId::kCrlIndexesUnwritten,
+           static_cast<double>(view.keeper->unwritten_indexes().crls));
   out->Add(MetricId::kSnapshotGeneration,
            static_cast<double>(snapshot->generation));
   out->Add(MetricId::kSnapshotTime, Seconds(sampler.snapshot_since()));

@@ -95,6 +95,8 @@ namespace inkan {
     "source,kind", "Times a source was asked")                                 \
   V(kCrlSourceErrors, Counter, "inkan_crl_source_errors_total", "source,kind", \
     "Times a source was asked in vain")                                        \
+  V(kCrlIndexesUnwritten, Gauge, "inkan_crl_indexes_unwritten", "",            \
+    "CRLs in use whose index cannot be kept in the state directory")           \
   V(kSnapshotGeneration, Gauge, "inkan_snapshot_generation", "",               \
     "Number of the snapshot in force")                                         \
   V(kSnapshotTime, Gauge, "inkan_snapshot_published_timestamp_seconds", "",    \

@@ -92,6 +92,7 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(
   }
   ReportSourceErrors(operations_.keeper->source_errors(),
                      response->mutable_source_errors());
+  ReportUnwritten(operations_.keeper->unwritten_indexes(), response);
   const BatcherCounters counters = operations_.batcher->counters();
   response->set_filings_total(counters.filings_judged);
   response->set_filings_refused_total(counters.filings_refused +

@@ -88,6 +88,18 @@ void FindSources(const SnapshotKeeper& keeper, std::vector<OpsFinding>* out) {
   }
 }
 
+void FindUnwritten(const SnapshotKeeper& keeper, std::vector<OpsFinding>* out) {
+  const UnwrittenIndexes unwritten = keeper.unwritten_indexes();
+  if (unwritten.crls == 0) return;
+  out->push_back(
+      {false,
+       absl::StrCat(Count(unwritten.crls, "CRL index", "CRL indexes"),
+                    " cannot be kept in the state directory: ", unwritten.error,
+                    "."),
+       "Make room on the state directory's disk, or give it to the server's "
+       "account; it goes on by itself."});
+}
+
 void FindAudit(const AuditLog* audit, std::vector<OpsFinding>* out) {
   if (audit == nullptr) return;
   const AuditCounters counters = audit->counters();
@@ -189,6 +201,7 @@ std::vector<OpsFinding> FindingsNow(const OpsView& view, absl::Time now) {
   FindAudit(view.audit, &findings);
   FindCrls(*view.keeper->Current(), now, &findings);
   FindSources(*view.keeper, &findings);
+  FindUnwritten(*view.keeper, &findings);
   for (const OpsView::Listener& listener : view.listeners) {
     FindListener(listener, now, &findings);
   }

@@ -209,6 +209,12 @@ void ReportSourceErrors(
   }
 }
 
+void ReportUnwritten(const UnwrittenIndexes& unwritten,
+                     v1::GetStatusResponse* out) {
+  out->set_crl_indexes_unwritten(static_cast<uint32_t>(unwritten.crls));
+  out->set_crl_index_error(AsUtf8(unwritten.error));
+}
+
 absl::Status SerialsFromText(absl::string_view text,
                              std::vector<std::string>* serials) {
   std::string digits;

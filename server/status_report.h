@@ -30,6 +30,8 @@ void ReportSources(
 void ReportSourceErrors(
     const std::vector<CrlSourceError>& errors,
     google::protobuf::RepeatedPtrField<v1::CrlSourceError>* out);
+void ReportUnwritten(const UnwrittenIndexes& unwritten,
+                     v1::GetStatusResponse* out);
 
 // Serial numbers that hexadecimal text may stand for, as INTEGER contents: the
 // octets as written and, if they would be a negative number, with the sign

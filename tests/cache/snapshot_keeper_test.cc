@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -11,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cache/mutex.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
 #include "tests/support/temp_folder.h"
@@ -130,6 +133,84 @@ TEST_F(SnapshotKeeperTest, AGoodNewCrlTakesEffect) {
   EXPECT_NE(keeper_->Current()->digest, before->digest);
   // What was pinned says what it said.
   EXPECT_EQ(StatusIn(*before), RevocationStatus::kGood);
+}
+
+bool Eventually(const std::function<bool()>& holds) {
+  for (int i = 0; i < 6000; ++i) {
+    if (holds()) return true;
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  return false;
+}
+
+TEST_F(SnapshotKeeperTest, AnIndexThatCannotBeKeptIsToldOnceAndSoIsItsEnd) {
+  const TempFolder state;
+  const std::string compiled = state.path() + "/compiled";
+  SnapshotOptions options = OptionsFor(folder_);
+  options.state_directory = state.path();
+  auto keeper = SnapshotKeeper::Start(options);
+  ASSERT_TRUE(keeper.ok()) << keeper.status();
+  keeper_ = *std::move(keeper);
+  Mutex mutex;
+  std::vector<size_t> told;
+  const auto listener = [&](const UnwrittenIndexes& unwritten) {
+    const MutexLock lock(&mutex);
+    told.push_back(unwritten.crls);
+    EXPECT_EQ(unwritten.error.empty(), unwritten.crls == 0);
+  };
+  const auto told_so_far = [&] {
+    const MutexLock lock(&mutex);
+    return told;
+  };
+  keeper_->SetUnwrittenListener(listener);
+  EXPECT_EQ(keeper_->unwritten_indexes().crls, 0U);
+  std::filesystem::remove_all(compiled);
+  folder_.Replace("a.crl", CrlDer(1, /*lists_7=*/true));
+  ASSERT_TRUE(Eventually([&] { return !told_so_far().empty(); }));
+  EXPECT_THAT(keeper_->unwritten_indexes().error, HasSubstr("a.crl"));
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_THAT(keeper_->source_errors(), IsEmpty());
+  // Nothing new is found out by looking again, nor by a reload.
+  Refresh();
+  ASSERT_TRUE(keeper_->Reload(options).ok());
+  EXPECT_EQ(keeper_->unwritten_indexes().crls, 1U);
+  EXPECT_THAT(told_so_far(), testing::ElementsAre(1U));
+  // Who listens later hears of it as well.
+  keeper_->SetUnwrittenListener(listener);
+  EXPECT_THAT(told_so_far(), testing::ElementsAre(1U, 1U));
+  std::filesystem::create_directory(compiled);
+  folder_.Replace("a.crl", CrlDer(2));
+  EXPECT_TRUE(Eventually([&] { return told_so_far().size() == 3; }));
+  EXPECT_THAT(told_so_far(), testing::ElementsAre(1U, 1U, 0U));
+  EXPECT_EQ(keeper_->unwritten_indexes().error, "");
+  EXPECT_TRUE(Eventually([&] {
+    return std::distance(std::filesystem::directory_iterator(compiled),
+                         std::filesystem::directory_iterator()) == 1;
+  }));
+  keeper_ = nullptr;  // before what it tells
+}
+
+TEST_F(SnapshotKeeperTest, AStartRemovesAtOnceWhatKilledWritersLeft) {
+  const TempFolder state;
+  SnapshotOptions options = OptionsFor(folder_);
+  options.state_directory = state.path();
+  const std::string left =
+      state.path() + "/compiled/.crlx-unfinished-1-1-a.crlx";
+  std::filesystem::create_directory(state.path() + "/compiled");
+  std::ofstream(left) << "half";
+  // Nothing of a server that runs, which has it for itself.
+  {
+    const auto other = CrlSpool::Open(state.path());
+    ASSERT_TRUE(other.ok());
+    EXPECT_FALSE(std::filesystem::exists(left));
+    std::ofstream(left) << "half";
+    EXPECT_FALSE(SnapshotKeeper::Start(options).ok());
+    EXPECT_TRUE(SnapshotKeeper::Start(options, /*watch=*/false).ok());
+    EXPECT_TRUE(std::filesystem::exists(left));
+  }
+  auto keeper = SnapshotKeeper::Start(options);
+  ASSERT_TRUE(keeper.ok()) << keeper.status();
+  EXPECT_FALSE(std::filesystem::exists(left));
 }
 
 struct BadReplacement {
@@ -422,14 +503,6 @@ TEST_F(SnapshotKeeperTest, TheDigestTellsRulesAndCrlsApart) {
   for (const SnapshotOptions& other : {off, usage, policy, anchor}) {
     EXPECT_NE(digest(options), digest(other));
   }
-}
-
-bool Eventually(const std::function<bool()>& holds) {
-  for (int i = 0; i < 500; ++i) {
-    if (holds()) return true;
-    absl::SleepFor(absl::Milliseconds(10));
-  }
-  return false;
 }
 
 TEST_F(SnapshotKeeperTest, AWatchedFolderIsFollowedWithoutBeingAsked) {

@@ -429,6 +429,12 @@ TEST(TextTest, StaleCrlsAndFailedSourcesAreWrong) {
   EXPECT_THAT(StatusText(status),
               AllOf(HasSubstr("WRONG: x.crl: no CRL"),
                     HasSubstr("its last good CRL stays in use")));
+  v1::GetStatusResponse other;
+  other.set_crl_indexes_unwritten(2);
+  other.set_crl_index_error("no room");
+  EXPECT_THAT(StatusText(other),
+              AllOf(HasSubstr("WRONG: 2 CRL index(es) cannot be kept: no room"),
+                    Not(HasSubstr("Nothing is wrong."))));
 }
 
 }  // namespace
