@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -148,7 +150,14 @@ DirectoryServer::DirectoryServer(std::string dir,
                                "modulepath /usr/lib/ldap\nmoduleload back_mdb\n"
                                "pidfile ",
                                dir_, "/slapd.pid\nargsfile ", dir_,
-                               "/slapd.args\nsizelimit unlimited\n", tls_lines,
+                               "/slapd.args\nsizelimit unlimited\n"
+                               "attributetype ( 1.3.6.1.4.1.4203.666.1.901 "
+                               "NAME 'rawCrl' "
+                               "SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )\n"
+                               "objectclass ( 1.3.6.1.4.1.4203.666.3.901 "
+                               "NAME 'rawCrlHolder' SUP top STRUCTURAL "
+                               "MUST cn MAY rawCrl )\n",
+                               tls_lines,
                                "database mdb\nsuffix \"o=lab\"\n"
                                "rootdn \"cn=admin,o=lab\"\nrootpw secret\n"
                                "directory ",
@@ -190,11 +199,25 @@ void DirectoryServer::Modify(const std::string& ldif) const {
 
 void DirectoryServer::Replace(const std::string& name,
                               const std::string& crl) const {
+  Set(name, "certificateRevocationList;binary", crl);
+}
+void DirectoryServer::Set(const std::string& name, const std::string& attribute,
+                          const std::string& value) const {
   Modify(absl::StrCat("dn: cn=", name,
-                      ",o=lab\nchangetype: modify\n"
-                      "replace: certificateRevocationList;binary\n"
-                      "certificateRevocationList;binary:: ",
-                      absl::Base64Escape(crl), "\n-\n"));
+                      ",o=lab\nchangetype: modify\nreplace: ", attribute, "\n",
+                      attribute, ":: ", absl::Base64Escape(value), "\n-\n"));
+}
+void DirectoryServer::Clear(const std::string& name,
+                            const std::string& attribute) const {
+  Modify(absl::StrCat("dn: cn=", name, ",o=lab\nchangetype: modify\ndelete: ",
+                      attribute, "\n-\n"));
+}
+void DirectoryServer::AddRaw(const std::string& name,
+                             const std::string& value) const {
+  Modify(absl::StrCat(
+      "dn: cn=", name,
+      ",o=lab\nchangetype: add\nobjectClass: rawCrlHolder\ncn: ", name,
+      "\nrawCrl:: ", absl::Base64Escape(value), "\n"));
 }
 void DirectoryServer::Delete(const std::string& name) const {
   Modify(absl::StrCat("dn: cn=", name, ",o=lab\nchangetype: delete\n"));
@@ -245,6 +268,7 @@ LabWorld::Target LabWorld::Find(const std::vector<lab::v1::CorpusEntry>& corpus,
     if (entry.truth().kind() != good_kind)
       good.erase(entry.filing().certificate());
   }
+  std::map<const lab::CrlPlan*, Target> targets;
   for (const auto& [der, filings] : good) {
     Certificate certificate;
     if (!ParseCertificate(AsBytes(der), &certificate).ok()) continue;
@@ -260,12 +284,23 @@ LabWorld::Target LabWorld::Find(const std::vector<lab::v1::CorpusEntry>& corpus,
         if (plan.ca == &ca && plan.municipality == issued.municipality &&
             plan.municipality >= lab::kFirstOrdinaryMunicipality &&
             !plan.revoked.empty() && certificate.issuer.size() > 0) {
-          return {&plan, issued.serial, filings};
+          Target& target = targets[&plan];
+          target.plan = &plan;
+          if (target.filing_ids.empty()) {
+            target.serial = issued.serial;
+            target.filing_ids = filings;
+          } else if (target.other_filing_ids.empty()) {
+            target.other_serial = issued.serial;
+            target.other_filing_ids = filings;
+          }
         }
       }
     }
   }
-  ADD_FAILURE() << "the lab has no such certificate";
+  for (const auto& [plan, target] : targets) {
+    if (!target.other_filing_ids.empty()) return target;
+  }
+  ADD_FAILURE() << "the lab has no two such certificates";
   return {};
 }
 
@@ -274,16 +309,27 @@ std::string LabWorld::Crl(const lab::CrlPlan& plan,
   lab::CrlPlan changed = plan;
   if (change.empty) changed.revoked.clear();
   lab::CrlBuilder builder = BuildCrl(changed, places_);
+  const int64_t number = (plan.this_update - plan.ca->not_before) / 86400;
   if (change.ahead != 0) {
-    const int64_t number =
-        (plan.this_update - plan.ca->not_before) / 86400 + change.ahead;
-    builder.set(lab::extension::CrlNumber(static_cast<uint64_t>(number)));
+    builder.set(lab::extension::CrlNumber(
+        static_cast<uint64_t>(number + change.ahead)));
   }
-  if (change.revoke != 0) {
-    builder.revoke({.serial = lab::SerialContents(change.revoke),
+  if (change.delta_of.has_value()) {
+    builder.add(lab::extension::DeltaCrlIndicator(
+        static_cast<uint64_t>(number + *change.delta_of)));
+  }
+  for (const uint64_t serial : change.revoke) {
+    builder.revoke({.serial = lab::SerialContents(serial),
                     .revoked_at = clock_.season_start - 86400,
                     .reason = lab::Reason::kKeyCompromise});
   }
+  // Of nobody, beyond every serial of the lab.
+  const int64_t revoked_at = clock_.season_start - 86400;
+  builder.entries(change.strangers,
+                  [revoked_at](uint64_t i, lab::CrlEntry* entry) {
+                    *entry = {.serial = lab::SerialContents((1ULL << 61U) + i),
+                              .revoked_at = revoked_at};
+                  });
   return builder.Sign(change.stranger ? stranger_ : plan.ca->key);
 }
 
@@ -302,18 +348,30 @@ FetchingServer::FetchingServer(const std::string& dir,
 }
 
 void FetchingServer::Start() {
+  Launch();
+  AwaitListening();
+}
+
+void FetchingServer::Launch() {
   const std::string port_file = dir_ + "/port";
   fs::remove(port_file);
   process_ = std::make_unique<Process>(
       std::vector<std::string>{Binary("inkand"), "--config", config_file(),
                                "--port-file", port_file},
       dir_ + "/inkand.log");
+}
+
+void FetchingServer::AwaitListening() {
+  const std::string port_file = dir_ + "/port";
   ASSERT_TRUE(
       Soon([&] { return fs::exists(port_file) || !process_->Running(); }));
   ASSERT_TRUE(process_->Running()) << process_->Output();
-  std::string port = ReadFile(port_file);
-  while (!port.empty() && port.back() == '\n') port.pop_back();
-  target_ = "127.0.0.1:" + port;
+  // The port, the operations listener's (0: none), that of ops_http.
+  std::istringstream ports(ReadFile(port_file));
+  int port = 0;
+  int operations_port = 0;
+  ports >> port >> operations_port >> ops_http_port_;
+  target_ = absl::StrCat("127.0.0.1:", port);
 }
 
 void FetchingServer::Kill() {
@@ -363,6 +421,51 @@ bool FetchingServer::InUse(const std::string& name) const {
     if (source.source().find(name) != std::string::npos) {
       return source.in_use();
     }
+  }
+  return false;
+}
+
+void ExpectTruth(const FetchingServer& server, const Corpus& corpus,
+                 const std::set<std::string>& revoked) {
+  const auto stub = v1::VerificationService::NewStub(server.channel());
+  for (size_t first = 0; first < corpus.size(); first += 500) {
+    v1::BatchVerifyRequest request;
+    const size_t end = std::min(corpus.size(), first + 500);
+    for (size_t i = first; i < end; ++i) {
+      *request.add_filings() = corpus[i].filing();
+    }
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(60)));
+    v1::BatchVerifyResponse response;
+    const grpc::Status status = stub->BatchVerify(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    ASSERT_EQ(static_cast<size_t>(response.verdicts_size()), end - first);
+    for (size_t i = first; i < end; ++i) {
+      const v1::Verdict& verdict =
+          response.verdicts(static_cast<int>(i - first));
+      if (revoked.contains(corpus[i].filing().filing_id())) {
+        ASSERT_EQ(verdict.sub_indication(), v1::SUB_INDICATION_REVOKED)
+            << verdict.ShortDebugString();
+      } else {
+        ASSERT_TRUE(IsTrue(corpus[i], verdict));
+      }
+    }
+  }
+}
+
+bool IsRevoked(const FetchingServer& server, const Corpus& corpus,
+               const std::string& filing_id) {
+  for (const auto& entry : corpus) {
+    if (entry.filing().filing_id() != filing_id) continue;
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(60)));
+    v1::VerifyRequest request;
+    *request.mutable_filing() = entry.filing();
+    v1::VerifyResponse response;
+    EXPECT_TRUE(v1::VerificationService::NewStub(server.channel())
+                    ->Verify(&context, request, &response)
+                    .ok());
+    return response.verdict().sub_indication() == v1::SUB_INDICATION_REVOKED;
   }
   return false;
 }

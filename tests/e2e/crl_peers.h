@@ -66,6 +66,12 @@ class DirectoryServer {
   void Stop();
   void Signal(int number) const { process_->Signal(number); }
   void Replace(const std::string& name, const std::string& crl) const;
+  // One value of any attribute, and none.
+  void Set(const std::string& name, const std::string& attribute,
+           const std::string& value) const;
+  void Clear(const std::string& name, const std::string& attribute) const;
+  // An entry whose rawCrl may hold what is no CRL: slapd looks at the others.
+  void AddRaw(const std::string& name, const std::string& value) const;
   void Delete(const std::string& name) const;
   void Add(const std::string& name, const std::string& crl) const;
   std::string url() const;
@@ -85,22 +91,28 @@ class LabWorld {
  public:
   LabWorld();
 
-  // The plan of a CRL that lists something and that speaks about a certificate
-  // whose filings are all good; and those filings.
+  // The plan of a CRL that lists something and that speaks about two
+  // certificates whose filings are all good; and those filings.
   struct Target {
     const lab::CrlPlan* plan = nullptr;
     uint64_t serial = 0;
     std::set<std::string> filing_ids;
+    // Of another one.
+    uint64_t other_serial = 0;
+    std::set<std::string> other_filing_ids;
   };
   Target Find(const std::vector<lab::v1::CorpusEntry>& corpus,
               lab::CertificateKind kind) const;
-  // The CRL of a plan, `ahead` numbers later, with one serial more; or listing
-  // nothing; or signed with a stranger's key.
+  // The CRL of a plan, `ahead` numbers later, with serials more, and so many
+  // that nobody has; or listing nothing; or signed with a stranger's key; or a
+  // delta of the one that is `delta_of` numbers later.
   struct Change {
     int64_t ahead = 0;
-    uint64_t revoke = 0;
+    std::vector<uint64_t> revoke = {};
     bool empty = false;
     bool stranger = false;
+    uint64_t strangers = 0;
+    std::optional<int64_t> delta_of = {};
   };
   std::string Crl(const lab::CrlPlan& plan, const Change& change) const;
 
@@ -121,6 +133,9 @@ class FetchingServer {
   FetchingServer(const std::string& dir, const std::string& sources);
 
   void Start();
+  // The two parts of it.
+  void Launch();
+  void AwaitListening();
   void Kill();
   // SIGTERM; the time it took.
   absl::Duration Terminate();
@@ -130,13 +145,33 @@ class FetchingServer {
   bool InUse(const std::string& name) const;
   std::shared_ptr<grpc::Channel> channel() const;
   std::string config_file() const { return dir_ + "/lab/inkand.textproto"; }
+  std::string state_directory() const { return dir_ + "/lab/state"; }
+  int ops_http_port() const { return ops_http_port_; }  // 0: none
   Process& process() { return *process_; }
 
  private:
   std::string dir_;
   std::string target_;
+  int ops_http_port_ = 0;
   std::unique_ptr<Process> process_;
 };
+
+// The rest of a source's configuration: asked every second, impatient.
+inline constexpr char kOften[] =
+    "poll_interval { seconds: 1 } fetch { retry_first { seconds: 1 } "
+    "retry_max { seconds: 1 } stall_timeout { seconds: 2 } total_timeout { "
+    "seconds: 3 } }";
+
+using Corpus = std::vector<lab::v1::CorpusEntry>;
+
+// Every filing of the corpus has its true verdict; those in `revoked` are
+// revoked by now.
+void ExpectTruth(const FetchingServer& server, const Corpus& corpus,
+                 const std::set<std::string>& revoked = {});
+
+// Whether a filing is judged REVOKED by now.
+bool IsRevoked(const FetchingServer& server, const Corpus& corpus,
+               const std::string& filing_id);
 
 }  // namespace inkan
 

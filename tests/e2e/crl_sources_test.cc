@@ -17,6 +17,7 @@
 #include "bench/lab/extensions.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/crl_peers.h"
+#include "tests/e2e/truth_watch.h"
 #include "tests/server/test_tls.h"
 #include "tests/support/conformance.h"
 
@@ -26,60 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 using grpc::health::v1::HealthCheckResponse;
 using ::testing::HasSubstr;
-using Corpus = std::vector<lab::v1::CorpusEntry>;
-
-constexpr char kOften[] =
-    "poll_interval { seconds: 1 } fetch { retry_first { seconds: 1 } "
-    "retry_max { seconds: 1 } stall_timeout { seconds: 2 } total_timeout { "
-    "seconds: 3 } }";
-
-// Every filing of the corpus has its true verdict; those in `revoked` are
-// revoked by now.
-void ExpectTruth(const FetchingServer& server, const Corpus& corpus,
-                 const std::set<std::string>& revoked = {}) {
-  const auto stub = v1::VerificationService::NewStub(server.channel());
-  for (size_t first = 0; first < corpus.size(); first += 500) {
-    v1::BatchVerifyRequest request;
-    const size_t end = std::min(corpus.size(), first + 500);
-    for (size_t i = first; i < end; ++i) {
-      *request.add_filings() = corpus[i].filing();
-    }
-    grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(60)));
-    v1::BatchVerifyResponse response;
-    const grpc::Status status = stub->BatchVerify(&context, request, &response);
-    ASSERT_TRUE(status.ok()) << status.error_message();
-    ASSERT_EQ(static_cast<size_t>(response.verdicts_size()), end - first);
-    for (size_t i = first; i < end; ++i) {
-      const v1::Verdict& verdict =
-          response.verdicts(static_cast<int>(i - first));
-      if (revoked.contains(corpus[i].filing().filing_id())) {
-        ASSERT_EQ(verdict.sub_indication(), v1::SUB_INDICATION_REVOKED)
-            << verdict.ShortDebugString();
-      } else {
-        ASSERT_TRUE(IsTrue(corpus[i], verdict));
-      }
-    }
-  }
-}
-
-// Whether a filing is judged REVOKED by now.
-bool IsRevoked(const FetchingServer& server, const Corpus& corpus,
-               const std::string& filing_id) {
-  for (const auto& entry : corpus) {
-    if (entry.filing().filing_id() != filing_id) continue;
-    grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(60)));
-    v1::VerifyRequest request;
-    *request.mutable_filing() = entry.filing();
-    v1::VerifyResponse response;
-    EXPECT_TRUE(v1::VerificationService::NewStub(server.channel())
-                    ->Verify(&context, request, &response)
-                    .ok());
-    return response.verdict().sub_indication() == v1::SUB_INDICATION_REVOKED;
-  }
-  return false;
-}
 
 class CrlSources : public ::testing::Test {
  protected:
@@ -132,6 +79,9 @@ class CrlSources : public ::testing::Test {
     })) << server_->ErrorOf(name);
     EXPECT_TRUE(server_->InUse(name));
     ExpectTruth(*server_, corpus_, revoked);
+    // And nothing was wrong for a moment.
+    const uint64_t rounds = watch_->rounds();
+    EXPECT_TRUE(Soon([&] { return watch_->rounds() > rounds + 1; }));
   }
 
   const std::string dir_;
@@ -140,6 +90,7 @@ class CrlSources : public ::testing::Test {
   WebServer web_;
   std::unique_ptr<DirectoryServer> directory_;
   std::unique_ptr<FetchingServer> server_;
+  std::unique_ptr<TruthWatch> watch_;
 };
 
 TEST_F(CrlSources, AWebServerThatPublishesFailsAndRecovers) {
@@ -148,13 +99,16 @@ TEST_F(CrlSources, AWebServerThatPublishesFailsAndRecovers) {
   const auto target = world_.Find(corpus_, lab::CertificateKind::kSignature);
   ASSERT_NE(target.plan, nullptr);
   const std::string name = target.plan->file_name;
+  watch_ = std::make_unique<TruthWatch>(*server_, corpus_, target.filing_ids);
   // A change is taken.
+  watch_->Expect(TruthWatch::Either(target.filing_ids));
   const std::string changed =
-      world_.Crl(*target.plan, {.ahead = 10, .revoke = target.serial});
+      world_.Crl(*target.plan, {.ahead = 10, .revoke = {target.serial}});
   web_.Write(name, changed);
   const std::string filing = *target.filing_ids.begin();
   EXPECT_TRUE(Soon([&] { return IsRevoked(*server_, corpus_, filing); }));
   const std::set<std::string>& revoked = target.filing_ids;
+  watch_->Expect(TruthWatch::Revoked(revoked));
   ExpectTruth(*server_, corpus_, revoked);
 
   const std::string wrong =
@@ -180,11 +134,14 @@ TEST_F(CrlSources, AWebServerThatPublishesFailsAndRecovers) {
   ExpectRefused(name, "cannot connect", revoked);
   // And recovers, with the change undone: what is in force is what is
   // published.
+  watch_->Expect(TruthWatch::Either(revoked));
   web_.Write(name, world_.Crl(*target.plan, {.ahead = 30}));
   web_.Start();
   EXPECT_TRUE(Soon([&] { return server_->ErrorOf(name).empty(); }));
   EXPECT_TRUE(Soon([&] { return !IsRevoked(*server_, corpus_, filing); }));
+  watch_->Expect({});
   ExpectTruth(*server_, corpus_);
+  watch_->Stop();
 
   // kill -9, and a start without any network.
   web_.Stop();
@@ -203,11 +160,14 @@ TEST_F(CrlSources, ADirectoryThatPublishesFailsAndRecovers) {
       world_.Find(corpus_, lab::CertificateKind::kAuthentication);
   ASSERT_NE(target.plan, nullptr);
   const std::string name = target.plan->file_name;
+  watch_ = std::make_unique<TruthWatch>(*server_, corpus_, target.filing_ids);
+  watch_->Expect(TruthWatch::Either(target.filing_ids));
   directory_->Replace(
-      name, world_.Crl(*target.plan, {.ahead = 10, .revoke = target.serial}));
+      name, world_.Crl(*target.plan, {.ahead = 10, .revoke = {target.serial}}));
   const std::string filing = *target.filing_ids.begin();
   EXPECT_TRUE(Soon([&] { return IsRevoked(*server_, corpus_, filing); }));
   const std::set<std::string>& revoked = target.filing_ids;
+  watch_->Expect(TruthWatch::Revoked(revoked));
   ExpectTruth(*server_, corpus_, revoked);
 
   directory_->Replace(
@@ -231,15 +191,78 @@ TEST_F(CrlSources, ADirectoryThatPublishesFailsAndRecovers) {
     return server_->ErrorOf("o=lab?").find("contact") != std::string::npos;
   })) << server_->ErrorOf("o=lab?");
   ExpectTruth(*server_, corpus_, revoked);
+  watch_->Expect(TruthWatch::Either(revoked));
   directory_->Start();
   directory_->Add(name, world_.Crl(*target.plan, {.ahead = 30}));
   EXPECT_TRUE(Soon([&] { return !IsRevoked(*server_, corpus_, filing); }));
   EXPECT_TRUE(Soon([&] { return server_->ErrorOf("cn=" + name).empty(); }));
+  watch_->Expect({});
   ExpectTruth(*server_, corpus_);
+  watch_->Stop();
   // An end in the middle of a fetch that hangs.
   directory_->Signal(SIGSTOP);
   absl::SleepFor(absl::Seconds(2));
   EXPECT_LT(server_->Terminate(), absl::Seconds(30));
+}
+
+TEST_F(CrlSources, WhateverAttributeHoldsThemCrlsAreTakenAndOthersNot) {
+  std::ofstream(server_->config_file(), std::ios::app)
+      << "crl_sources { ldap { url: \"" << directory_->url()
+      << "\" base_dn: \"o=lab\" scope: SCOPE_SUBTREE filter: "
+         "\"(objectClass=rawCrlHolder)\" attributes: \"rawCrl\" } "
+      << kOften << " }\n";
+  StartAll();
+  const auto target =
+      world_.Find(corpus_, lab::CertificateKind::kAuthentication);
+  ASSERT_NE(target.plan, nullptr);
+  const std::string name = target.plan->file_name;
+  std::set<std::string> revoked = target.filing_ids;
+  revoked.insert(target.other_filing_ids.begin(),
+                 target.other_filing_ids.end());
+  watch_ = std::make_unique<TruthWatch>(*server_, corpus_, revoked);
+  watch_->Expect(TruthWatch::Either(revoked));
+  directory_->Clear(name, "certificateRevocationList;binary");
+  directory_->Set(
+      name, "authorityRevocationList;binary",
+      world_.Crl(*target.plan, {.ahead = 10, .revoke = {target.serial}}));
+  EXPECT_TRUE(Soon([&] {
+    return IsRevoked(*server_, corpus_, *target.filing_ids.begin());
+  }));
+  EXPECT_TRUE(server_->InUse("?authorityRevocationList"));
+  ExpectTruth(*server_, corpus_, target.filing_ids);
+  // A delta beside it, which lists another one.
+  directory_->Set(name, "deltaRevocationList;binary",
+                  world_.Crl(*target.plan, {.ahead = 11,
+                                            .revoke = {target.other_serial},
+                                            .empty = true,
+                                            .delta_of = 10}));
+  EXPECT_TRUE(Soon([&] {
+    return IsRevoked(*server_, corpus_, *target.other_filing_ids.begin());
+  }));
+  EXPECT_TRUE(server_->InUse("?deltaRevocationList"));
+  watch_->Expect(TruthWatch::Revoked(revoked));
+  ExpectTruth(*server_, corpus_, revoked);
+
+  // slapd checks the syntax of those attributes, and lets anything into this
+  // one.
+  const std::string newest =
+      world_.Crl(*target.plan,
+                 {.ahead = 20, .revoke = {target.serial, target.other_serial}});
+  const std::string wrong =
+      world_.Crl(*target.plan, {.ahead = 30, .empty = true});
+  directory_->AddRaw("raw", newest);
+  EXPECT_TRUE(Soon([&] { return server_->InUse("cn=raw"); }));
+  ExpectTruth(*server_, corpus_, revoked);
+  directory_->Set("raw", "rawCrl", wrong.substr(0, wrong.size() / 2));
+  ExpectRefused("cn=raw", "truncated", revoked);
+  std::string garbage = wrong;
+  for (size_t i = 0; i < garbage.size(); i += 7) garbage[i] = '\x5a';
+  directory_->Set("raw", "rawCrl", garbage);
+  ExpectRefused("cn=raw", "certificateList", revoked);
+  directory_->Set("raw", "rawCrl", newest);
+  EXPECT_TRUE(Soon([&] { return server_->ErrorOf("cn=raw").empty(); }));
+  ExpectTruth(*server_, corpus_, revoked);
+  watch_->Stop();
 }
 
 // The same places over TLS: with a CA that the operator trusts they serve, with

@@ -3,14 +3,9 @@
 // is room again.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -18,61 +13,13 @@
 #include "absl/time/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/fault_support.h"
+#include "tests/e2e/small_disk.h"
 #include "tests/support/conformance.h"
 
 namespace inkan {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A disk of 16 MiB that can be filled: a tmpfs that only this test and the
-// servers it starts see. Who may not mount has the next best: a bound on the
-// size of the files that the server writes.
-class SmallDisk {
- public:
-  explicit SmallDisk(std::string path) : path_(std::move(path)) {
-    fs::create_directories(path_);
-    // Gone with this process, whatever becomes of it.
-    mounted_ =
-        unshare(CLONE_NEWNS) == 0 &&
-        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-        mount("none", path_.c_str(), "tmpfs", 0, "size=16m") == 0;
-    if (!mounted_) {
-      std::cout << "no tmpfs can be mounted here: the size of the server's "
-                   "files is bounded instead\n";
-    }
-  }
-  ~SmallDisk() {
-    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
-  }
-
-  void Fill(pid_t server, const std::string& file) const {
-    if (!mounted_) {
-      BoundFiles(server, fs::file_size(file));
-      return;
-    }
-    std::ofstream filler(path_ + "/filler", std::ios::binary);
-    const std::string block(4096, 'x');
-    while (filler.write(block.data(), 4096) && filler.flush()) {
-    }
-  }
-  void MakeRoom(pid_t server) const {
-    if (mounted_) {
-      fs::remove(path_ + "/filler");
-    } else {
-      BoundFiles(server, RLIM_INFINITY);
-    }
-  }
-
- private:
-  static void BoundFiles(pid_t server, rlim_t bytes) {
-    const rlimit limit = {bytes, RLIM_INFINITY};
-    EXPECT_EQ(prlimit(server, RLIMIT_FSIZE, &limit, nullptr), 0);
-  }
-
-  const std::string path_;
-  bool mounted_ = false;
-};
 
 std::string ConfigWith(const std::string& audit_file, const char* on_failure) {
   return absl::StrCat("ops_http { address: \"127.0.0.1:0\" }\n",
@@ -112,7 +59,7 @@ TEST(FaultDisk, AFullDiskRefusesFilingsUntilThereIsRoomAgain) {
   FaultServer server(dir, ConfigWith(file, "AUDIT_FAILURE_REFUSE"));
   BackgroundLoad load(server, {});
   load.AwaitAnswers(500);
-  disk.Fill(server.process().pid(), file);
+  disk.Fill(server.process().pid(), fs::file_size(file));
   EXPECT_TRUE(Await([&] { return !Serves(server); }))
       << server.process().Output();
   // Small batches may still find a gap.
@@ -142,7 +89,7 @@ TEST(FaultDisk, AFullDiskDropsLinesAndCountsThemIfSoConfigured) {
   FaultServer server(dir, ConfigWith(file, "AUDIT_FAILURE_DROP"));
   BackgroundLoad load(server, {});
   load.AwaitAnswers(500);
-  disk.Fill(server.process().pid(), file);
+  disk.Fill(server.process().pid(), fs::file_size(file));
   EXPECT_TRUE(Await([&] {
     return server.metric("inkan_audit_failing") == 1 &&
            server.metric("inkan_audit_dropped_lines_total") > 0;
