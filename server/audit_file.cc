@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/steady_clock.h"
 
 namespace inkan {
 namespace {
@@ -103,7 +104,7 @@ absl::Status AuditFile::OpenFile() {
   fd_ = fd;
   size_ = size_before_ = size;
   cut_owed_ = false;
-  opened_at_ = absl::Now();
+  opened_ns_ = NowNs();
   return absl::OkStatus();
 }
 

@@ -48,7 +48,8 @@ class AuditFile {
   absl::Status Reopen();
 
   uint64_t size() const { return size_; }
-  absl::Time opened_at() const { return opened_at_; }
+  // By NowNs, so that nobody who sets the clock keeps the file from being old.
+  int64_t opened_ns() const { return opened_ns_; }
 
  private:
   AuditFile(std::string path, int lock_fd)
@@ -64,7 +65,7 @@ class AuditFile {
   // What lies past size_ is the rest of a write that failed, and could not be
   // cut off yet.
   bool cut_owed_ = false;
-  absl::Time opened_at_;
+  int64_t opened_ns_ = 0;
 };
 
 }  // namespace inkan

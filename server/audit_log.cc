@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kTick{200};
 constexpr int64_t kRetryNs = 1'000'000'000;
 
 // A rotation that failed is tried again after this.
-constexpr absl::Duration kRotationRetry = absl::Seconds(10);
+constexpr int64_t kRotationRetryNs = 10'000'000'000;
 
 // Strings kept for their memory: two a worker are more than can be in use.
 constexpr size_t kSpareMax = 64;
@@ -39,7 +39,7 @@ AuditLog::AuditLog(const AuditOptions& options, std::unique_ptr<AuditFile> file,
     : options_(options),
       listener_(std::move(listener)),
       file_(std::move(file)),
-      last_sync_(absl::Now()) {
+      last_sync_ns_(NowNs()) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -69,15 +69,31 @@ bool AuditLog::Ready() {
          retry_at_ns_.compare_exchange_strong(retry_at, now + kRetryNs);
 }
 
+// An empty buffer takes a batch of any size, or a large one never would fit.
+bool AuditLog::Fits(size_t bytes) const {
+  return counters_.buffer_bytes == 0 ||
+         counters_.buffer_bytes + bytes <= options_.buffer_bytes_max;
+}
+
+// Whatever fills the buffer is written, or refused, and wakes who waits here.
+// In turn, or a large batch would wait for as long as small ones come.
+void AuditLog::WaitForRoom(size_t bytes) {
+  const uint64_t turn = turns_begun_++;
+  while (!closing_ && (turn != turns_ended_ || !Fits(bytes))) {
+    done_.Wait(&mutex_);
+  }
+  ++turns_ended_;
+  if (turns_ended_ != turns_begun_) done_.SignalAll();
+}
+
 bool AuditLog::Append(std::string* lines, size_t count) {
   const bool refuses = options_.on_failure == AuditFailure::kRefuse;
   Waiter waiter;
   MutexLock lock(&mutex_);
-  // An empty buffer takes a batch of any size, or a large one never would fit.
-  const bool fits =
-      counters_.buffer_bytes == 0 ||
-      counters_.buffer_bytes + lines->size() <= options_.buffer_bytes_max;
-  if (closing_ || !fits) {
+  // Who waits for the own lines anyway waits for the others' as well: no more
+  // are held than the workers have made.
+  if (refuses) WaitForRoom(lines->size());
+  if (closing_ || !Fits(lines->size())) {
     if (!refuses) counters_.dropped_lines += count;
     lines->clear();
     return !refuses;
@@ -188,30 +204,31 @@ void AuditLog::LookForRoom() {
 
 // Rotates, opens again and syncs, where it is time for it.
 void AuditLog::KeepHouse(bool reopen) {
-  const absl::Time now = absl::Now();
+  const int64_t now_ns = NowNs();
   const bool too_large =
       options_.rotate_bytes > 0 && file_->size() >= options_.rotate_bytes;
   const bool too_old = options_.rotate_interval > absl::ZeroDuration() &&
-                       now - file_->opened_at() >= options_.rotate_interval;
-  const bool rotate =
-      file_->size() > 0 && (too_large || too_old) && now >= next_rotation_;
-  const bool sync = options_.sync != AuditSync::kNone && unsynced_ &&
-                    (now - last_sync_ >= options_.sync_interval ||
-                     now < last_sync_ || rotate || reopen);
+                       absl::Nanoseconds(now_ns - file_->opened_ns()) >=
+                           options_.rotate_interval;
+  const bool rotate = file_->size() > 0 && (too_large || too_old) &&
+                      now_ns >= next_rotation_ns_;
+  const bool sync =
+      options_.sync != AuditSync::kNone && unsynced_ &&
+      (absl::Nanoseconds(now_ns - last_sync_ns_) >= options_.sync_interval ||
+       rotate || reopen);
   if (sync) {
-    last_sync_ = now;
+    last_sync_ns_ = now_ns;
     const absl::Status status = file_->Sync();
     if (status.ok()) unsynced_ = false;
     if (!status.ok()) Note(status);
   }
   if (!rotate && !reopen) return;
-  NoteRotation(reopen ? file_->Reopen() : file_->Rotate(now));
+  NoteRotation(reopen ? file_->Reopen() : file_->Rotate(absl::Now()));
 }
 
 // The file as it was stays in use if it fails, so verdicts go on.
 void AuditLog::NoteRotation(const absl::Status& status) {
-  next_rotation_ =
-      status.ok() ? absl::InfinitePast() : absl::Now() + kRotationRetry;
+  next_rotation_ns_ = status.ok() ? 0 : NowNs() + kRotationRetryNs;
   {
     MutexLock lock(&mutex_);
     if (status.ok()) {

@@ -6,8 +6,9 @@
 //   if (!(*log)->Append(&lines, count)) refuse the batch;
 //
 // When it cannot be written (disk full, bound of the buffer reached):
-// - kRefuse: Append waits until the lines are written and says false if they
-//   were not; none of them is in the file then, and no verdict may leave. While
+// - kRefuse: Append waits for room in the buffer, in turn, then until the lines
+//   are written, and says false if they were not; none of them is in the file
+//   then, and no verdict may leave. While
 //   it fails, Ready lets one batch a second try, and the writer looks for room
 //   once a second: nobody may send a batch to a server that says it refuses.
 // - kDrop: Append returns at once (unless sync is kEveryBatch) and the lines
@@ -98,6 +99,8 @@ class AuditLog {
   AuditLog(const AuditOptions& options, std::unique_ptr<AuditFile> file,
            Listener listener);
   bool Waits() const;
+  bool Fits(size_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WaitForRoom(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
   bool TakeWork(std::vector<Block>* blocks, bool* reopen)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -115,8 +118,9 @@ class AuditLog {
   std::unique_ptr<AuditFile> file_;
   std::string chunk_;
   bool unsynced_ = false;
-  absl::Time last_sync_;
-  absl::Time next_rotation_ = absl::InfinitePast();  // after one that failed
+  // By NowNs.
+  int64_t last_sync_ns_;
+  int64_t next_rotation_ns_ = 0;  // after one that failed
 
   // When the next batch may try while writing fails, as NowNs; 0: it does not
   // fail.
@@ -129,6 +133,9 @@ class AuditLog {
   // Strings that have been written out, for their memory.
   std::vector<std::string> spare_ ABSL_GUARDED_BY(mutex_);
   AuditCounters counters_ ABSL_GUARDED_BY(mutex_);
+  // Turns of batches that wait for room in the buffer: begun, and ended.
+  uint64_t turns_begun_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t turns_ended_ ABSL_GUARDED_BY(mutex_) = 0;
   bool reopen_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
 

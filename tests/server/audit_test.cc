@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -26,6 +28,21 @@
 #include "server/audit_log.h"
 #include "server/log_json.h"
 #include "tests/support/temp_folder.h"
+
+namespace {
+
+// Moves this program's wall clock, and only that one, as setting it does.
+std::atomic<int64_t> clock_step_seconds{0};
+
+}  // namespace
+
+extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
+  const long result = syscall(SYS_clock_gettime, clock, time);
+  if (result == 0 && clock == CLOCK_REALTIME) {
+    time->tv_sec += clock_step_seconds.load();
+  }
+  return static_cast<int>(result);
+}
 
 namespace inkan {
 namespace {
@@ -417,6 +434,53 @@ TEST(AuditLogTest, TheBufferIsBoundedWithDrop) {
   EXPECT_EQ(Lines(ReadAll(options.file)).size(), counters.lines);
 }
 
+// Batches larger than the buffer, from workers that never pause, beside small
+// ones: each waits for its turn.
+TEST(AuditLogTest, AFullBufferMakesBatchesWaitWithRefuse) {
+  TempFolder folder;
+  AuditOptions options = OptionsFor(folder);
+  options.buffer_bytes_max = 65536;
+  auto log = AuditLog::Open(options);
+  ASSERT_TRUE(log.ok());
+  constexpr uint64_t kBatches = 50;
+  constexpr uint64_t kThreads = 6;
+  std::atomic<uint64_t> refused{0};
+  std::vector<std::thread> threads;
+  for (uint64_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (uint64_t i = 0; i < kBatches; ++i) {
+        const std::string text(t % 2 == 0 ? 300'000 : 40'000, 'x');
+        if (!AppendLine(log->get(), text)) refused.fetch_add(1);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(refused.load(), 0U);
+  EXPECT_EQ((*log)->counters().lines, kThreads * kBatches);
+  EXPECT_EQ((*log)->counters().buffer_bytes, 0U);
+}
+
+TEST(AuditLogTest, WhoWaitsForRoomIsRefusedWhenWritingFails) {
+  TempFolder folder;
+  AuditOptions options = OptionsFor(folder);
+  options.buffer_bytes_max = 100;
+  auto log = AuditLog::Open(options);
+  ASSERT_TRUE(log.ok());
+  const FileSizeLimit full(10);
+  std::atomic<uint64_t> refused{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 6; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) {
+        if (!AppendLine(log->get(), std::string(80, 'x'))) refused.fetch_add(1);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(refused.load(), 120U);
+  EXPECT_EQ((*log)->counters().buffer_bytes, 0U);
+}
+
 TEST(AuditLogTest, AfterARenameReopenGoesOnInANewFile) {
   TempFolder folder;
   const AuditOptions options = OptionsFor(folder);
@@ -443,6 +507,21 @@ TEST(AuditLogTest, ItIsRotatedByTime) {
   // An empty file is not worth a name.
   absl::SleepFor(absl::Milliseconds(700));
   EXPECT_EQ((*log)->counters().rotations, 1U);
+}
+
+TEST(AuditLogTest, AClockSetBackDoesNotPutOffARotation) {
+  TempFolder folder;
+  AuditOptions options = OptionsFor(folder);
+  options.rotate_interval = absl::Milliseconds(300);
+  auto log = AuditLog::Open(options);
+  ASSERT_TRUE(log.ok());
+  const absl::Time before = absl::Now();
+  clock_step_seconds = -3600;
+  // Abseil's clock looks at the system's now and then.
+  ASSERT_TRUE(Until([&] { return absl::Now() < before; }));
+  ASSERT_TRUE(AppendLine(log->get(), "one"));
+  EXPECT_TRUE(Until([&] { return (*log)->counters().rotations == 1; }));
+  clock_step_seconds = 0;
 }
 
 TEST(AuditLogTest, AfterCloseNothingIsTaken) {
