@@ -17,6 +17,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 
 namespace inkan {
@@ -76,17 +77,23 @@ int64_t Number(const Json& value) {
 
 uint64_t FreeBytesOfHeap() { return mallinfo2().fordblks; }
 
-struct Connection {
-  int local_port = 0;
-  ConnectionAcceptor::Peer peer;
-  uint64_t streams = 0;
-  // Of them, those that have sent no message, at most: calls that ended without
-  // one, as batches do that are refused before they are sent, count as well.
-  uint64_t silent = 0;
-};
+// Whose machine an address (of 4 octets or 16) is: all of it, but of IPv6 the
+// network alone (64 bits, RFC 4291 section 2.5.4), of which a client has every
+// address. IPv4 in IPv6 is IPv4.
+std::string MachineOf(const std::string& address) {
+  constexpr size_t kIpv6Bytes = 16;
+  constexpr size_t kNetworkBytes = 8;
+  static const auto* const kMapped =
+      new std::string(std::string(10, '\0') + "\xff\xff");
+  if (address.size() != kIpv6Bytes) return address;
+  if (absl::StartsWith(address, *kMapped)) {
+    return address.substr(kMapped->size());
+  }
+  return address.substr(0, kNetworkBytes);
+}
 
 // The connections of one server that have calls open.
-void AddSockets(intptr_t server, std::vector<Connection>* out) {
+void AddSockets(intptr_t server, std::vector<OpenConnection>* out) {
   intptr_t next = 0;
   while (true) {
     const Json page = Parse(grpc_channelz_get_server_sockets(server, next, 0));
@@ -102,7 +109,7 @@ void AddSockets(intptr_t server, std::vector<Connection>* out) {
       const int64_t silent = started - Number(At(data, "messagesReceived"));
       const Json remote = At(socket, "remote", "tcpip_address");
       const Json address = At(remote, "ip_address");
-      Connection connection;
+      OpenConnection connection;
       connection.local_port = static_cast<int>(
           Number(At(socket, "local", "tcpip_address", "port")));
       connection.peer.port = static_cast<int>(Number(At(remote, "port")));
@@ -120,8 +127,8 @@ void AddSockets(intptr_t server, std::vector<Connection>* out) {
   }
 }
 
-std::vector<Connection> OpenConnections() {
-  std::vector<Connection> all;
+std::vector<OpenConnection> OpenConnections() {
+  std::vector<OpenConnection> all;
   intptr_t next = 0;
   while (true) {
     const Json page = Parse(grpc_channelz_get_servers(next));
@@ -143,7 +150,7 @@ MemoryWatch::MemoryWatch(std::vector<ConnectionAcceptor*> acceptors,
                          uint64_t streams_max, uint64_t all_bytes_max)
     : acceptors_(std::move(acceptors)),
       streams_max_(kSlack * streams_max),
-      all_streams_max_(std::max(all_bytes_max / kCallBytes, streams_max_)) {
+      all_streams_max_(CallsIn(all_bytes_max)) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -191,18 +198,36 @@ void MemoryWatch::Run() {
   }
 }
 
-void MemoryWatch::EndGreedyConnections() {
-  std::vector<Connection> open = OpenConnections();
-  std::sort(
-      open.begin(), open.end(), [](const Connection& a, const Connection& b) {
-        return std::tie(a.silent, a.streams) > std::tie(b.silent, b.streams);
-      });
+std::vector<OpenConnection> MemoryWatch::Greedy(
+    std::vector<OpenConnection> open, uint64_t streams_max,
+    uint64_t all_streams_max) {
   uint64_t all = 0;
-  for (const Connection& connection : open) all += connection.streams;
-  std::map<int, absl::flat_hash_set<ConnectionAcceptor::Peer>> greedy;
-  for (const Connection& connection : open) {
-    if (connection.streams <= streams_max_ && all <= all_streams_max_) continue;
+  std::map<std::string, uint64_t> of_machine;
+  for (const OpenConnection& connection : open) {
+    all += connection.streams;
+    of_machine[MachineOf(connection.peer.address)] += connection.streams;
+  }
+  const auto rank = [&](const OpenConnection& connection) {
+    return std::tuple(of_machine[MachineOf(connection.peer.address)],
+                      connection.streams, connection.silent);
+  };
+  std::sort(open.begin(), open.end(),
+            [&](const OpenConnection& a, const OpenConnection& b) {
+              return rank(a) > rank(b);
+            });
+  std::vector<OpenConnection> greedy;
+  for (const OpenConnection& connection : open) {
+    if (connection.streams <= streams_max && all <= all_streams_max) continue;
     all -= connection.streams;
+    greedy.push_back(connection);
+  }
+  return greedy;
+}
+
+void MemoryWatch::EndGreedyConnections() {
+  std::map<int, absl::flat_hash_set<ConnectionAcceptor::Peer>> greedy;
+  for (const OpenConnection& connection :
+       Greedy(OpenConnections(), streams_max_, all_streams_max_)) {
     greedy[connection.local_port].insert(connection.peer);
   }
   for (ConnectionAcceptor* acceptor : acceptors_) {

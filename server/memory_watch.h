@@ -12,9 +12,12 @@
 //   - each connection with many times more of them than it may have (some more
 //     are normal: a call counts here until its memory is free, in HTTP/2 only
 //     until both sides have said their last word),
-//   - while all calls together take more than they may: those with the most
-//     calls that have not said anything, as far as gRPC can tell, before those
-//     with the most calls.
+//   - while all calls together take more than they may: those of the machine
+//     with the most calls first, since a client can have any number of
+//     connections, but few addresses; of one machine, those with the most. That
+//     a call has not said anything is seen only as a difference of sums over
+//     the connection's life, which many messages on another call hide: it
+//     decides between equals alone.
 // Looking costs tens of microseconds a connection and is done only when the
 // process has grown, by kGrowth, since it was done last: less cannot hurt. gRPC
 // tells open calls by channelz (gRFC A14), which knows connections by their
@@ -41,11 +44,33 @@
 
 namespace inkan {
 
+// What gRPC knows of one connection with calls open.
+struct OpenConnection {
+  int local_port = 0;
+  ConnectionAcceptor::Peer peer;
+  uint64_t streams = 0;
+  // Of them, those that have sent no message, at most: calls that ended without
+  // one, as batches do that are refused before they are sent, count as well.
+  uint64_t silent = 0;
+};
+
 class MemoryWatch {
  public:
   // What gRPC 1.51 holds for a call that has sent nothing but its headers: 11
   // KiB of arena, and lists.
   static constexpr uint64_t kCallBytes = uint64_t{16} << 10U;
+
+  // Of `open`, those to be reset, the first ones first: each with more than
+  // `streams_max` calls, and as many as it takes to have `all_streams_max`
+  // left.
+  static std::vector<OpenConnection> Greedy(std::vector<OpenConnection> open,
+                                            uint64_t streams_max,
+                                            uint64_t all_streams_max);
+  // How many calls may take `bytes` together. Less than what the process must
+  // have grown by before anybody looks is no bound.
+  static constexpr uint64_t CallsIn(uint64_t bytes) {
+    return (bytes > kGrowth ? bytes : kGrowth) / kCallBytes;
+  }
 
   MemoryWatch(std::vector<ConnectionAcceptor*> acceptors, uint64_t streams_max,
               uint64_t all_bytes_max);
