@@ -6,8 +6,10 @@
 #include <string>
 #include <utility>
 
+#include "server/call_deadline.h"
 #include "server/judged_call.h"
 #include "server/request_check.h"
+#include "server/steady_clock.h"
 
 namespace inkan {
 namespace {
@@ -30,6 +32,12 @@ struct BatchVerifyRpc {
                       bytes, context) {}
   };
 };
+
+// How long a call that was let in before its request came is let in for. The
+// largest message there is by default takes half of it over a line of 1 Gbit/s;
+// those who open calls early and send later get no more room than who comes
+// then.
+constexpr int64_t kPromiseNs = 1'000'000'000;
 
 class BatchCall final
     : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
@@ -57,6 +65,7 @@ class BatchCall final
       Finish(StatusOf(room, context_));
       return;
     }
+    promised_ns_ = NowNs();
     // Before a drain can see the call: only one read is ever started.
     StartRead(&octets_);
     if (waiting_->Add(this) != OpenCalls::Entry::kOpen) BeginDrain();
@@ -113,6 +122,15 @@ class BatchCall final
         return;
       }
     }
+    if (NowNs() - promised_ns_ > kPromiseNs) {
+      const Admission room =
+          batcher_->AskRoom(BatchVerifyRpc::kLane, DeadlineNs(*context_));
+      if (room != Admission::kAdmitted) {
+        octets_.Clear();
+        Refuse(StatusOf(room, context_));
+        return;
+      }
+    }
     body_ = std::make_unique<Body>(this);
     grpc::Status sound =
         body_->Read(*context_, limits_, gate_, std::move(client_), &octets_);
@@ -123,6 +141,7 @@ class BatchCall final
     const Admission admission =
         batcher_->Submit(body_->item(), BatchVerifyRpc::kLane);
     if (admission != Admission::kAdmitted) {
+      body_->ReturnQuota(gate_);
       Refuse(StatusOf(admission, context_));
     } else if (Happened(kCancelled, kSubmitted)) {
       // It may be answered by now, but gRPC keeps the call until this returns.
@@ -167,6 +186,7 @@ class BatchCall final
   // Who calls, as of the gate's generation.
   std::string client_;
   uint64_t gate_generation_ = 0;
+  int64_t promised_ns_ = 0;
   std::atomic<uint8_t> events_{0};
   // The request as it was read, later the answer as it is written.
   grpc::ByteBuffer octets_;

@@ -57,9 +57,9 @@ class BatchItem {
   // the queue now, and Finished follows from a worker. From any thread, also
   // after Finished.
   void Cancel();
-  // The item holds only `bytes` any more, if that is less: what is over has
-  // been freed, and is given back to whoever waits for room. REQUIRES: Finished
-  // was entered, or the item was not admitted.
+  // The item holds only `bytes` any more: what is over has been freed, and is
+  // given back to whoever waits for room. REQUIRES: Finished was entered, or
+  // the item was not admitted.
   void ShrinkTo(size_t bytes);
   size_t filings() const { return filings_; }
   size_t bytes() const { return bytes_; }

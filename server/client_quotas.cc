@@ -46,8 +46,10 @@ bool ClientQuotas::ForgetOne(absl::Duration now) {
     const double tokens =
         state.tokens +
         absl::ToDoubleSeconds(now - state.filled_at) * quota.filings_per_second;
-    if (client != kOthers && state.in_flight.load() == 0 &&
-        tokens >= quota.filings_burst) {
+    // Without a rate nobody counts tokens, nor do any come back.
+    const bool full =
+        quota.filings_per_second == 0 || tokens >= quota.filings_burst;
+    if (client != kOthers && state.in_flight.load() == 0 && full) {
       order_.erase(state.place);
       states_.erase(found);
       return true;
@@ -64,7 +66,7 @@ std::shared_ptr<ClientQuotas::State> ClientQuotas::Find(
     return found->second;
   }
   if (states_.size() >= options_.clients_max && client != kOthers &&
-      !ForgetOne(now)) {
+      !ForgetOne(now) && !options_.named.contains(client)) {
     return Find(kOthers, now);
   }
   auto state = std::make_shared<State>();
@@ -111,6 +113,18 @@ ClientQuotas::Answer ClientQuotas::Admit(const std::string& client,
   state->in_flight.fetch_add(filings);
   answer.ticket = Ticket(std::move(state), filings);
   return answer;
+}
+
+void ClientQuotas::Return(Ticket* ticket) {
+  const Ticket returned = std::move(*ticket);
+  if (returned.state_ == nullptr) return;
+  MutexLock lock(&mutex_);
+  // What is in flight keeps its state remembered, so the name is there.
+  State& state = *returned.state_;
+  const double burst = QuotaOf(*state.place).filings_burst;
+  state.tokens =
+      std::min(std::max(burst, state.tokens),
+               state.tokens + static_cast<double>(returned.filings_));
 }
 
 void ClientQuotas::Replace(QuotaOptions options) {

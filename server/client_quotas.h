@@ -4,14 +4,16 @@
 //   ClientQuotas quotas(options);
 //   ClientQuotas::Answer answer = quotas.Admit(client, filings, now);
 //   if (answer.result != QuotaResult::kAdmitted) refuse;
-//   ... keep answer.ticket until the answer was taken
+//   ... keep answer.ticket until the answer was taken, or quotas.Return(it)
+//       if nothing came of the request
 //
 // A request is admitted while the bucket holds as much as it takes, or is full;
 // so one larger than the burst passes after a pause, and is paid for after.
 //
 // The number of clients remembered is bounded. A client that has nothing in
 // flight and a full bucket is forgotten first; where there is none such,
-// newcomers share the bucket of "others", under the standard quota.
+// newcomers share the bucket of "others", under the standard quota. Clients
+// that the configuration names are remembered always.
 //
 // Units: seconds, filings. Thread safety: every method from any thread; tickets
 // may outlive the object.
@@ -89,6 +91,9 @@ class ClientQuotas {
   // `now` is a time of a clock that nobody sets, from any zero.
   Answer Admit(const std::string& client, size_t filings, absl::Duration now)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // What the ticket was for was not taken after all: it does not count against
+  // the client, in flight or by the second.
+  void Return(Ticket* ticket) ABSL_LOCKS_EXCLUDED(mutex_);
   // Puts other quotas in force; what is in flight stays counted.
   void Replace(QuotaOptions options) ABSL_LOCKS_EXCLUDED(mutex_);
 

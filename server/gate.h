@@ -44,6 +44,9 @@ class Gate {
   grpc::Status TakeQuota(const std::string& client, size_t filings,
                          ClientQuotas::Ticket* ticket);
 
+  // Nothing was taken of what TakeQuota gave the ticket for.
+  void ReturnQuota(ClientQuotas::Ticket* ticket) { quotas_.Return(ticket); }
+
   void Replace(AccessRules rules, QuotaOptions quotas)
       ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -63,14 +63,17 @@ class JudgedCall {
     context.deadline_ns = DeadlineNs(call);
     context.want_checks = request.want_checks();
     item_.emplace(this, request, messages_->response,
-                  MemoryOf(sent_bytes, messages_->memory.SpaceAllocated(),
-                           filings, request.want_checks()),
+                  MemoryOf(request, sent_bytes,
+                           messages_->memory.SpaceAllocated(), filings),
                   context);
     return grpc::Status::OK;
   }
 
   // REQUIRES: Read was OK.
   BatchItem* item() { return &*item_; }
+
+  // The item was not admitted.
+  void ReturnQuota(Gate* gate) { gate->ReturnQuota(&ticket_); }
 
   // Puts the answer into `octets`. What was sent need not stay in memory until
   // a client that does not read has taken it: neither message is there any more

@@ -3,13 +3,21 @@
 #include <algorithm>
 
 namespace inkan {
+namespace {
 
-OpenCalls::Entry OpenCalls::Add(OpenCall* call) {
+// How many calls of one holder are looked at to find a silent one: those who
+// open calls to keep others out let most of them be silent.
+constexpr int kLooksMax = 64;
+
+}  // namespace
+
+OpenCalls::Entry OpenCalls::Add(OpenCall* call, const std::string& holder) {
   MutexLock lock(&mutex_);
   if (draining_) return Entry::kDraining;
   if (calls_.size() >= calls_max_) EndIdleOnes();
+  if (calls_.size() >= calls_max_) EndOneOfTheLargest(holder);
   if (calls_.size() >= calls_max_) return Entry::kFull;
-  calls_.insert(call);
+  Insert(call, holder);
   return Entry::kOpen;
 }
 
@@ -19,13 +27,63 @@ void OpenCalls::EndIdleOnes() {
   const int64_t now_ns = NowNs();
   if (now_ns < next_look_ns_) return;
   int64_t longest = now_ns;
-  absl::erase_if(calls_, [&](OpenCall* call) {
+  std::vector<OpenCall*> ended;
+  for (const auto& [call, holder] : calls_) {
     const int64_t since = call->idle_since_ns();
-    if (since <= now_ns - idle_ns_max_ && call->EndIdle()) return true;
-    longest = std::min(longest, std::max(since, now_ns - idle_ns_max_));
-    return false;
-  });
+    if (since <= now_ns - idle_ns_max_ && call->EndIdle()) {
+      ended.push_back(call);
+    } else {
+      longest = std::min(longest, std::max(since, now_ns - idle_ns_max_));
+    }
+  }
+  for (OpenCall* call : ended) Erase(call);
   next_look_ns_ = longest + idle_ns_max_;
+}
+
+// It ends where all have equal shares: nobody pushes out who has no more.
+void OpenCalls::EndOneOfTheLargest(const std::string& newcomer) {
+  const auto own = holders_.find(newcomer);
+  const size_t own_count = own == holders_.end() ? 0 : own->second.calls.size();
+  const auto [count, largest] = *by_count_.rbegin();
+  if (count <= own_count + 1) return;
+  OpenCall* longest = nullptr;
+  int64_t longest_since = kNeverNs;
+  int looks = 0;
+  for (OpenCall* call : largest->calls) {
+    if (++looks > kLooksMax) break;
+    const int64_t since = call->idle_since_ns();
+    if (since < longest_since) {
+      longest_since = since;
+      longest = call;
+    }
+  }
+  if (longest != nullptr && longest->EndIdle()) Erase(longest);
+}
+
+void OpenCalls::Insert(OpenCall* call, const std::string& name) {
+  Holder& holder = holders_[name];
+  if (holder.calls.empty()) {
+    holder.name = name;
+  } else {
+    by_count_.erase({holder.calls.size(), &holder});
+  }
+  holder.calls.insert(call);
+  by_count_.insert({holder.calls.size(), &holder});
+  calls_[call] = &holder;
+}
+
+void OpenCalls::Erase(OpenCall* call) {
+  const auto found = calls_.find(call);
+  if (found == calls_.end()) return;
+  Holder& holder = *found->second;
+  calls_.erase(found);
+  by_count_.erase({holder.calls.size(), &holder});
+  holder.calls.erase(call);
+  if (holder.calls.empty()) {
+    holders_.erase(holders_.find(holder.name));
+  } else {
+    by_count_.insert({holder.calls.size(), &holder});
+  }
 }
 
 size_t OpenCalls::count() const {
@@ -35,13 +93,13 @@ size_t OpenCalls::count() const {
 
 void OpenCalls::Remove(OpenCall* call) {
   MutexLock lock(&mutex_);
-  calls_.erase(call);
+  Erase(call);
 }
 
 void OpenCalls::BeginDrain() {
   MutexLock lock(&mutex_);
   draining_ = true;
-  for (OpenCall* call : calls_) call->BeginDrain();
+  for (const auto& [call, holder] : calls_) call->BeginDrain();
 }
 
 }  // namespace inkan

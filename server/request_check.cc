@@ -1,5 +1,6 @@
 #include "server/request_check.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -14,7 +15,28 @@ RequestFault CheckId(const std::string& id, const std::string& field) {
                        kFilingIdBytesMax, " are accepted")};
 }
 
+size_t LargePart(const std::string& certificate) {
+  return certificate.size() -
+         std::min(certificate.size(), kPlainCertificateBytes);
+}
+
 }  // namespace
+
+size_t LargeCertificateBytes(const v1::Filing& filing) {
+  size_t bytes = LargePart(filing.certificate());
+  for (const std::string& intermediate : filing.intermediates()) {
+    bytes += LargePart(intermediate);
+  }
+  return bytes;
+}
+
+size_t LargeCertificateBytes(const v1::CheckCertificateRequest& request) {
+  size_t bytes = LargePart(request.certificate());
+  for (const std::string& intermediate : request.intermediates()) {
+    bytes += LargePart(intermediate);
+  }
+  return bytes;
+}
 
 RequestFault CheckRequest(const v1::VerifyRequest& request) {
   if (!request.has_filing()) {

@@ -21,15 +21,39 @@ RequestFault CheckFilings(
 // Octets a request holds from admission until its answer was taken: what was
 // sent, what its messages take beside it (`message_bytes`, of their arena), and
 // what its verdicts and the answer as it is sent will take, measured in
-// tests/server/request_check_test.
+// tests/server/request_check_test. Names of a certificate are written out in
+// its verdict: an octet takes up to four in text (".127" of an OID), in the
+// facts and once more in a diagnostic, each in the message and as it is sent.
+// The first 2,048 octets (PKITS' largest certificate) are within kFilingMemory:
+// their names are short, or their filings are few.
 inline constexpr size_t kFilingMemory = 3072;
 inline constexpr size_t kChecksMemory = 6144;
+inline constexpr size_t kPlainCertificateBytes = 2048;
+inline constexpr size_t kNameMemory = 4 * 2 * 2;
 
-inline size_t MemoryOf(size_t sent_bytes, size_t message_bytes, int filings,
-                       bool want_checks) {
+// Octets by which the certificates of a request pass kPlainCertificateBytes.
+size_t LargeCertificateBytes(const v1::Filing& filing);
+size_t LargeCertificateBytes(const v1::CheckCertificateRequest& request);
+inline size_t LargeCertificateBytes(const v1::VerifyRequest& request) {
+  return LargeCertificateBytes(request.filing());
+}
+template <typename Batch>  // BatchVerifyRequest, StreamVerifyRequest
+size_t LargeCertificateBytes(const Batch& request) {
+  size_t bytes = 0;
+  for (const v1::Filing& filing : request.filings()) {
+    bytes += LargeCertificateBytes(filing);
+  }
+  return bytes;
+}
+
+// REQUIRES: `filings` is how many the request has.
+template <typename Request>
+size_t MemoryOf(const Request& request, size_t sent_bytes, size_t message_bytes,
+                int filings) {
   return sent_bytes + message_bytes +
          static_cast<size_t>(filings) *
-             (kFilingMemory + (want_checks ? kChecksMemory : 0));
+             (kFilingMemory + (request.want_checks() ? kChecksMemory : 0)) +
+         LargeCertificateBytes(request) * kNameMemory;
 }
 
 }  // namespace inkan

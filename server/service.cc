@@ -95,11 +95,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
   }
 
   // REQUIRES: Enter was OK.
-  void Start(Batcher* batcher, AnswerWatch* answers) {
+  void Start(Batcher* batcher, Gate* gate, AnswerWatch* answers) {
     answers_ = answers;
     const Admission admission = batcher->Submit(this->item(), Rpc::kLane);
     // If it was admitted, it may be answered already.
     if (admission != Admission::kAdmitted) {
+      this->ReturnQuota(gate);
       Answered(StatusOf(admission, context_));
     }
   }
@@ -161,7 +162,7 @@ grpc::ServerUnaryReactor* VerificationServiceImpl::Serve(
     return reactor;
   }
   UnaryCall<Rpc>* started = call.release();
-  started->Start(batcher_, answers_);
+  started->Start(batcher_, gate_, answers_);
   return started;
 }
 

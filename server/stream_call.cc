@@ -36,6 +36,7 @@ class StreamCall final
         streams_(streams) {}
 
   void Start() ABSL_LOCKS_EXCLUDED(mutex_) {
+    std::string holder;
     {
       MutexLock lock(&mutex_);
       grpc::Status allowed = CheckAccess();
@@ -43,8 +44,9 @@ class StreamCall final
         End(std::move(allowed));
         return;
       }
+      holder = Holder();
     }
-    const OpenCalls::Entry entry = streams_->Add(this);
+    const OpenCalls::Entry entry = streams_->Add(this, holder);
     MutexLock lock(&mutex_);
     switch (entry) {
       case OpenCalls::Entry::kOpen:
@@ -88,6 +90,13 @@ class StreamCall final
 
   // Who calls, and whether they may, by the rules in force now.
   grpc::Status CheckAccess() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whose share of all streams this one is of: the client's, or, where it is
+  // not known, its machine's.
+  std::string Holder() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!client_.empty() && client_ != kAnonymous) return client_;
+    const std::string peer = context_->peer();
+    return peer.substr(0, peer.rfind(':'));  // without the port
+  }
   void Accept(std::unique_ptr<Exchange> exchange)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Drop(size_t first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -160,13 +169,12 @@ class StreamCall::Exchange {
   class Item final : public FilingBatch {
    public:
     Item(StreamCall* stream, Exchange* exchange, const RequestContext& context)
-        : FilingBatch(
-              FilingsOf(*exchange->request),
-              MakeVerdicts(*exchange->request, exchange->response_),
-              MemoryOf(exchange->sent_bytes_,
-                       exchange->memory_.SpaceAllocated(),
-                       exchange->request->filings_size(), context.want_checks),
-              context),
+        : FilingBatch(FilingsOf(*exchange->request),
+                      MakeVerdicts(*exchange->request, exchange->response_),
+                      MemoryOf(*exchange->request, exchange->sent_bytes_,
+                               exchange->memory_.SpaceAllocated(),
+                               exchange->request->filings_size()),
+                      context),
           stream_(stream),
           exchange_(exchange) {}
     void Admitted() override { stream_->OnAdmitted(); }
@@ -255,6 +263,7 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
   waiting_for_room_ = admission == Admission::kWaiting;
   grpc::Status status = StatusOf(admission, context_);
   if (!status.ok()) {
+    gate_->ReturnQuota(&exchanges_.back()->ticket);
     exchanges_.pop_back();
     End(std::move(status));
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -29,19 +30,27 @@ constexpr char kBatchVerify[] = "/inkan.v1.VerificationService/BatchVerify";
 // Says nothing of the filings but that it saw them.
 class HeldJudge final : public Judge {
  public:
-  HeldJudge(const std::atomic<bool>* open, std::atomic<int>* inside)
-      : open_(open), inside_(inside) {}
+  HeldJudge(const std::atomic<bool>* open, std::atomic<int>* passes,
+            std::atomic<int>* inside)
+      : open_(open), passes_(passes), inside_(inside) {}
   const Snapshot& Pin() override { return snapshot_; }
   void Verify(absl::Span<const FilingView>,
               absl::Span<FilingVerdict>) override {
     inside_->fetch_add(1);
-    while (!open_->load()) std::this_thread::yield();
+    while (!open_->load() && !TakePass()) std::this_thread::yield();
     inside_->fetch_sub(1);
   }
 
  private:
+  // One batch may go on for each pass, though it is not open.
+  bool TakePass() {
+    int passes = passes_->load();
+    return passes > 0 && passes_->compare_exchange_strong(passes, passes - 1);
+  }
+
   Snapshot snapshot_;
   const std::atomic<bool>* const open_;
+  std::atomic<int>* const passes_;
   std::atomic<int>* const inside_;
 };
 
@@ -92,11 +101,15 @@ class ByHand final
 class BatchCallTest : public ::testing::Test {
  protected:
   BatchCallTest() : BatchCallTest(AccessRules()) {}
-  explicit BatchCallTest(AccessRules rules)
-      : gate_(std::move(rules), QuotaOptions(), /*identify=*/false),
-        batcher_(
-            {.lane_filings_max = {10, 10, 10}},
-            [this] { return std::make_unique<HeldJudge>(&open_, &inside_); }),
+  explicit BatchCallTest(
+      AccessRules rules, QuotaOptions quotas = {},
+      const BatcherOptions& options = {.lane_filings_max = {10, 10, 10}})
+      : gate_(std::move(rules), std::move(quotas), /*identify=*/false),
+        batcher_(options,
+                 [this] {
+                   return std::make_unique<HeldJudge>(&open_, &passes_,
+                                                      &inside_);
+                 }),
         service_(limits_, &batcher_, &gate_, &answers_) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
@@ -145,6 +158,7 @@ class BatchCallTest : public ::testing::Test {
   }
 
   std::atomic<bool> open_{true};
+  std::atomic<int> passes_{0};
   std::atomic<int> inside_{0};
   Limits limits_;
   Gate gate_;
@@ -260,6 +274,73 @@ TEST_F(BatchCallTest, CancelledWhileItWaitsIsNotJudged) {
   EXPECT_TRUE(Batch(10).ok());
   EXPECT_EQ(batcher_.counters().filings_cancelled, 10U);
   EXPECT_EQ(batcher_.counters().filings_judged, 11U);
+}
+
+// A lane with room for filings, but not for more that would wait.
+class SlowBatchCallTest : public BatchCallTest {
+ protected:
+  SlowBatchCallTest()
+      : BatchCallTest(AccessRules(), {},
+                      {.worker_batch_filings_max = 64, .wait_ns_max = 1}) {}
+
+  // Until who asks now would have to wait for too long.
+  void SlowDown(ByHand* large) {
+    open_ = false;
+    large->Send(Request(400));
+    while (batcher_.counters().filings_waiting != 336) {
+      std::this_thread::yield();
+    }
+    // The pace is known once a batch has taken a quarter of a second.
+    absl::SleepFor(absl::Milliseconds(300));
+    passes_ = 1;
+    while (batcher_.counters().filings_waiting != 272) {
+      std::this_thread::yield();
+    }
+    ASSERT_EQ(batcher_.AskRoom(Lane::kBatch, kNeverNs), Admission::kFull);
+  }
+};
+
+TEST_F(SlowBatchCallTest, LetInLongBeforeItComesAsksAgain) {
+  ByHand early(*client_);
+  ByHand large(*client_);
+  EXPECT_TRUE(Batch(1).ok());  // so both have been let in by now
+  absl::SleepFor(absl::Milliseconds(1100));
+  SlowDown(&large);
+  early.Send(Request(1));
+  EXPECT_EQ(ReasonOf(early.Wait()), "inkan.dev/QUEUE_FULL");
+  open_ = true;
+  EXPECT_TRUE(large.Wait().ok());
+}
+
+TEST_F(SlowBatchCallTest, LetInLongBeforeItComesIsTakenWhereThereIsRoom) {
+  ByHand early(*client_);
+  EXPECT_TRUE(Batch(1).ok());
+  absl::SleepFor(absl::Milliseconds(1100));
+  early.Send(Request(1));
+  EXPECT_TRUE(early.Wait().ok());
+}
+
+class QuotaBatchCallTest : public BatchCallTest {
+ protected:
+  static QuotaOptions Quotas() {
+    QuotaOptions quotas;
+    // 1 and 11 are taken before, 10 are refused, and asked for again.
+    quotas.standard = {.filings_per_second = 1, .filings_burst = 22};
+    return quotas;
+  }
+  QuotaBatchCallTest() : BatchCallTest(AccessRules(), Quotas()) {}
+};
+
+TEST_F(QuotaBatchCallTest, WhatIsRefusedForWantOfRoomCostsNoQuota) {
+  ByHand late(*client_);
+  EXPECT_TRUE(Batch(1).ok());
+  std::vector<std::unique_ptr<ByHand>> calls;
+  FillTheLane(&calls);
+  late.Send(Request(10));
+  EXPECT_EQ(ReasonOf(late.Wait()), "inkan.dev/QUEUE_FULL");
+  open_ = true;
+  for (const auto& call : calls) EXPECT_TRUE(call->Wait().ok());
+  EXPECT_TRUE(Batch(10).ok());
 }
 
 class ClosedBatchCallTest : public BatchCallTest {

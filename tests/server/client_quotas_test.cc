@@ -113,6 +113,51 @@ TEST(ClientQuotasTest, NewQuotasHoldAtOnceForWhoIsKnown) {
   EXPECT_EQ(quotas.Admit("a", 1000, At(0)).result, QuotaResult::kAdmitted);
 }
 
+TEST(ClientQuotasTest, WhatWasNotTakenAfterAllCountsForNothing) {
+  ClientQuotas quotas(Standard({.filings_per_second = 1,
+                                .filings_burst = 10,
+                                .filings_in_flight_max = 10}));
+  auto refused = quotas.Admit("a", 10, At(0));
+  ASSERT_EQ(refused.result, QuotaResult::kAdmitted);
+  quotas.Return(&refused.ticket);
+  quotas.Return(&refused.ticket);  // there is nothing left to return
+  auto second = quotas.Admit("a", 8, At(0));
+  EXPECT_EQ(second.result, QuotaResult::kAdmitted);
+  EXPECT_EQ(quotas.Admit("a", 3, At(0)).result, QuotaResult::kTooManyInFlight);
+  // Never more than the burst, whatever time has passed.
+  quotas.Return(&second.ticket);
+  { EXPECT_EQ(quotas.Admit("a", 10, At(5)).result, QuotaResult::kAdmitted); }
+  EXPECT_EQ(quotas.Admit("a", 1, At(5)).result, QuotaResult::kTooFast);
+}
+
+TEST(ClientQuotasTest, ClientsWithoutARateAreForgotten) {
+  ClientQuotas quotas(
+      Standard({.filings_per_second = 1, .filings_burst = 100}, 2));
+  for (const char* client : {"a", "b"}) {
+    EXPECT_EQ(quotas.Admit(client, 50, At(0)).result, QuotaResult::kAdmitted);
+  }
+  QuotaOptions without_rate =
+      Standard({.filings_burst = 100, .filings_in_flight_max = 1000}, 2);
+  quotas.Replace(without_rate);
+  EXPECT_EQ(quotas.Admit("c", 1, At(1)).result, QuotaResult::kAdmitted);
+  EXPECT_EQ(quotas.clients(), 2U);
+}
+
+TEST(ClientQuotasTest, ANamedClientHasItsOwnQuotaHoweverManyOthersThereAre) {
+  QuotaOptions options =
+      Standard({.filings_per_second = 1, .filings_burst = 1}, 2);
+  options.named["large"] = {.filings_per_second = 1000, .filings_burst = 1000};
+  ClientQuotas quotas(options);
+  for (const char* client : {"a", "b", "shares"}) {
+    EXPECT_EQ(quotas.Admit(client, 1, At(0)).result, QuotaResult::kAdmitted);
+  }
+  EXPECT_EQ(quotas.Admit("large", 500, At(0)).result, QuotaResult::kAdmitted);
+  // It took nothing from those who share, nor they from it.
+  EXPECT_EQ(quotas.Admit("shares too", 1, At(1)).result,
+            QuotaResult::kAdmitted);
+  EXPECT_EQ(quotas.Admit("large", 500, At(1)).result, QuotaResult::kAdmitted);
+}
+
 TEST(ClientQuotasTest, ManyThreadsTogetherGetNoMoreThanTheQuota) {
   ClientQuotas quotas(
       Standard({.filings_per_second = 1, .filings_burst = 1000}));

@@ -1,5 +1,6 @@
 #include "server/open_calls.h"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -84,6 +85,49 @@ TEST(OpenCallsTest, NobodyLooksBeforeACallCanBeOldEnough) {
   }
   EXPECT_TRUE(young.ended);
   EXPECT_LE(young.asked, asked + 3);
+}
+
+TEST(OpenCallsTest, WhoHoldsTheMostMakesRoomForOthersUpToEqualShares) {
+  OpenCalls calls(6, kMinuteNs);
+  const int64_t now_ns = NowNs();
+  std::vector<FakeCall> hoard(6);
+  for (size_t i = 0; i < hoard.size(); ++i) {
+    hoard[i].idle_since = now_ns - static_cast<int64_t>(i);
+    ASSERT_EQ(calls.Add(&hoard[i], "hoarder"), OpenCalls::Entry::kOpen);
+  }
+  FakeCall more(NowNs());
+  EXPECT_EQ(calls.Add(&more, "hoarder"), OpenCalls::Entry::kFull);
+  const auto ended = [&] {
+    return std::count_if(hoard.begin(), hoard.end(),
+                         [](const FakeCall& call) { return call.ended; });
+  };
+  EXPECT_EQ(ended(), 0);
+  FakeCall a, b, c, d;
+  EXPECT_EQ(calls.Add(&a, "other"), OpenCalls::Entry::kOpen);
+  EXPECT_TRUE(hoard[5].ended) << "the longest silent one";
+  EXPECT_EQ(calls.Add(&b, "other"), OpenCalls::Entry::kOpen);
+  EXPECT_EQ(calls.Add(&c, "third"), OpenCalls::Entry::kOpen);
+  EXPECT_EQ(ended(), 3);
+  // Three, two and one by now.
+  EXPECT_EQ(calls.Add(&d, "other"), OpenCalls::Entry::kFull);
+  EXPECT_EQ(calls.Add(&d, "third"), OpenCalls::Entry::kOpen);
+  EXPECT_EQ(calls.Add(&more, "third"), OpenCalls::Entry::kFull);
+  EXPECT_EQ(calls.count(), 6U);
+  // Those that were ended are removed once gRPC is done with them.
+  for (FakeCall& call : hoard) calls.Remove(&call);
+  EXPECT_EQ(calls.count(), 4U);
+}
+
+TEST(OpenCallsTest, WhoHoldsTheMostKeepsCallsThatAreInUse) {
+  OpenCalls calls(2, kMinuteNs);
+  FakeCall busy;
+  FakeCall speaks(NowNs());
+  speaks.busy_after_all = true;
+  ASSERT_EQ(calls.Add(&busy, "large"), OpenCalls::Entry::kOpen);
+  ASSERT_EQ(calls.Add(&speaks, "large"), OpenCalls::Entry::kOpen);
+  FakeCall next;
+  EXPECT_EQ(calls.Add(&next, "other"), OpenCalls::Entry::kFull);
+  EXPECT_FALSE(busy.ended || speaks.ended);
 }
 
 TEST(OpenCallsTest, ADrainTellsAllAndLetsNobodyIn) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "crypto/name.h"
 #include "google/protobuf/arena.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "gtest/gtest.h"
@@ -49,12 +50,67 @@ TEST(RequestCheckTest, TheMemoryCountedCoversTheMemoryTaken) {
         }
       }
       // Without an arena, whose octets come on top.
-      EXPECT_GE(MemoryOf(request.ByteSizeLong(), 0, filings, want_checks),
+      EXPECT_GE(MemoryOf(request, request.ByteSizeLong(), 0, filings),
                 request.SpaceUsedLong() + response.SpaceUsedLong() +
                     response.ByteSizeLong())
           << filings << (want_checks ? " with checks" : "");
     }
   }
+}
+
+// A certificate may be nothing but names, of the octets that grow the most.
+TEST(RequestCheckTest, TheMemoryCountedCoversTheLargestNames) {
+  const auto element = [](char tag, const std::string& contents) {
+    std::string der(1, tag);
+    der += "\x82";
+    der += static_cast<char>(contents.size() >> 8U);
+    der += static_cast<char>(contents.size() & 0xffU);
+    return der + contents;
+  };
+  constexpr size_t kTextBytes = 30'000;
+  // CN (2.5.4.3) of control characters, which are escaped as three each.
+  const std::string type("\x06\x03\x55\x04\x03", 5);
+  const std::string value = element('\x0c', std::string(kTextBytes, '\1'));
+  const std::string name =
+      element('\x30', element('\x31', element('\x30', type + value)));
+  std::string text;
+  AppendNameText(AsBytes(name), &text);
+  ASSERT_GE(text.size(), 3 * kTextBytes) << "or it is no name";
+  // Subject and issuer are of this kind, and fill it.
+  const std::string certificate(2 * name.size(), 'c');
+  v1::VerifyRequest one;
+  one.mutable_filing()->set_certificate(certificate);
+  v1::VerifyResponse response;
+  v1::Verdict* verdict = response.mutable_verdict();
+  verdict->mutable_certificate()->set_subject(text);
+  verdict->mutable_certificate()->set_issuer(text);
+  verdict->set_diagnostic(text + text);
+  EXPECT_GE(
+      MemoryOf(one, one.ByteSizeLong(), 0, 1),
+      one.SpaceUsedLong() + response.SpaceUsedLong() + response.ByteSizeLong());
+}
+
+TEST(RequestCheckTest, OnlyWhatPassesAPlainCertificateCountsAsLarge) {
+  v1::Filing filing;
+  filing.set_certificate(std::string(kPlainCertificateBytes, 'c'));
+  filing.add_intermediates(std::string(kPlainCertificateBytes, 'c'));
+  EXPECT_EQ(LargeCertificateBytes(filing), 0U);
+  filing.mutable_certificate()->push_back('c');
+  filing.add_intermediates(std::string(kPlainCertificateBytes + 2, 'c'));
+  EXPECT_EQ(LargeCertificateBytes(filing), 3U);
+  v1::BatchVerifyRequest batch;
+  v1::StreamVerifyRequest message;
+  for (int i = 0; i < 2; ++i) {
+    *batch.add_filings() = filing;
+    *message.add_filings() = filing;
+  }
+  EXPECT_EQ(LargeCertificateBytes(batch), 6U);
+  EXPECT_EQ(LargeCertificateBytes(message), 6U);
+  EXPECT_EQ(MemoryOf(batch, 10, 5, 2),
+            15 + 2 * kFilingMemory + 6 * kNameMemory);
+  v1::CheckCertificateRequest check;
+  check.set_certificate(filing.certificate());
+  EXPECT_EQ(LargeCertificateBytes(check), 1U);
 }
 
 RequestFault FaultOf(const std::string& octets, const Limits& limits) {

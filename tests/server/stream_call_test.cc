@@ -179,8 +179,7 @@ TEST_F(StreamCallTest, WhatADrainAbandonsTakesNoEarlierAnswerWithIt) {
   batcher_.Hurry();
   std::thread drain([&] { batcher_.Drain(absl::InfiniteDuration()); });
   EXPECT_TRUE(Happens([&] {
-    return batcher_.AskRoom(Lane::kBatch, kNeverNs) ==
-           Admission::kShuttingDown;
+    return batcher_.AskRoom(Lane::kBatch, kNeverNs) == Admission::kShuttingDown;
   }));
   held_.Open("other");
   EXPECT_TRUE(
