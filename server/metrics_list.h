@@ -62,7 +62,7 @@ namespace inkan {
   V(kRsaOperations, Counter, "inkan_rsa_operations_total", "kernel",           \
     "RSA public operations, by the kernel that ran them")                      \
   V(kRsaGroups, Counter, "inkan_rsa_groups_total", "jobs",                     \
-    "Runs of the RSA kernel, by how many of its lanes were filled")            \
+    "Calls of the RSA kernel, by how many operations each had")                \
   V(kCacheHits, Counter, "inkan_certificate_cache_hits_total", "",             \
     "Certificates whose issuer signature was remembered")                      \
   V(kCacheMisses, Counter, "inkan_certificate_cache_misses_total", "",         \
