@@ -1,8 +1,10 @@
 // One fetch over HTTP or LDAP, from servers that do not mean well.
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -320,6 +322,76 @@ TEST_F(HttpFetch, WhatIsNotThereIsNamed) {
   EXPECT_THAT(GetUrl().error, HasSubstr("cannot connect"));
 }
 
+// Sets a variable of the environment for as long as it lives.
+class Environment {
+ public:
+  Environment(const char* name, const std::string& value) : name_(name) {
+    const char* before = std::getenv(name);
+    if (before != nullptr) before_ = before;
+    setenv(name, value.c_str(), /*overwrite=*/1);
+  }
+  ~Environment() {
+    if (before_.has_value()) {
+      setenv(name_, before_->c_str(), /*overwrite=*/1);
+    } else {
+      unsetenv(name_);
+    }
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* const name_;
+  std::optional<std::string> before_;
+};
+
+TEST_F(HttpFetch, AProxyOfTheEnvironmentIsAskedForTheWholeUrl) {
+  std::string asked;  // the proxy's until the reply has come
+  RawServer proxy([&asked](RawConnection& c) {
+    asked = c.ReadHead();
+    c.Send(HttpReplyText("200 OK", "by the proxy"));
+  });
+  const std::string address =
+      absl::StrCat("http://127.0.0.1:", proxy.port(), "/");
+  const Environment http("http_proxy", address);
+  const Environment https("https_proxy", address);
+  const Environment none("no_proxy", "");
+  request_.url = "http://crl.example.invalid/a.crl";
+  const HttpReply reply = GetUrl();
+  EXPECT_EQ(reply.outcome, HttpOutcome::kFetched) << reply.error;
+  EXPECT_EQ(Part(), "by the proxy");
+  EXPECT_THAT(asked, testing::StartsWith(
+                         "GET http://crl.example.invalid/a.crl HTTP/1.1\r\n"));
+  // Through it to a server with TLS, which this is not.
+  request_.url = "https://crl.example.invalid/a.crl";
+  EXPECT_EQ(GetUrl().outcome, HttpOutcome::kFailed);
+  EXPECT_THAT(asked, testing::StartsWith(
+                         "CONNECT crl.example.invalid:443 HTTP/1.1\r\n"));
+}
+
+TEST_F(HttpFetch, HostsOfNoProxyAreAskedThemselves) {
+  RawServer proxy([](RawConnection& c) {
+    c.ReadHead();
+    c.Send(HttpReplyText("200 OK", "by the proxy"));
+  });
+  RawServer server([](RawConnection& c) {
+    c.ReadHead();
+    c.Send(HttpReplyText("200 OK", "by the server"));
+  });
+  const Environment http("http_proxy",
+                         absl::StrCat("http://127.0.0.1:", proxy.port()));
+  {
+    const Environment none("no_proxy", "other.example");
+    EXPECT_EQ(Get(server).outcome, HttpOutcome::kFetched);
+    EXPECT_EQ(Part(), "by the proxy");
+  }
+  const int asked = proxy.connections();
+  const Environment none("no_proxy", "other.example,127.0.0.1");
+  EXPECT_EQ(Get(server).outcome, HttpOutcome::kFetched);
+  EXPECT_EQ(Part(), "by the server");
+  EXPECT_EQ(proxy.connections(), asked);
+}
+
 // An SSL client hello, answered with something else.
 TEST_F(HttpFetch, HttpsNeedsACertificate) {
   RawServer server(
@@ -556,6 +628,36 @@ TEST(LdapSearch, EveryValueIsTakenAndOneTooManyEndsIt) {
   EXPECT_FALSE(reply.ok);
   EXPECT_THAT(reply.error, HasSubstr("more than 2 values"));
   EXPECT_THAT(taken, testing::ElementsAre("1", ""));
+}
+
+TEST(LdapSearch, AnAnswerHasNoMoreEntriesThanItMay) {
+  std::string answer;
+  for (const char* name : {"cn=a", "cn=b", "cn=c"}) {
+    answer += LdapEntry(name, {{"certificateRevocationList;binary", {name}}});
+  }
+  answer += LdapResult();
+  RawServer server([&answer](RawConnection& c) {
+    c.Send(answer);
+    c.Hold();
+  });
+  LdapRequest request = RequestFor(server);
+  request.limits.total_timeout = absl::Seconds(20);
+  const StopFlag stopping{false};
+  std::vector<std::string> taken;
+  const auto search = [&] {
+    taken.clear();
+    return SearchLdap(request, stopping, Collect(&taken));
+  };
+  request.entries_max = 3;
+  LdapReply reply = search();
+  EXPECT_TRUE(reply.ok) << reply.error;
+  EXPECT_THAT(taken, testing::ElementsAre("cn=a", "cn=b", "cn=c"));
+  request.entries_max = 2;
+  reply = search();
+  EXPECT_FALSE(reply.ok);
+  EXPECT_THAT(reply.error, HasSubstr("more than 2 entries"));
+  EXPECT_THAT(reply.error, HasSubstr("ldap.entries_max"));
+  EXPECT_THAT(taken, testing::ElementsAre("cn=a", "cn=b"));
 }
 
 TEST(LdapSearch, StopFlagAndClockEndItWithinAnEntry) {

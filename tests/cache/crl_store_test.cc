@@ -2,6 +2,7 @@
 // table is the one of docs/ARCHITECTURE.md, "Revocation at time T".
 #include "cache/crl_store.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -98,6 +99,68 @@ struct World {
 lab::CertificateBuilder Leaf(uint64_t serial = 7,
                              const std::string& point = "Kyoto") {
   return LeafBuilder(serial, "ca", point);
+}
+
+// --- As many partitions as JPKI has ------------------------------------------
+
+// The keys are P-256's, so that thousands of signatures take no time.
+TEST(CrlStore, EachOfThousandsOfPartitionsAnswersForItsOwn) {
+  // About 1,900 municipalities, each with a CRL of each of three generations of
+  // the CA, which share one name.
+  constexpr int kPlaces = 1900;
+  constexpr int kGenerations = 3;
+  const int64_t first = UtcSeconds(2020, 1, 1);
+  std::vector<lab::PrivateKey> keys;
+  World world;
+  world.profile.anchors.clear();
+  for (int g = 0; g < kGenerations; ++g) {
+    keys.push_back(lab::PrivateKey::EcFromSeed(
+        "generation " + std::to_string(g), lab::Curve::kP256));
+    world.AddAnchor(lab::SelfSignedCa(CaName(), keys.back()));
+  }
+  const auto point = [](int place) {
+    return "municipality " + std::to_string(place);
+  };
+  for (int g = 0; g < kGenerations; ++g) {
+    for (int place = 0; place < kPlaces; ++place) {
+      // Which CRL it is, by the date.
+      world.crls.push_back(
+          Read(CrlFor(point(place))
+                   .issued_by(keys[g])
+                   .revoke(Revoked(7, first + g * kPlaces + place))
+                   .Sign(keys[g]),
+               "crl"));
+    }
+  }
+  world.Link();
+  EXPECT_TRUE(world.store->refusals().empty());
+  ASSERT_EQ(world.store->partitions().size(),
+            static_cast<size_t>(kPlaces * kGenerations));
+  for (int g = 0; g < kGenerations; ++g) {
+    const auto path = std::find_if(
+        world.paths->paths().begin(), world.paths->paths().end(),
+        [&](const IssuerPath& one) {
+          return AsText(one.state.key().spki) == keys[g].public_key();
+        });
+    ASSERT_NE(path, world.paths->paths().end());
+    for (int place = 0; place < kPlaces; ++place) {
+      for (const uint64_t serial : {7, 8}) {
+        if (serial == 8 && place % 10 != 0) continue;
+        const OwnedLeaf leaf(LeafBuilder(serial, "ca", point(place))
+                                 .public_key(keys[0])
+                                 .issued_by(keys[g])
+                                 .Sign(keys[g]));
+        const RevocationEvidence evidence =
+            world.store->Check(leaf.view, *path, kNow);
+        const CrlData* own = world.crls[g * kPlaces + place].get();
+        ASSERT_EQ(evidence.crl, own) << g << " " << place;
+        ASSERT_EQ(evidence.status, serial == 7 ? kRevoked : kGood);
+        if (serial == 7) {
+          ASSERT_EQ(evidence.entry.revoked_at, first + g * kPlaces + place);
+        }
+      }
+    }
+  }
 }
 
 // --- Revocation at time T ----------------------------------------------------
