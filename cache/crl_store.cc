@@ -198,7 +198,12 @@ class CrlStore::Query {
     // nothing.
     if (&p == signer_of_) return true;
     if (depth_ >= kPathDepthMax) return false;
-    const int64_t made = p.crl->this_update;
+    // A delta renews what the complete CRL says, and changes it.
+    return SignerHoldsAt(p, p.crl->this_update) &&
+           (p.delta == nullptr || SignerHoldsAt(p, p.delta->this_update));
+  }
+
+  bool SignerHoldsAt(const CrlPartition& p, int64_t made) const {
     const int64_t judged = std::max(made, time_);
     if (!p.signer->state.CheckValidity(made).ok()) return false;
     if (const Certificate* signer = p.signer_certificate) {

@@ -809,6 +809,22 @@ TEST(CrlStore, ACrlSignerMustHoldItself) {
   EXPECT_EQ(forged.StatusOf(LeafOfIndirect()), kUnknown);
 }
 
+TEST(CrlStore, ADeltaMadeAfterItsSignersTimeRenewsNothing) {
+  lab::CertificateBuilder signer = SignerBuilder({{"CN", "Signer"}});
+  signer.validity(UtcSeconds(2020, 1, 1), kIssued + 5);
+  for (const auto& [made, status] :
+       {std::pair(kIssued + 5, kGood), std::pair(kIssued + 6, kUnknown)}) {
+    CrlBuilder delta = IndirectCrl();
+    delta.set(extension::CrlNumber(2))
+        .add(extension::DeltaCrlIndicator(1))
+        .this_update(made);
+    World world = IndirectWorld(IndirectCrl(), signer);
+    world.Add(delta, "signer").Link();
+    ASSERT_NE(world.store->partitions()[0].delta, nullptr);
+    EXPECT_EQ(world.StatusOf(LeafOfIndirect()), status);
+  }
+}
+
 TEST(CrlStore, SignersThatVouchForEachOtherProveNothing) {
   // Each of two signers issues the CRL that the other's certificate names.
   const auto signer = [](const char* own, const char* other, uint64_t serial) {
