@@ -83,7 +83,11 @@ bool CrlSource::RescanFile(const std::string& path) {
   Note(status, file.last_attempt, SteadyNow(), &file);
   auto crl = loader_->Load(path, path);
   if (!crl.ok()) {
-    if (absl::IsUnavailable(crl.status())) file.size = -1;  // try again
+    // Again with the next look: descriptors and memory come back.
+    if (absl::IsUnavailable(crl.status()) ||
+        absl::IsResourceExhausted(crl.status())) {
+      file.size = -1;
+    }
     return Lose(&file, std::string(crl.status().message()));
   }
   for (const auto& known : {file.newest, file.awaited}) {

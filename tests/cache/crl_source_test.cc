@@ -1,13 +1,16 @@
 // Files and folders of CRLs as they change.
 #include "cache/crl_source.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
@@ -169,6 +172,41 @@ TEST(CrlSource, PassesOverHiddenFilesAndFolders) {
   EXPECT_FALSE(source.Rescan());
   EXPECT_TRUE(source.files().empty());
 }
+
+// Their allocators do not bear a limit on memory.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(CrlSource, AFileThatThereWasNoMemoryForIsReadAgain) {
+  const TempFolder folder;
+  constexpr size_t kLarge = size_t{32} << 20;
+  CrlSource source({CrlSourceOptions::Kind::kDirectory, folder.path()},
+                   2 * kLarge);
+  const std::string path =
+      folder.Write("a.crl", Pem(CrlDer(1)) + std::string(kLarge, '\n'));
+  // Until another write would show, a file is read each time anyway.
+  while (source.files()[path].size < 0) {
+    source.Rescan();
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  source.files().clear();
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit tight = before;
+  // Enough for all that is small.
+  tight.rlim_cur =
+      pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) + kLarge / 4;
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &tight), 0);
+  source.Rescan();
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  const CrlFile& file = source.files().at(path);
+  ASSERT_EQ(file.newest, nullptr);
+  ASSERT_THAT(file.error, HasSubstr("memory"));
+  EXPECT_TRUE(source.Rescan());
+  EXPECT_NE(file.newest, nullptr);
+  EXPECT_EQ(file.error, "");
+}
+#endif
 
 TEST(CrlSource, SaysThatAFolderOrFileCannotBeRead) {
   const TempFolder folder;
