@@ -10,6 +10,8 @@
 
 namespace inkan {
 
+struct CrlData;
+
 struct CrlControl {
   // Called every few milliseconds on the working thread with the octets done
   // and those in all. The work takes several readings, and counts from the
@@ -17,6 +19,9 @@ struct CrlControl {
   std::function<void(uint64_t done, uint64_t total)> progress;
   // The work ends with kCancelled soon after this becomes true.
   const std::atomic<bool>* cancelled = nullptr;
+  // Asked once by whoever reads a CRL, before its entries are: what it says is
+  // all there is then. If it is not OK the work ends with that.
+  std::function<absl::Status(const CrlData& head)> admit = {};
 
   absl::Status Report(uint64_t done, uint64_t total) const {
     if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {

@@ -279,6 +279,9 @@ absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(
   if (absl::Status status = ReadScope(crl, data.get()); !status.ok()) {
     return status;
   }
+  if (control.admit) {
+    if (absl::Status status = control.admit(*data); !status.ok()) return status;
+  }
   OverlappingDigests digests(der, crl.tbs, crl.signature_algorithm.hash);
   if (absl::Status status = ReadEntries(crl, control, &digests, data.get());
       !status.ok()) {

@@ -33,6 +33,10 @@ ProfileReadiness ReadinessOf(const ProfileSnapshot& snapshot, absl::Time now) {
   absl::Time first_end = absl::InfiniteFuture();
   const CrlPartition* first = nullptr;
   for (const CrlPartition& partition : snapshot.crls->partitions()) {
+    if (snapshot.unplaced != nullptr &&
+        snapshot.unplaced->contains(partition.crl->sha256)) {
+      continue;
+    }
     const absl::Time end = StaleAt(partition, profile);
     if (end < now) ++out.stale_partitions;
     if (end - absl::Seconds(policy.margin) >= now) {

@@ -28,6 +28,8 @@ absl::Time StaleAt(const CrlPartition& partition, const Profile& profile);
 struct ProfileReadiness {
   bool ready = true;
   std::string reason;  // for people; empty if ready
+  // Of partitions that some place gives: a newer CRL of one that has lost its
+  // place is not to be expected (ProfileSnapshot::unplaced).
   // Partitions that speak for at least the policy's margin from now, and those
   // that no longer speak about now; there can be some in between.
   size_t fresh_partitions = 0;

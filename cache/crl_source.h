@@ -86,6 +86,9 @@ struct CrlFile {
   // What was so before, and has to stay: what came to its place since is of
   // other partitions, and nothing newer of its own has come from anywhere.
   std::vector<std::shared_ptr<const CrlData>> displaced;
+  // From the network: the id of the place that `last_good` has lost like that;
+  // it is on disk as an item of its own.
+  std::string displaced_from;
   // Why the file as it is now cannot be used; empty if it can.
   std::string error;
   // The last error that only said that it is in use beside what was there.

@@ -42,6 +42,7 @@ void RemoteJobs::AddItem(const std::string& id, const std::string& place,
   item.place = place;
   item.job = job;
   item.record = std::move(record);
+  if (item.displaced()) jobs_[job].displaced.insert(id);
   if (item.record.has_value()) OfferRecord(&item);
 }
 
@@ -126,8 +127,22 @@ void RemoteJobs::Unchanged(const std::string& id,
   RemoteItem& item = items_[id];
   item.error.clear();
   item.error_of_place = false;
+  item.gone = false;
   item.last_success = absl::Now();
   if (record.has_value()) item.record = std::move(record);
+}
+
+void RemoteJobs::Reject(const std::string& id, const std::string& place,
+                        size_t job, const std::string& error) {
+  MutexLock lock(&mutex_);
+  RemoteItem& item = items_[id];
+  item.id = id;
+  item.place = place;
+  item.job = job;
+  item.error = error;
+  item.error_of_place = true;
+  item.gone = false;
+  jobs_[job].faulty = true;
 }
 
 std::optional<FileDigest> RemoteJobs::Deliver(const std::string& id,
@@ -139,6 +154,7 @@ std::optional<FileDigest> RemoteJobs::Deliver(const std::string& id,
   item.id = id;
   item.place = place;
   item.job = job;
+  item.gone = false;
   std::optional<FileDigest> replaced;
   if (item.candidate.has_value()) {
     replaced = item.candidate->sha256;
@@ -155,10 +171,8 @@ absl::flat_hash_map<FileDigest, std::string> RemoteJobs::HoldersIn(
   MutexLock lock(&mutex_);
   absl::flat_hash_map<FileDigest, std::string> holders;
   for (const auto& [id, item] : items_) {
-    if (item.job != job) continue;
-    if (item.good && item.record.has_value()) {
-      holders.emplace(item.record->sha256, id);
-    }
+    if (item.job != job || item.displaced()) continue;
+    if (item.holds_record()) holders.emplace(item.record->sha256, id);
     if (item.candidate.has_value()) holders.emplace(item.candidate->sha256, id);
   }
   return holders;
@@ -170,7 +184,8 @@ std::vector<CrlSpool::Held> RemoteJobs::MarkGone(
   std::vector<CrlSpool::Held> forgotten;
   for (auto it = items_.begin(); it != items_.end();) {
     RemoteItem& item = it->second;
-    if (item.job != job || found.contains(item.id) || item.candidate) {
+    if (item.job != job || found.contains(item.id) || item.candidate ||
+        item.displaced()) {
       ++it;
       continue;
     }
@@ -188,6 +203,7 @@ std::vector<CrlSpool::Held> RemoteJobs::MarkGone(
     }
     ++it;
     if (!whole) continue;
+    item.gone = true;
     item.error = "the directory has it no longer; check with its operator";
     item.error_of_place = true;
   }
@@ -211,7 +227,9 @@ bool RemoteJobs::EndFetch(size_t index, const std::string& error,
   }
   for (RemoteItem* item : ItemsOf(index)) {
     if (item->good || item->candidate || !item->record.has_value()) continue;
-    if (!error.empty() || item->error_of_place) OfferRecord(item);
+    if (!error.empty() || item->error_of_place || item->displaced()) {
+      OfferRecord(item);
+    }
   }
   job.claimed = job.unjudged > 0;
   if (!job.claimed) Conclude(index);
@@ -223,11 +241,14 @@ std::vector<RemoteItem*> RemoteJobs::ItemsOf(size_t job) {
   std::vector<RemoteItem*> items;
   if (IsLdap()) {
     for (auto& [id, item] : items_) {
-      if (item.job == job) items.push_back(&item);
+      if (item.job == job && !item.displaced()) items.push_back(&item);
     }
   } else if (const auto found = items_.find(jobs_[job].id);
              found != items_.end()) {
     items.push_back(&found->second);
+  }
+  for (const std::string& id : jobs_[job].displaced) {
+    items.push_back(&items_[id]);
   }
   return items;
 }
@@ -238,6 +259,7 @@ absl::Duration RemoteJobs::WaitAfterSuccess(size_t index) {
   absl::Time next =
       NextAfterSuccess(now, options_.schedule, CrlDates(), random);
   for (const RemoteItem* item : ItemsOf(index)) {
+    if (item->displaced()) continue;  // nothing newer is due here
     next = std::min(
         next, NextAfterSuccess(now, options_.schedule, item->dates, random));
   }
@@ -306,6 +328,7 @@ RemoteJobs::Consequence RemoteJobs::Judge(const std::string& id,
     if (judgement.kept.has_value()) item.record = judgement.kept;
     item.dates = judgement.dates;
     item.good = true;
+    item.kept = from_spool || judgement.kept.has_value();
     item.superseded = false;
     item.last_success = candidate.fetched_at;
   } else if (from_spool) {
@@ -337,6 +360,67 @@ void RemoteJobs::Release(const std::string& id, bool superseded) {
   found->second.superseded = superseded;
 }
 
+std::vector<CrlSpool::Held> RemoteJobs::ForgetDisplaced() {
+  MutexLock lock(&mutex_);
+  std::vector<CrlSpool::Held> forgotten;
+  for (Job& job : jobs_) {
+    absl::erase_if(job.displaced,
+                   [&](const std::string& id)
+                       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+                         const RemoteItem& item = items_[id];
+                         if (item.good || !item.superseded || item.candidate)
+                           return false;
+                         forgotten.push_back({id, *item.record});
+                         items_.erase(id);
+                         return true;
+                       });
+  }
+  return forgotten;
+}
+
+void RemoteJobs::Displace(const std::string& id, const std::string& own_id,
+                          const SpoolRecord& own_record) {
+  MutexLock lock(&mutex_);
+  const RemoteItem& item = items_[id];
+  RemoteItem own;
+  own.id = own_id;
+  own.place = item.place;
+  own.job = item.job;
+  own.record = own_record;
+  own.good = own.kept = true;
+  own.dates = item.dates;
+  own.last_success = item.last_success;
+  jobs_[own.job].displaced.insert(own_id);
+  RemoteItem& known = items_[own_id];
+  // It may be offered just now, which is counted.
+  own.candidate = std::move(known.candidate);
+  own.queued = known.queued;
+  known = std::move(own);
+}
+
+size_t RemoteJobs::CountDisplaced(const std::string& id) const {
+  MutexLock lock(&mutex_);
+  const auto found = items_.find(id);
+  if (found == items_.end()) return 0;
+  const auto& displaced = jobs_[found->second.job].displaced;
+  return static_cast<size_t>(std::count_if(
+      displaced.begin(), displaced.end(),
+      [&](const std::string& one) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        const auto item = items_.find(one);
+        return item != items_.end() && item->second.displaced() &&
+               item->second.record->displaced_from == id;
+      }));
+}
+
+std::vector<std::string> RemoteJobs::Gone() const {
+  MutexLock lock(&mutex_);
+  std::vector<std::string> ids;
+  for (const auto& [id, item] : items_) {
+    if (item.gone && item.good) ids.push_back(id);
+  }
+  return ids;
+}
+
 void RemoteJobs::AskNow() {
   MutexLock lock(&mutex_);
   for (auto& [id, item] : items_) {
@@ -365,73 +449,6 @@ std::vector<std::string> RemoteJobs::TakeClaims() {
     if (std::exchange(job.claimed, false)) ids.push_back(job.id);
   }
   return ids;
-}
-
-std::string RemoteJobs::ErrorOf(const RemoteItem& item) const {
-  const std::string& of_job = jobs_[item.job].error;
-  // A URL's last word is that of the last attempt; an entry may be wrong in a
-  // search that went well.
-  if (IsLdap()) return item.error.empty() ? of_job : item.error;
-  return of_job.empty() ? item.error : of_job;
-}
-
-void RemoteJobs::AppendStatuses(std::vector<CrlSourceStatus>* out) const {
-  MutexLock lock(&mutex_);
-  const auto of_job = [this](const Job& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
-                          mutex_) {
-    CrlSourceStatus status;
-    status.source = job.place;
-    status.kind = KindName();
-    status.last_attempt = job.last_attempt;
-    status.last_success = job.last_success;
-    status.next_attempt =
-        job.phase == Job::Phase::kWaiting
-            ? absl::Now() +
-                  std::max(job.next_attempt - SteadyNow(), absl::ZeroDuration())
-            : absl::InfiniteFuture();
-    status.last_error = job.error;
-    status.attempts_total = job.attempts_total;
-    status.failures_total = job.failures_total;
-    status.bytes_total = job.bytes_total;
-    return status;
-  };
-  if (IsLdap()) {
-    for (const Job& job : jobs_) out->push_back(of_job(job));
-  }
-  for (const auto& [id, item] : items_) {
-    CrlSourceStatus status = of_job(jobs_[item.job]);
-    status.source = item.place;
-    status.last_success = item.last_success;
-    status.last_error = ErrorOf(item);
-    status.in_use = item.good;
-    if (IsLdap()) {
-      // Counted once, at the search.
-      status.attempts_total = status.failures_total = status.bytes_total = 0;
-    }
-    out->push_back(std::move(status));
-  }
-}
-
-void RemoteJobs::AppendErrors(std::vector<CrlSourceError>* out) const {
-  MutexLock lock(&mutex_);
-  const auto any_in_use = [this](size_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
-                              mutex_) {
-    return std::any_of(items_.begin(), items_.end(), [index](const auto& one) {
-      return one.second.job == index && one.second.good;
-    });
-  };
-  for (size_t i = 0; i < jobs_.size(); ++i) {
-    const Job& job = jobs_[i];
-    if (job.error.empty() || !IsLdap()) continue;
-    out->push_back({job.place, job.error, job.last_attempt, any_in_use(i)});
-  }
-  for (const auto& [id, item] : items_) {
-    const Job& job = jobs_[item.job];
-    // That a search failed is said once, above.
-    const std::string error = IsLdap() ? item.error : ErrorOf(item);
-    if (error.empty()) continue;
-    out->push_back({item.place, error, job.last_attempt, item.good});
-  }
 }
 
 }  // namespace inkan

@@ -38,6 +38,10 @@ struct RemoteItem {
   std::optional<SpoolRecord> record;
   // Whether that, or what came after it, is in use.
   bool good = false;
+  // What is in use is what the record names: it could be kept.
+  bool kept = false;
+  // The last whole search did not find it (LDAP).
+  bool gone = false;
   // It is not, and a newer one of its partition, from elsewhere, is.
   bool superseded = false;
   CrlDates dates;
@@ -46,6 +50,13 @@ struct RemoteItem {
   // news of what the spool holds.
   bool error_of_place = false;
   absl::Time last_success = absl::InfinitePast();
+
+  // It has lost its place to another partition and only comes from the spool.
+  bool displaced() const {
+    return record.has_value() && !record->displaced_from.empty();
+  }
+  // The record's CRL is in use, and what its place is compared with.
+  bool holds_record() const { return good && kept && record.has_value(); }
   HttpValidators partial;  // of what the part file holds
   std::optional<RemoteCandidate> candidate;
   bool queued = false;  // nobody has taken it
@@ -75,6 +86,9 @@ class RemoteJobs {
   void Postpone(size_t job);
   std::optional<RemoteItem> Find(const std::string& id) const;
   void SetPartial(const std::string& id, const HttpValidators& partial);
+  // What came could not be taken, and there is nothing to judge.
+  void Reject(const std::string& id, const std::string& place, size_t job,
+              const std::string& error);
   // The place has nothing newer; `record`, if given, is what the spool holds.
   void Unchanged(const std::string& id, std::optional<SpoolRecord> record);
   // To be taken when the fetch is over, so that what one answer says is judged
@@ -122,6 +136,15 @@ class RemoteJobs {
   Consequence Judge(const std::string& id, const FileDigest& sha256,
                     const Judgement& judgement);
   void Release(const std::string& id, bool superseded);
+  // Forgets what is displaced and superseded: what the spool holds of it is
+  // returned, to be removed.
+  std::vector<CrlSpool::Held> ForgetDisplaced();
+  // What is in use under `id` is an item of its own from now on.
+  void Displace(const std::string& id, const std::string& own_id,
+                const SpoolRecord& own_record);
+  size_t CountDisplaced(const std::string& id) const;
+  // Ids of what is in use and is in its directory no longer.
+  std::vector<std::string> Gone() const;
   void AskNow();
 
   // Claims that are to be given back now, since nothing more is judged; each is
@@ -147,9 +170,10 @@ class RemoteJobs {
     bool ask_now = false;     // as soon as that has been judged
     // Something that was fetched is to be judged; the place is claimed so long.
     bool claimed = false;
-    uint32_t failures = 0;               // in a row
-    size_t unjudged = 0;                 // items delivered
-    std::vector<std::string> delivered;  // ids, during a fetch
+    uint32_t failures = 0;                       // in a row
+    size_t unjudged = 0;                         // items delivered
+    std::vector<std::string> delivered;          // ids, during a fetch
+    absl::flat_hash_set<std::string> displaced;  // ids of such items
     uint64_t attempts_total = 0;
     uint64_t failures_total = 0;
     uint64_t bytes_total = 0;
@@ -161,6 +185,7 @@ class RemoteJobs {
   void OfferRecord(RemoteItem* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Once all is judged: when to ask again.
   void Conclude(size_t job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What is displaced comes last.
   std::vector<RemoteItem*> ItemsOf(size_t job)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Duration WaitAfterSuccess(size_t job)

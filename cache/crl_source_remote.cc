@@ -18,6 +18,7 @@
 #include "cache/background_thread.h"
 #include "cache/crl_fetch_http.h"
 #include "cache/crl_source_jobs.h"
+#include "cache/pem.h"
 #include "cache/steady_time.h"
 #include "crypto/digest.h"
 
@@ -45,12 +46,6 @@ absl::Status WriteWholeFile(const std::string& path, Bytes bytes) {
                    "; check the state directory's disk"));
 }
 
-std::string LdapPlace(const LdapRequest& ldap) {
-  return absl::StrCat(ldap.url, ldap.url.ends_with('/') ? "" : "/",
-                      ldap.base_dn, "?", absl::StrJoin(ldap.attributes, ","),
-                      "?", static_cast<int>(ldap.scope), "?", ldap.filter);
-}
-
 }  // namespace
 
 // What the threads work on; they keep it alive.
@@ -61,11 +56,12 @@ class CrlRemote::State {
       : options_(source),
         source_name_(source.kind == CrlSourceOptions::Kind::kHttp
                          ? "http"
-                         : LdapPlace(source.ldap)),
+                         : PlaceOf(source.ldap)),
         spool_(std::move(crl_spool)),
         jobs_(source),
         wake_(std::move(wake_keeper)) {
     if (options_.kind == CrlSourceOptions::Kind::kHttp) {
+      absl::flat_hash_map<std::string, size_t> places;  // ids -> jobs
       for (const std::string& url : options_.urls) {
         const std::string id = CrlSpool::IdOf(url);
         const size_t job = jobs_.AddJob(url, id);
@@ -73,6 +69,12 @@ class CrlRemote::State {
         jobs_.AddItem(
             id, url, job,
             held.has_value() ? std::optional(held->record) : std::nullopt);
+        places.emplace(id, job);
+      }
+      for (const CrlSpool::Held& held : spool_->LoadAll(source_name_)) {
+        const auto place = places.find(held.record.displaced_from);
+        if (place == places.end()) continue;
+        jobs_.AddItem(held.id, held.record.place, place->second, held.record);
       }
       return;
     }
@@ -142,6 +144,10 @@ class CrlRemote::State {
       if (item.candidate->from_spool) {
         delivery.expected = item.record->crl_sha256;
       }
+      delivery.has_record = item.record.has_value();
+      if (item.displaced()) {
+        delivery.displaced_from = item.record->displaced_from;
+      }
       deliveries.push_back(std::move(delivery));
     }
     return deliveries;
@@ -164,6 +170,9 @@ class CrlRemote::State {
     record.sha256 = item->candidate->sha256;
     record.crl_sha256 = crl.sha256;
     record.fetched_at = item->candidate->fetched_at;
+    if (item->displaced()) {
+      record.displaced_from = item->record->displaced_from;
+    }
     absl::Status kept;
     if (!item->candidate->from_spool) {
       kept = spool_->Keep(
@@ -187,6 +196,25 @@ class CrlRemote::State {
     Judge(*item, judgement);
   }
 
+  absl::StatusOr<std::string> Displace(const std::string& id) {
+    const auto item = jobs_.Find(id);
+    if (!item.has_value() || !item->holds_record() || item->displaced()) {
+      return absl::FailedPreconditionError("it is not on disk");
+    }
+    if (jobs_.CountDisplaced(id) >= kDisplacedMax) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "this place has lost ", kDisplacedMax, " partitions already"));
+    }
+    auto own_id = spool_->Displace(id, *item->record);
+    if (!own_id.ok()) return own_id;
+    SpoolRecord own_record = *item->record;
+    own_record.displaced_from = id;
+    jobs_.Displace(id, *own_id, own_record);
+    return own_id;
+  }
+
+  void ForgetDisplaced() { spool_->Forget(jobs_.ForgetDisplaced()); }
+
  private:
   static bool IsCandidate(const std::optional<RemoteItem>& item,
                           const FileDigest& sha256) {
@@ -203,9 +231,10 @@ class CrlRemote::State {
   }
 
   void Judge(const RemoteItem& item, const RemoteJobs::Judgement& judgement) {
-    const std::string claim = options_.kind == CrlSourceOptions::Kind::kHttp
-                                  ? item.id
-                                  : CrlSpool::IdOf(source_name_);
+    std::string claim = CrlSpool::IdOf(source_name_);
+    if (options_.kind == CrlSourceOptions::Kind::kHttp) {
+      claim = item.displaced() ? item.record->displaced_from : item.id;
+    }
     // Whatever was judged last: what the spool holds may be offered again while
     // what was fetched waits.
     const RemoteJobs::Consequence consequence =
@@ -217,7 +246,7 @@ class CrlRemote::State {
   // Whether the last good CRL is there as it was kept, so that "not modified"
   // and "the same again" are good news.
   bool HoldsGood(const RemoteItem& item) const {
-    return item.good && item.record.has_value() &&
+    return item.holds_record() &&
            spool_->IsIntact(item.id, item.record->sha256);
   }
 
@@ -250,7 +279,7 @@ class CrlRemote::State {
                           const HttpValidators& validators, size_t job) {
     const auto digest = spool_->Finish(item.id);
     if (!digest.ok()) return std::string(digest.status().message());
-    if (IsKept(item, *digest) && item.good) {
+    if (IsKept(item, *digest) && item.holds_record()) {
       // In use already; the file has been written anew, in case it was damaged.
       SpoolRecord record = *item.record;
       record.validators = validators;
@@ -286,6 +315,7 @@ class CrlRemote::State {
     request.limits = options_.limits;
     Search search;
     search.holders = jobs_.HoldersIn(work.job);
+    const std::vector<std::string> gone_before = jobs_.Gone();
     std::string disk_error;
     const LdapReply reply = SearchLdap(
         request, stopping_,
@@ -294,6 +324,7 @@ class CrlRemote::State {
           return disk_error.empty();
         });
     spool_->Forget(jobs_.MarkGone(work.job, search.found, reply.ok));
+    if (jobs_.Gone() != gone_before) Wake();  // for what is said about it
     std::string error = disk_error.empty() ? reply.error : disk_error;
     if (error.empty() && !search.twice.empty()) {
       error = absl::StrCat("the directory sent ", search.twice,
@@ -373,7 +404,15 @@ class CrlRemote::State {
     RemoteItem item = jobs_.Find(id).value_or(RemoteItem());
     if (place != nullptr) item.place = *place;
     item.id = id;
-    if (item.good && IsKept(item, digest) && HoldsGood(item)) {
+    if (LooksLikePem(value)) {
+      // Text around it would make one CRL many files.
+      jobs_.Reject(
+          id, item.place, job,
+          "the value is PEM; a directory gives CRLs as DER (RFC 4523); "
+          "check with its operator");
+      return "";
+    }
+    if (IsKept(item, digest) && HoldsGood(item)) {
       jobs_.Unchanged(id, std::nullopt);
       return "";
     }
@@ -402,12 +441,18 @@ CrlRemote::CrlRemote(const CrlSourceOptions& options,
 
 CrlRemote::~CrlRemote() { Stop(); }
 
+std::string CrlRemote::PlaceOf(const LdapRequest& ldap) {
+  return absl::StrCat(ldap.url, ldap.url.ends_with('/') ? "" : "/",
+                      ldap.base_dn, "?", absl::StrJoin(ldap.attributes, ","),
+                      "?", static_cast<int>(ldap.scope), "?", ldap.filter);
+}
+
 std::string CrlRemote::IdentityOf(const CrlSourceOptions& options) {
   const LdapRequest& ldap = options.ldap;
   const auto text = [](absl::Duration d) { return absl::FormatDuration(d); };
   return absl::StrCat(
       static_cast<int>(options.kind), "\n", absl::StrJoin(options.urls, "\n"),
-      "\n", options.ca_file, "\n", LdapPlace(ldap), "\n", ldap.start_tls, "\n",
+      "\n", options.ca_file, "\n", PlaceOf(ldap), "\n", ldap.start_tls, "\n",
       ldap.ca_file, "\n", ldap.bind_dn, "\n", ldap.password, "\n",
       ldap.entries_max, " ", ldap.values_max, " ", options.parallel, " ",
       options.limits.bytes_max, " ", text(options.limits.connect_timeout), " ",
@@ -460,6 +505,13 @@ void CrlRemote::Refuse(const std::string& id, const FileDigest& sha256,
 size_t CrlRemote::queued() const { return state_->jobs().queued(); }
 void CrlRemote::Release(const std::string& id, bool superseded) {
   state_->jobs().Release(id, superseded);
+}
+void CrlRemote::ForgetDisplaced() { state_->ForgetDisplaced(); }
+absl::StatusOr<std::string> CrlRemote::Displace(const std::string& id) {
+  return state_->Displace(id);
+}
+std::vector<std::string> CrlRemote::Gone() const {
+  return state_->jobs().Gone();
 }
 void CrlRemote::AskNow() { state_->jobs().AskNow(); }
 void CrlRemote::AppendStatuses(std::vector<CrlSourceStatus>* out) const {

@@ -53,6 +53,10 @@ struct CrlDelivery {
   FileDigest sha256{};  // of the file, to be said with its judgement
   // What it must be, if it comes from the spool: CrlData::sha256.
   std::optional<std::array<uint8_t, 32>> expected;
+  // It has lost its place, of this id, to a CRL of another partition.
+  std::string displaced_from;
+  // The spool holds something under this id, be it in use or not.
+  bool has_record = false;
 };
 
 class CrlRemote {
@@ -65,6 +69,8 @@ class CrlRemote {
   CrlRemote(const CrlRemote&) = delete;
   CrlRemote& operator=(const CrlRemote&) = delete;
 
+  // How a search is called in reports, and by what it is known.
+  static std::string PlaceOf(const LdapRequest& ldap);
   // Two sources with one identity are one: same places, same rules.
   static std::string IdentityOf(const CrlSourceOptions& options);
 
@@ -91,6 +97,19 @@ class CrlRemote {
   // or no profile wants it): the next fetch is without condition. What was
   // superseded and is in its directory no longer is forgotten, on disk too.
   void Release(const std::string& id, bool superseded = false);
+  // What is in use under `id` stays so, and on disk, under an id of its own,
+  // which is returned, until it is superseded: another partition's CRL comes to
+  // its place. Fails if it cannot be kept there, or kDisplacedMax are already;
+  // then nothing has changed.
+  absl::StatusOr<std::string> Displace(const std::string& id);
+  // Forgets what was displaced and is superseded, on disk too.
+  void ForgetDisplaced();
+  // As many partitions as a place can lose before what comes next stands beside
+  // them until the end of the process only: a place that is found with the
+  // wrong CRL more often than this belongs to nobody. Each is a file on disk.
+  static constexpr size_t kDisplacedMax = 16;
+  // Ids of what is in use though its directory has it no longer.
+  std::vector<std::string> Gone() const;
   // Every place as soon as may be, and what the spool holds that is not in use
   // once more.
   void AskNow();

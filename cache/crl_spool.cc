@@ -30,6 +30,8 @@ namespace fs = std::filesystem;
 // A record is a few hundred octets; URLs and names come into it.
 constexpr size_t kRecordBytesMax = 65536;
 constexpr char kRecordHead[] = "inkan-spool 1";
+// With one field more, displaced-from.
+constexpr char kDisplacedHead[] = "inkan-spool 2";
 
 absl::Status DiskError(const std::string& what, const std::string& path) {
   return absl::UnavailableError(
@@ -58,14 +60,17 @@ std::string RecordText(const SpoolRecord& record) {
   const auto one_line = [](const std::string& text) {
     return absl::CEscape(text);
   };
+  const bool displaced = !record.displaced_from.empty();
   return absl::StrCat(
-      kRecordHead, "\nplace: ", one_line(record.place),
+      displaced ? kDisplacedHead : kRecordHead,
+      "\nplace: ", one_line(record.place),
       "\nsource: ", one_line(record.source),
       "\netag: ", one_line(record.validators.etag),
       "\nlast-modified: ", one_line(record.validators.last_modified),
       "\nsha256: ", Hex(record.sha256),
       "\ncrl-sha256: ", Hex(record.crl_sha256),
-      "\nfetched-at: ", absl::ToUnixSeconds(record.fetched_at), "\nend\n");
+      "\nfetched-at: ", absl::ToUnixSeconds(record.fetched_at),
+      displaced ? "\ndisplaced-from: " : "", record.displaced_from, "\nend\n");
 }
 
 bool ParseDigest(const std::string& hex, FileDigest* digest) {
@@ -78,16 +83,17 @@ bool ParseDigest(const std::string& hex, FileDigest* digest) {
 // Nothing if it is not a whole record: it may be torn.
 bool ParseRecord(const std::string& text, SpoolRecord* record) {
   const std::vector<std::string> lines = absl::StrSplit(text, '\n');
-  const char* const kFields[] = {"place",         "source", "etag",
-                                 "last-modified", "sha256", "crl-sha256",
-                                 "fetched-at"};
-  constexpr size_t kFieldCount = std::size(kFields);
-  if (lines.size() != kFieldCount + 3 || lines.front() != kRecordHead ||
-      lines[kFieldCount + 1] != "end") {
+  const char* const kFields[] = {"place",         "source",        "etag",
+                                 "last-modified", "sha256",        "crl-sha256",
+                                 "fetched-at",    "displaced-from"};
+  const bool displaced = lines.front() == kDisplacedHead;
+  const size_t count = std::size(kFields) - (displaced ? 0 : 1);
+  if (lines.size() != count + 3 || lines[count + 1] != "end" ||
+      (!displaced && lines.front() != kRecordHead)) {
     return false;
   }
-  std::array<std::string, kFieldCount> values;
-  for (size_t i = 0; i < kFieldCount; ++i) {
+  std::array<std::string, std::size(kFields)> values;
+  for (size_t i = 0; i < count; ++i) {
     const std::string head = absl::StrCat(kFields[i], ": ");
     const std::string& line = lines[i + 1];
     if (line.compare(0, head.size(), head) != 0 ||
@@ -101,9 +107,11 @@ bool ParseRecord(const std::string& text, SpoolRecord* record) {
   int64_t fetched_at = 0;
   if (!ParseDigest(values[4], &record->sha256) ||
       !ParseDigest(values[5], &record->crl_sha256) ||
-      !absl::SimpleAtoi(values[6], &fetched_at)) {
+      !absl::SimpleAtoi(values[6], &fetched_at) ||
+      (displaced && !IsHex(values[7], kIdDigits))) {
     return false;
   }
+  record->displaced_from = values[7];
   record->fetched_at = absl::FromUnixSeconds(fetched_at);
   return true;
 }
@@ -282,6 +290,23 @@ absl::Status CrlSpool::Keep(const std::string& id, const SpoolRecord& record,
   return written;
 }
 
+absl::StatusOr<std::string> CrlSpool::Displace(const std::string& id,
+                                               const SpoolRecord& record) {
+  const std::string own_id =
+      IdOf(absl::StrCat(id, "\n", Hex(record.crl_sha256)));
+  const std::string from = CrlPath(id, record.sha256);
+  const std::string to = CrlPath(own_id, record.sha256);
+  unlink(to.c_str());
+  if (link(from.c_str(), to.c_str()) != 0) return DiskError("link", from);
+  SpoolRecord own = record;
+  own.displaced_from = id;
+  absl::Status kept = WriteRecord(own_id, own);
+  if (kept.ok()) kept = Sync(folder_);
+  if (kept.ok()) return own_id;
+  Forget({{own_id, own}});
+  return kept;
+}
+
 void CrlSpool::SyncKept() {
   absl::flat_hash_set<std::string> replaced;
   {
@@ -339,7 +364,7 @@ std::optional<CrlSpool::Held> CrlSpool::Load(const std::string& id) const {
 }
 
 void CrlSpool::Forget(const std::vector<Held>& kept) {
-  if (kept.empty()) return;
+  if (kept.empty() || lock_fd_ < 0) return;  // or it is another server's
   for (const Held& held : kept) {
     unlink(absl::StrCat(folder_, "/", held.id, ".meta").c_str());
   }

@@ -14,6 +14,8 @@
 //   ID.meta        which of them was last good, and what is known of it, as
 //                  text: "field: value" lines, see SpoolRecord
 //   ID.part        the beginning of a transfer
+// What is in use and has lost its place to a CRL of another partition is kept
+// under an id of its own, with a record that names the place's (Displace).
 // The record is synced, replaced by one rename, and only ever names a CRL that
 // was taken into use; a CRL's file never changes its name, so that a compiled
 // index of it stays good. A file whose bytes are not those of its digest is
@@ -56,6 +58,9 @@ struct SpoolRecord {
   FileDigest sha256{};      // of the file
   FileDigest crl_sha256{};  // CrlData::sha256; another if the file is PEM
   absl::Time fetched_at = absl::InfinitePast();
+  // The id of the place that it has lost; empty: it is what its place gave
+  // last.
+  std::string displaced_from;
 };
 
 class CrlSpool {
@@ -88,6 +93,12 @@ class CrlSpool {
   // until SyncKept.
   absl::Status Keep(const std::string& id, const SpoolRecord& record,
                     const FileDigest& before) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Makes a copy of what is kept under `id` the last good one under an id of
+  // its own, which is returned, so that `id` may be given to another one. On
+  // disk when it returns. `record` is that of `id`.
+  absl::StatusOr<std::string> Displace(const std::string& id,
+                                       const SpoolRecord& record)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Once for many that were kept: makes sure that their records will be found
   // after a power failure, and only then removes the CRLs before. What could
   // not be synced is removed at the next Open.
@@ -105,7 +116,7 @@ class CrlSpool {
   // What was kept under an id, if its record can be read. Whether the file is
   // still what it was is not looked at; see IsIntact.
   std::optional<Held> Load(const std::string& id) const;
-  // Everything that belongs to a source.
+  // Everything that belongs to a source, what is displaced too.
   std::vector<Held> LoadAll(const std::string& source) const;
   // Whether the CRL's file is what its digest says. Reads it all.
   bool IsIntact(const std::string& id, const FileDigest& digest) const;

@@ -21,6 +21,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/types/span.h"
 #include "cache/crl_data.h"
+#include "cache/crl_floors.h"
 #include "cache/issuer_paths.h"
 #include "cache/profile.h"
 #include "cache/revocation.h"
@@ -46,23 +47,28 @@ class CrlStore {
 
   // Links every CRL that `paths` vouches for. CRLs of issuers the profile does
   // not know are passed over silently (another profile may); CRLs that claim an
-  // issuer it knows but do not hold are refused.
+  // issuer it knows but do not hold are refused. So are those older than what
+  // `floors`, if given, says was in force.
   static std::shared_ptr<const CrlStore> Link(
       std::shared_ptr<const Profile> profile,
       std::shared_ptr<const IssuerPaths> paths,
       absl::Span<const std::shared_ptr<const CrlData>> crls,
-      const CrlStore* previous = nullptr);
+      const CrlStore* previous = nullptr, const CrlFloors* floors = nullptr);
 
   // What is known at `time` about `certificate`, whose issuer is the CA of
   // `issuer`: its name is the same (as FindIssuers sees to), whoever signed it.
   RevocationEvidence Check(const Certificate& certificate,
                            const IssuerPath& issuer, int64_t time) const;
 
+  // What is linked here is in force.
+  void RaiseFloors(CrlFloors* floors) const;
+
   const std::vector<CrlPartition>& partitions() const { return partitions_; }
   const std::vector<Refusal>& refusals() const { return refusals_; }
   // Whether `crl`, or a copy of it, is part of some partition here.
   bool Uses(const CrlData& crl) const { return used_.contains(crl.sha256); }
-  // Whether, of those linked, a newer one took the place of `crl` somewhere.
+  // Whether, of those linked, a newer one took the place of `crl` somewhere, or
+  // one that was in force before is newer.
   bool Supersedes(const CrlData& crl) const {
     return superseded_.contains(crl.sha256);
   }

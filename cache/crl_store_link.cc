@@ -19,13 +19,9 @@ int CompareNumbers(const std::string& a, const std::string& b) {
   return a.compare(b);
 }
 
-// Whether `a` is newer than `b`, two CRLs for one partition.
-bool IsNewer(const CrlData& a, const CrlData& b) {
-  if (!a.crl_number.empty() && !b.crl_number.empty()) {
-    const int order = CompareNumbers(a.crl_number, b.crl_number);
-    if (order != 0) return order > 0;
-  }
-  return a.this_update > b.this_update;
+// Of the key that a CRL was found to be signed with: SubjectPublicKeyInfo.
+Bytes KeyOf(const IssuerPath& path, const Certificate* certificate) {
+  return certificate != nullptr ? certificate->key.spki : path.state.key().spki;
 }
 
 // What makes two CRLs speak for the same partition.
@@ -50,7 +46,8 @@ std::string PartitionIdentity(const CrlData& crl, size_t anchor, Bytes key) {
 // Decides which CRLs are believed, and arranges them.
 class CrlStore::Linker {
  public:
-  Linker(CrlStore* store, const CrlStore* previous) : store_(store) {
+  Linker(CrlStore* store, const CrlStore* previous, const CrlFloors* floors)
+      : store_(store), floors_(floors) {
     if (previous != nullptr && previous->paths_ == store->paths_) {
       previous_ = previous;
     }
@@ -63,6 +60,7 @@ class CrlStore::Linker {
 
   void Link(absl::Span<const std::shared_ptr<const CrlData>> crls) {
     for (const auto& crl : crls) Admit(crl);
+    DropBelowFloors();
     AttachDeltas();
     Arrange();
   }
@@ -105,9 +103,7 @@ class CrlStore::Linker {
 
   void AdmitUnder(const std::shared_ptr<const CrlData>& crl,
                   const Signer& signer) {
-    const Bytes key = signer.certificate != nullptr
-                          ? signer.certificate->key.spki
-                          : signer.path->state.key().spki;
+    const Bytes key = KeyOf(*signer.path, signer.certificate);
     const std::string identity =
         PartitionIdentity(*crl, signer.path->anchor, key);
     const auto [known, is_new] =
@@ -117,7 +113,7 @@ class CrlStore::Linker {
       return;
     }
     CrlPartition& partition = admitted_[known->second];
-    if (IsNewer(*crl, *partition.crl)) {
+    if (IsNewerCrl(*crl, *partition.crl)) {
       Supersede(*partition.crl);
       partition = {crl, nullptr, signer.path, signer.certificate};
     } else if (partition.crl->sha256 != crl->sha256) {
@@ -125,6 +121,25 @@ class CrlStore::Linker {
       Refuse(*crl, absl::StrCat("cRLNumber: older than the CRL in use, from ",
                                 partition.crl->source));
     }
+  }
+
+  // What is the newest at hand may be older than what was in force before.
+  void DropBelowFloors() {
+    if (floors_ == nullptr) return;
+    std::erase_if(admitted_, [this](const CrlPartition& partition) {
+      const CrlData& crl = *partition.crl;
+      if (!floors_->IsBelow(
+              crl, KeyOf(*partition.signer, partition.signer_certificate))) {
+        return false;
+      }
+      Supersede(crl);
+      Refuse(crl, absl::StrCat(
+                      "cRLNumber: older than a CRL that was in force before, "
+                      "which is not at hand; to take an older one all the "
+                      "same, stop the server and remove ",
+                      floors_->path()));
+      return true;
+    });
   }
 
   // Tries the keys of the CA itself, then of CRL signers below it. Sets
@@ -204,7 +219,7 @@ class CrlStore::Linker {
         applies = true;
         if (base.delta == nullptr) {
           base.delta = delta.crl;
-        } else if (IsNewer(*delta.crl, *base.delta)) {
+        } else if (IsNewerCrl(*delta.crl, *base.delta)) {
           Supersede(*base.delta);
           base.delta = delta.crl;
         } else {
@@ -315,6 +330,7 @@ class CrlStore::Linker {
   }
 
   CrlStore* store_;
+  const CrlFloors* const floors_;
   const CrlStore* previous_ = nullptr;
   std::vector<CrlPartition> admitted_;
   absl::flat_hash_map<std::string, size_t> by_identity_;
@@ -326,12 +342,20 @@ std::shared_ptr<const CrlStore> CrlStore::Link(
     std::shared_ptr<const Profile> profile,
     std::shared_ptr<const IssuerPaths> paths,
     absl::Span<const std::shared_ptr<const CrlData>> crls,
-    const CrlStore* previous) {
+    const CrlStore* previous, const CrlFloors* floors) {
   auto store = std::make_shared<CrlStore>();
   store->profile_ = std::move(profile);
   store->paths_ = std::move(paths);
-  Linker(store.get(), previous).Link(crls);
+  Linker(store.get(), previous, floors).Link(crls);
   return store;
+}
+
+void CrlStore::RaiseFloors(CrlFloors* floors) const {
+  for (const CrlPartition& partition : partitions_) {
+    const Bytes key = KeyOf(*partition.signer, partition.signer_certificate);
+    floors->Raise(*partition.crl, key);
+    if (partition.delta != nullptr) floors->Raise(*partition.delta, key);
+  }
 }
 
 }  // namespace inkan

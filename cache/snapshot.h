@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "cache/crl_store.h"
 #include "cache/issuer_paths.h"
 #include "cache/profile.h"
@@ -29,6 +30,9 @@ struct ProfileSnapshot {
   std::shared_ptr<const Profile> profile;
   std::shared_ptr<const IssuerPaths> issuer_paths;
   std::shared_ptr<const CrlStore> crls;
+  // CrlData::sha256 of what is in force though no place gives it any more, so
+  // that nobody waits for a newer one. Null: none.
+  std::shared_ptr<const absl::flat_hash_set<std::array<uint8_t, 32>>> unplaced;
   // Where CA certificates that callers sent are offered for the next snapshot;
   // no part of what this one says. Null: nothing is remembered.
   std::shared_ptr<VouchedCas> vouched;

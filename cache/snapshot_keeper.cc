@@ -16,7 +16,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cache/background_thread.h"
-#include "cache/steady_time.h"
 #include "crypto/digest.h"
 
 namespace inkan {
@@ -29,7 +28,7 @@ constexpr absl::Duration kSweepInterval = absl::Hours(1);
 // Until an index that could not be written is tried again: soon after somebody
 // has made room.
 constexpr absl::Duration kWriteAgainInterval = absl::Seconds(10);
-constexpr size_t kDeliveriesInARow = 16;
+
 // Everything of a profile that bears on verdicts, in a fixed order.
 std::string DescribeProfile(const Profile& profile) {
   std::string text = absl::StrCat(
@@ -113,26 +112,9 @@ absl::StatusOr<SnapshotKeeper::Workshop> SnapshotKeeper::Furnish(
   if (workshop.profiles.empty()) {
     return absl::InvalidArgumentError("no profile is configured");
   }
-  CrlLoaderOptions loading;
-  loading.bytes_max = options.crl_bytes_max;
-  if (!options.state_directory.empty()) {
-    if (watch_) loading.cache_folder = options.state_directory + "/compiled";
-    if (old.spool != nullptr &&
-        old.options.state_directory == options.state_directory) {
-      workshop.spool = old.spool;
-    } else if (watch_) {
-      auto opened = CrlSpool::Open(options.state_directory);
-      if (!opened.ok()) return opened.status();
-      workshop.spool = *std::move(opened);
-    } else {
-      workshop.spool = CrlSpool::OpenToRead(options.state_directory);
-    }
-  }
-  // It knows which indexes of CRLs that stay are missing.
-  workshop.loader = old.loader != nullptr && old.loader->options() == loading
-                        ? old.loader
-                        : std::make_shared<const CrlLoader>(loading);
-  for (const CrlSourceOptions& source : options.crl_sources) {
+  workshop.options = std::move(options);
+  if (absl::Status s = FurnishState(old, &workshop); !s.ok()) return s;
+  for (const CrlSourceOptions& source : workshop.options.crl_sources) {
     if (!IsRemote(source)) {
       workshop.sources.emplace_back(source, workshop.loader);
     } else if (workshop.spool == nullptr) {
@@ -140,8 +122,36 @@ absl::StatusOr<SnapshotKeeper::Workshop> SnapshotKeeper::Furnish(
           "state_directory: missing; CRLs from the network are kept there");
     }
   }
-  workshop.options = std::move(options);
   return workshop;
+}
+
+absl::Status SnapshotKeeper::FurnishState(const Workshop& old,
+                                          Workshop* workshop) {
+  const std::string& folder = workshop->options.state_directory;
+  CrlLoaderOptions loading;
+  loading.bytes_max = workshop->options.crl_bytes_max;
+  if (!folder.empty() && watch_) loading.cache_folder = folder + "/compiled";
+  // It knows which indexes of CRLs that stay are missing.
+  workshop->loader = old.loader != nullptr && old.loader->options() == loading
+                         ? old.loader
+                         : std::make_shared<const CrlLoader>(loading);
+  if (folder.empty()) return absl::OkStatus();
+  if (old.spool != nullptr && old.options.state_directory == folder) {
+    workshop->spool = old.spool;
+    workshop->floors = old.floors;
+    return absl::OkStatus();
+  }
+  if (watch_) {
+    auto opened = CrlSpool::Open(folder);
+    if (!opened.ok()) return opened.status();
+    workshop->spool = *std::move(opened);
+  } else {
+    workshop->spool = CrlSpool::OpenToRead(folder);
+  }
+  auto floors = CrlFloors::Open(folder + "/floors");
+  if (!floors.ok()) return floors.status();
+  workshop->floors = *std::move(floors);
+  return absl::OkStatus();
 }
 
 void SnapshotKeeper::FurnishRemotes(std::vector<RemoteSource> old,
@@ -150,6 +160,7 @@ void SnapshotKeeper::FurnishRemotes(std::vector<RemoteSource> old,
     if (!IsRemote(options)) continue;
     RemoteSource source;
     source.identity = CrlRemote::IdentityOf(options);
+    source.is_ldap = options.kind == CrlSourceOptions::Kind::kLdap;
     const auto same = std::find_if(
         old.begin(), old.end(), [&source](const RemoteSource& other) {
           return other.identity == source.identity && other.remote != nullptr;
@@ -357,6 +368,7 @@ bool SnapshotKeeper::TakeInVouched(bool force) {
 
 void SnapshotKeeper::Rebuild(bool force) {
   bool changed = TakeInVouched(force) || force;
+  changed |= std::exchange(workshop_.to_link, false);
   for (CrlSource& source : workshop_.sources) {
     changed |= source.Rescan();
     for (auto& [path, file] : source.files()) {
@@ -375,8 +387,11 @@ void SnapshotKeeper::Rebuild(bool force) {
   }
   changed |= TakeDeliveries(/*all=*/force);
   if (changed) LinkAll();
-  Report report = Settle();
-  Publish(std::move(report), changed ? NewSnapshot(force) : nullptr);
+  Report report = Settle(/*linked=*/changed);
+  const bool unplaced = FindUnplaced();
+  Publish(std::move(report),
+          changed || unplaced ? NewSnapshot(force || unplaced) : nullptr);
+  if (workshop_.to_link && wake_fd_ >= 0) eventfd_write(wake_fd_, 1);
   SweepCompiled();
   WriteIndexesAgain();
 }
@@ -393,84 +408,6 @@ void SnapshotKeeper::TellOfUnwritten() {
   if (any == told_of_unwritten_ || !unwritten_listener_) return;
   told_of_unwritten_ = any;
   unwritten_listener_(unwritten);
-}
-
-bool SnapshotKeeper::TakeDeliveries(bool all) {
-  const absl::Duration until = SteadyNow() + workshop_.options.read_time_max;
-  std::vector<RemoteSource>& sources = workshop_.remotes;
-  // Thousands of places may go on delivering for as long as they like.
-  std::vector<size_t> left;
-  for (const RemoteSource& source : sources) {
-    left.push_back(source.remote->queued());
-  }
-  bool any = false;
-  bool more = true;
-  // By turns, so that no source waits for all that another one has.
-  while (std::exchange(more, false)) {
-    for (size_t i = 0; i < sources.size(); ++i) {
-      const size_t wanted = std::min(left[i], kDeliveriesInARow);
-      if (wanted == 0) continue;
-      const auto deliveries = sources[i].remote->Take(wanted);
-      for (const CrlDelivery& delivery : deliveries) {
-        Read(delivery, &sources[i]);
-      }
-      any |= !deliveries.empty();
-      left[i] -= wanted;
-      more |= left[i] > 0;
-    }
-    if (!all && SteadyNow() >= until) break;
-  }
-  workshop_.more_to_read = std::any_of(
-      sources.begin(), sources.end(),
-      [](const RemoteSource& one) { return one.remote->queued() > 0; });
-  if (workshop_.more_to_read && wake_fd_ >= 0) eventfd_write(wake_fd_, 1);
-  return any;
-}
-
-void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
-  CrlControl control;
-  control.cancelled = &stopping_;
-  auto crl = workshop_.loader->Load(delivery.path, delivery.place, control);
-  if (delivery.expected.has_value() &&
-      (!crl.ok() || (*crl)->sha256 != *delivery.expected)) {
-    // A lack of memory or of file descriptors passes, and so may a disk's
-    // fault.
-    const bool damaged = crl.ok() || absl::IsInvalidArgument(crl.status());
-    Refuse(
-        delivery,
-        absl::StrCat("the copy kept in the state directory ",
-                     damaged ? "is damaged (" : "cannot be read now (",
-                     crl.ok() ? "its digest differs" : crl.status().message(),
-                     "); it is fetched again"),
-        /*superseded=*/false, source);
-    return;
-  }
-  CrlFile& file = source->files[delivery.id];
-  const std::string error =
-      !crl.ok() ? std::string(crl.status().message()) : WhyNotNow(file, **crl);
-  if (!error.empty()) {
-    Refuse(delivery, error, /*superseded=*/false, source);
-    return;
-  }
-  const bool same =
-      file.last_good != nullptr && file.last_good->sha256 == (*crl)->sha256;
-  file.newest = same ? file.last_good : *std::move(crl);
-  source->unjudged[delivery.id] = {delivery, SteadyNow()};
-}
-
-void SnapshotKeeper::Refuse(const CrlDelivery& delivery,
-                            const std::string& reason, bool superseded,
-                            RemoteSource* source) {
-  const auto used = source->paths.find(delivery.id);
-  const bool is_used =
-      used != source->paths.end() && used->second == delivery.path;
-  const CrlLoader& loader = *workshop_.loader;
-  if (!delivery.expected.has_value() && !is_used &&
-      !loader.options().cache_folder.empty()) {
-    std::error_code ignored;
-    std::filesystem::remove(loader.CompiledPath(delivery.path), ignored);
-  }
-  source->remote->Refuse(delivery.id, delivery.sha256, reason, superseded);
 }
 
 void SnapshotKeeper::SweepCompiled() {
@@ -512,7 +449,8 @@ std::vector<CrlFile*> SnapshotKeeper::AllFiles() {
 std::shared_ptr<const Snapshot> SnapshotKeeper::NewSnapshot(bool wanted) {
   auto snapshot = std::make_shared<Snapshot>();
   for (const auto& [name, profile] : workshop_.profiles) {
-    snapshot->profiles.emplace(name, profile);
+    snapshot->profiles.emplace(name, profile).first->second.unplaced =
+        workshop_.unplaced;
   }
   snapshot->digest = DigestOf(*snapshot);
   const std::shared_ptr<const Snapshot> current = Current();
@@ -538,7 +476,7 @@ void SnapshotKeeper::LinkAll() {
   }
   for (auto& [name, profile] : workshop_.profiles) {
     profile.crls = CrlStore::Link(profile.profile, profile.issuer_paths, crls,
-                                  profile.crls.get());
+                                  profile.crls.get(), workshop_.floors.get());
   }
 }
 

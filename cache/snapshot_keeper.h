@@ -29,6 +29,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "cache/crl_floors.h"
 #include "cache/crl_loader.h"
 #include "cache/crl_source.h"
 #include "cache/crl_source_remote.h"
@@ -105,6 +106,7 @@ class SnapshotKeeper {
   // A source on the network and, by item id, what was made of what it gave.
   struct RemoteSource {
     std::string identity;
+    bool is_ldap = false;
     std::shared_ptr<CrlRemote> remote;
     std::map<std::string, CrlFile> files;
     // What `newest` was read from, to be judged once linked.
@@ -114,6 +116,10 @@ class SnapshotKeeper {
     };
     std::map<std::string, Unjudged> unjudged;
     std::map<std::string, std::string> paths;  // of what is in use
+    // What the spool holds, could not be read for a passing reason, and has no
+    // floor, as after a server from before there were any: until it is read, or
+    // its file is gone, nobody knows what is older.
+    std::map<std::string, CrlDelivery> unread;
   };
   // What building works on; the keeper's thread and Reload take turns.
   struct Workshop {
@@ -124,18 +130,27 @@ class SnapshotKeeper {
     std::vector<RemoteSource> remotes;
     std::shared_ptr<const CrlLoader> loader;
     std::shared_ptr<CrlSpool> spool;  // null without a state directory
+    // The same; and whether what is linked has been saved to it.
+    std::shared_ptr<CrlFloors> floors;
+    absl::Status floors_saved;
+    // What the last snapshot calls unplaced.
+    std::shared_ptr<const absl::flat_hash_set<std::array<uint8_t, 32>>>
+        unplaced;
     // The sources on the network have delivered more than has been read.
     bool more_to_read = false;
+    bool to_link = false;     // something has been let go of
+    size_t first_source = 0;  // whose turn it is to be read
     uint64_t generation = 0;
     absl::Time swept = absl::InfinitePast();
   };
 
   SnapshotKeeper() = default;
 
-  // Profiles, and sources of files. The spool and the loader of `old` are used
-  // again if the options they depend on are the same.
+  // Profiles, and sources of files. The spool, the floors and the loader of
+  // `old` are used again if the options they depend on are the same.
   absl::StatusOr<Workshop> Furnish(SnapshotOptions options,
                                    const Workshop& old);
+  absl::Status FurnishState(const Workshop& old, Workshop* workshop);
   // Sources on the network: those that stay go on as they are.
   void FurnishRemotes(std::vector<RemoteSource> old, Workshop* workshop);
   // Looks at every source, links, and publishes if something that bears on
@@ -145,6 +160,9 @@ class SnapshotKeeper {
   // as much as read_time_max allows; the rest, and what comes meanwhile, is
   // left for another time, soon. True if there was anything.
   bool TakeDeliveries(bool all) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Whether any profile has a CA, or CRL signer, of the name that `head` bears.
+  absl::Status AdmitIssuer(const CrlData& head) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void Read(const CrlDelivery& delivery, RemoteSource* source)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // A file that was fetched is gone after this, and its index too.
@@ -163,8 +181,19 @@ class SnapshotKeeper {
   void SweepCompiled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   bool IsUsed(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  // Whether it is not used because a newer one of its partition is.
+  // Whether it is not used because a newer one of its partition is, or was.
+  bool IsOlder(const CrlData& crl) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // `refusals`: by source, what linking said.
+  std::string WhyUnused(
+      const CrlData& crl,
+      const absl::btree_map<std::string, std::string>& refusals) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Whether it is older, and that can be told after a restart too.
   bool IsSuperseded(const CrlData& crl) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Whether its nextUpdate and every profile's grace have passed.
+  bool HasEnded(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Of every source.
   std::vector<CrlFile*> AllFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
@@ -175,21 +204,43 @@ class SnapshotKeeper {
   // Takes `file->newest`, which is in use, for the last good one. What says
   // nothing newer about its partition stays beside it: as many as have
   // partitions of their own, as if each had been configured. Where the last
-  // good one is a delta it is the newcomer that stands beside, so that on disk
-  // the place keeps the delta (after the next start a complete CRL without it
-  // would speak alone); then the error says so.
+  // good one is a delta it is the newcomer that stands beside, so that at the
+  // file's end it is the delta that stays; then the error says so.
   std::string TakeIntoPlace(CrlFile* file)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // The same for a place on the network, where what stays beside is kept on
+  // disk under an id of its own. Where that cannot be done, it is the newcomer
+  // that stands beside, until the end of the process.
+  std::string TakeIntoRemotePlace(const std::string& id, RemoteSource* source)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Why what has been linked is not to be taken into its place; empty if it is.
+  std::string WhyNotTaken(
+      const CrlDelivery& delivery, const CrlFile& file,
+      const RemoteSource& source,
+      const absl::btree_map<std::string, std::string>& refusals)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // What is in force now is what nothing older may ever follow.
+  void RaiseFloors() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Finds what no place gives any more. True if that is news.
+  bool FindUnplaced() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Why `crl` cannot come to the place of `file` whatever else is linked, empty
   // if it can. Asked before it is linked, so that it supersedes nothing. No
   // place takes an expired complete CRL of another partition: nothing would
   // ever supersede it.
   std::string WhyNotHere(const CrlFile& file, const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  // The same, or that it is from the future.
+  // The same of what comes from the network: not while what the place had is
+  // `unread`. And a place that holds nothing else takes
+  // an expired complete CRL only if it is a URL that never gave anything. A
+  // directory may name what nobody ever configured, and what expired there
+  // would stay for ever.
+  std::string WhyNotAnew(const CrlDelivery& delivery,
+                         const RemoteSource& source, const CrlData& crl) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // The same as WhyNotHere, or that it is from the future.
   std::string WhyNotNow(const CrlFile& file, const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  // Where else `file.newest` is the last good one; empty if nowhere.
+  // Which other place has `file.newest` for its last good one; empty if none.
   std::string HeldElsewhere(const CrlFile& file)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   bool TakeInVouched(bool force) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
@@ -199,12 +250,20 @@ class SnapshotKeeper {
     std::vector<CrlSourceError> errors;
     std::vector<CrlSourceStatus> statuses;
   };
-  Report Settle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  Report Settle(bool linked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void SettleFiles(const absl::btree_map<std::string, std::string>& refusals,
                    Report* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Lets go of what has been superseded, or has a place again, and names the
   // rest.
   void SettleDisplaced(Report* report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // The same for what is on disk; what has ended is let go of too. (Of a CA's
+  // old key, say: while that CRL is held, the new key's does not speak about
+  // the old one's certificates.)
+  void SettleDisplacedOnDisk(Report* report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Lets go of what is not in use any more.
+  void ReleaseUnused(RemoteSource* source)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   std::shared_ptr<const Snapshot> NewSnapshot(bool wanted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);

@@ -1,5 +1,7 @@
 // What each place holds and what is in force from it: judged after linking.
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -35,17 +37,6 @@ CrlSourceStatus StatusOf(const std::string& path,
   return status;
 }
 
-// `refusals`: by source, what linking said.
-std::string WhyUnused(
-    const CrlData& crl,
-    const absl::btree_map<std::string, std::string>& refusals) {
-  const auto refusal = refusals.find(crl.source);
-  return refusal != refusals.end()
-             ? refusal->second
-             : absl::StrCat("issuer: no profile has a CA of this name: ",
-                            NameToText(AsBytes(crl.issuer)));
-}
-
 std::string Describe(const CrlData& crl) {
   return absl::StrCat(NameToText(AsBytes(crl.issuer)),
                       crl.scope_text.empty() ? "" : " for ", crl.scope_text,
@@ -69,12 +60,36 @@ bool SnapshotKeeper::IsUsed(const CrlData& crl) const {
   return false;
 }
 
-bool SnapshotKeeper::IsSuperseded(const CrlData& crl) const {
+bool SnapshotKeeper::IsOlder(const CrlData& crl) const {
   if (IsUsed(crl)) return false;
   for (const auto& [name, profile] : workshop_.profiles) {
     if (profile.crls->Supersedes(crl)) return true;
   }
   return false;
+}
+
+bool SnapshotKeeper::IsSuperseded(const CrlData& crl) const {
+  return workshop_.floors_saved.ok() && IsOlder(crl);
+}
+
+std::string SnapshotKeeper::WhyUnused(
+    const CrlData& crl,
+    const absl::btree_map<std::string, std::string>& refusals) const {
+  const auto refusal = refusals.find(crl.source);
+  if (refusal != refusals.end()) return refusal->second;
+  // One that came first when it was linked.
+  if (IsOlder(crl)) return "cRLNumber: older than the CRL in use";
+  return absl::StrCat("issuer: no profile has a CA of this name: ",
+                      NameToText(AsBytes(crl.issuer)));
+}
+
+bool SnapshotKeeper::HasEnded(const CrlData& crl) const {
+  int64_t grace = 0;
+  for (const auto& [name, profile] : workshop_.profiles) {
+    grace = std::max(grace, profile.profile->crl_grace);
+  }
+  return crl.has_next_update &&
+         crl.next_update + grace < absl::ToUnixSeconds(absl::Now());
 }
 
 std::string SnapshotKeeper::WhyNotNow(const CrlFile& file,
@@ -126,9 +141,34 @@ std::string SnapshotKeeper::WhyNotHere(const CrlFile& file,
   return "";
 }
 
+std::string SnapshotKeeper::WhyNotAnew(const CrlDelivery& delivery,
+                                       const RemoteSource& source,
+                                       const CrlData& crl) const {
+  const auto unread = source.unread.find(delivery.id);
+  std::error_code ignored;
+  if (unread != source.unread.end() && unread->second.expected != crl.sha256 &&
+      std::filesystem::exists(
+          std::filesystem::symlink_status(unread->second.path, ignored))) {
+    return absl::StrCat(
+        "the copy kept in the state directory cannot be read now, and it is "
+        "not known whether this one is older; check the disk, or remove ",
+        unread->second.path);
+  }
+  const auto file = source.files.find(delivery.id);
+  const bool holds =
+      file != source.files.end() && file->second.last_good != nullptr;
+  if (holds || crl.is_delta || !(source.is_ldap || delivery.has_record) ||
+      !HasEnded(crl)) {
+    return "";
+  }
+  return absl::StrCat("nextUpdate: this CRL of ", Describe(crl),
+                      " has expired, and has not been in use here before; "
+                      "check with its operator");
+}
+
 std::string SnapshotKeeper::HeldElsewhere(const CrlFile& file) {
   for (const CrlFile* other : AllFiles()) {
-    if (other->last_good != nullptr &&
+    if (other->last_good != nullptr && other->displaced_from.empty() &&
         other->last_good->sha256 == file.newest->sha256 &&
         other->last_good->source != file.newest->source) {
       return other->last_good->source;
@@ -138,7 +178,7 @@ std::string SnapshotKeeper::HeldElsewhere(const CrlFile& file) {
 }
 
 // Decides for each place what is good now, and what to say about the rest.
-SnapshotKeeper::Report SnapshotKeeper::Settle() {
+SnapshotKeeper::Report SnapshotKeeper::Settle(bool linked) {
   Report report;
   absl::btree_map<std::string, std::string> refusals;
   for (const auto& [name, profile] : workshop_.profiles) {
@@ -148,7 +188,16 @@ SnapshotKeeper::Report SnapshotKeeper::Settle() {
   }
   SettleFiles(refusals, &report);
   SettleRemotes(refusals);
+  // After what is new is on disk, and before anything older goes from there:
+  // whoever starts next has what is in force, or knows that it is missing.
+  if (linked || !workshop_.floors_saved.ok()) RaiseFloors();
+  if (!workshop_.floors_saved.ok()) {
+    report.errors.push_back({workshop_.floors->path(),
+                             std::string(workshop_.floors_saved.message()),
+                             absl::Now(), false});
+  }
   SettleDisplaced(&report);
+  SettleDisplacedOnDisk(&report);
   return report;
 }
 
@@ -222,6 +271,110 @@ void SnapshotKeeper::SettleDisplaced(Report* report) {
   }
 }
 
+void SnapshotKeeper::SettleDisplacedOnDisk(Report* report) {
+  absl::flat_hash_set<std::array<uint8_t, 32>> placed;
+  for (const RemoteSource& source : workshop_.remotes) {
+    for (const auto& [id, file] : source.files) {
+      if (file.last_good != nullptr && file.displaced_from.empty()) {
+        placed.insert(file.last_good->sha256);
+      }
+    }
+  }
+  for (RemoteSource& source : workshop_.remotes) {
+    for (auto it = source.files.begin(); it != source.files.end();) {
+      CrlFile& file = it->second;
+      if (file.displaced_from.empty() || file.last_good == nullptr) {
+        ++it;
+        continue;
+      }
+      const CrlData& crl = *file.last_good;
+      const bool over = placed.contains(crl.sha256) || HasEnded(crl);
+      if (over && workshop_.floors_saved.ok()) {
+        source.remote->Release(it->first, /*superseded=*/true);
+        source.paths.erase(it->first);
+        it = source.files.erase(it);
+        workshop_.to_link = true;
+        continue;
+      }
+      report->errors.push_back(
+          {crl.source,
+           absl::StrCat("another partition's CRL has taken the place of that "
+                        "of ",
+                        Describe(crl),
+                        ", which stays in force until a newer one comes or it "
+                        "ends; check what is there"),
+           absl::Now(), true});
+      ++it;
+    }
+    if (workshop_.floors_saved.ok()) source.remote->ForgetDisplaced();
+  }
+}
+
+std::string SnapshotKeeper::WhyNotTaken(
+    const CrlDelivery& delivery, const CrlFile& file,
+    const RemoteSource& source,
+    const absl::btree_map<std::string, std::string>& refusals) {
+  if (!IsUsed(*file.newest)) return WhyUnused(*file.newest, refusals);
+  if (IsBeside(file)) {
+    const std::string holder = HeldElsewhere(file);
+    if (holder.empty()) return "";
+    // Nothing is gained by it, and the place would lose one.
+    return absl::StrCat("this is the CRL of ", holder, ", not one of ",
+                        Describe(*file.last_good),
+                        "; check the address, or with its operator");
+  }
+  if (!source.is_ldap || delivery.has_record) return "";
+  // A directory has endless names for one CRL.
+  for (const auto& [id, other] : source.files) {
+    if (id != delivery.id && other.last_good != nullptr &&
+        other.displaced_from.empty() &&
+        other.last_good->sha256 == file.newest->sha256) {
+      return absl::StrCat("this is the CRL of ", other.last_good->source,
+                          " once more; check with the directory's operator");
+    }
+  }
+  return "";
+}
+
+std::string SnapshotKeeper::TakeIntoRemotePlace(const std::string& id,
+                                                RemoteSource* source) {
+  CrlFile& file = source->files[id];
+  if (IsBeside(file)) {
+    const auto own_id = source->remote->Displace(id);
+    if (!own_id.ok()) {
+      file.displaced.push_back(file.newest);
+      return absl::StrCat(
+          "this place has been that of ", Describe(*file.last_good), ", and ",
+          Describe(*file.newest),
+          " does not take it; both are in force until the server is started "
+          "anew (they cannot both be kept: ",
+          own_id.status().message(),
+          "); check the address, or with its "
+          "operator");
+    }
+    CrlFile& own = source->files[*own_id];
+    own.last_good = file.last_good;
+    own.displaced_from = id;
+    source->paths.erase(*own_id);  // its index is made at the next start
+  }
+  file.last_good = file.newest;
+  return "";
+}
+
+void SnapshotKeeper::ReleaseUnused(RemoteSource* source) {
+  for (auto it = source->files.begin(); it != source->files.end();) {
+    CrlFile& file = it->second;
+    if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
+      source->remote->Release(it->first, IsSuperseded(*file.last_good));
+      source->paths.erase(it->first);
+      file.last_good = nullptr;
+    }
+    const bool empty = file.last_good == nullptr && file.newest == nullptr &&
+                       file.displaced.empty();
+    it = empty ? source->files.erase(it) : std::next(it);
+  }
+}
+
 void SnapshotKeeper::SettleRemotes(
     const absl::btree_map<std::string, std::string>& refusals) {
   for (RemoteSource& source : workshop_.remotes) {
@@ -235,19 +388,8 @@ void SnapshotKeeper::SettleRemotes(
         ++it;
         continue;
       }
-      std::string error;
-      if (!IsUsed(*file.newest)) {
-        error = WhyUnused(*file.newest, refusals);
-      } else if (const std::string holder =
-                     IsBeside(file) ? HeldElsewhere(file) : "";
-                 !holder.empty()) {
-        // Nothing is gained by it, and on disk one would be lost.
-        error = absl::StrCat("this is the CRL of ", holder, ", not one of ",
-                             Describe(*file.last_good),
-                             "; check the address, or with its operator");
-      } else {
-        error = TakeIntoPlace(&file);
-      }
+      std::string error = WhyNotTaken(delivery, file, source, refusals);
+      if (error.empty()) error = TakeIntoRemotePlace(id, &source);
       if (error.empty()) {
         source.paths[id] = delivery.path;
         source.remote->Accept(id, delivery.sha256, *file.newest);
@@ -257,19 +399,48 @@ void SnapshotKeeper::SettleRemotes(
       file.newest = nullptr;
       it = source.unjudged.erase(it);
     }
-    for (auto it = source.files.begin(); it != source.files.end();) {
-      CrlFile& file = it->second;
-      if (file.last_good != nullptr && !IsUsed(*file.last_good)) {
-        source.remote->Release(it->first, IsSuperseded(*file.last_good));
-        source.paths.erase(it->first);
-        file.last_good = nullptr;
-      }
-      const bool empty = file.last_good == nullptr && file.newest == nullptr &&
-                         file.displaced.empty();
-      it = empty ? source.files.erase(it) : std::next(it);
-    }
+    ReleaseUnused(&source);
   }
   if (workshop_.spool != nullptr) workshop_.spool->SyncKept();
+}
+
+void SnapshotKeeper::RaiseFloors() {
+  CrlFloors* const floors = workshop_.floors.get();
+  if (floors == nullptr) return;
+  for (const auto& [name, profile] : workshop_.profiles) {
+    profile.crls->RaiseFloors(floors);
+  }
+  if (watch_) workshop_.floors_saved = floors->Save();
+}
+
+bool SnapshotKeeper::FindUnplaced() {
+  absl::flat_hash_set<std::array<uint8_t, 32>> placed;
+  absl::flat_hash_set<std::array<uint8_t, 32>> unplaced;
+  absl::flat_hash_set<const CrlFile*> gone;
+  for (RemoteSource& source : workshop_.remotes) {
+    for (const std::string& id : source.remote->Gone()) {
+      const auto file = source.files.find(id);
+      if (file != source.files.end()) gone.insert(&file->second);
+    }
+  }
+  for (const CrlFile* file : AllFiles()) {
+    for (const auto& crl : file->displaced) unplaced.insert(crl->sha256);
+    if (file->last_good == nullptr) continue;
+    const bool lost = !file->displaced_from.empty() || gone.contains(file);
+    (lost ? unplaced : placed).insert(file->last_good->sha256);
+  }
+  absl::erase_if(unplaced, [&placed](const auto& digest) {
+    return placed.contains(digest);
+  });
+  const auto& last = workshop_.unplaced;
+  if (last != nullptr ? unplaced == *last : unplaced.empty()) return false;
+  workshop_.unplaced =
+      unplaced.empty()
+          ? nullptr
+          : std::make_shared<
+                const absl::flat_hash_set<std::array<uint8_t, 32>>>(
+                std::move(unplaced));
+  return true;
 }
 
 }  // namespace inkan

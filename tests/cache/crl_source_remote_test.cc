@@ -702,7 +702,8 @@ TEST(CrlRemote, ValuesThatChangePlacesAreNoNewsAndOneThatIsGoneIs) {
     EXPECT_NE(error.source, found[1].place);
     EXPECT_TRUE(error.last_good_in_use);
   }
-  EXPECT_EQ(wakes, 1);
+  EXPECT_TRUE(remote.Take().empty());
+  EXPECT_EQ(remote.Gone().size(), 2U);
 }
 
 // A set has no order, and one of its values may be new.

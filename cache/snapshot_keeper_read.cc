@@ -1,0 +1,136 @@
+// What the sources on the network deliver, read.
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cache/snapshot_keeper.h"
+#include "cache/steady_time.h"
+#include "crypto/name.h"
+
+namespace inkan {
+namespace {
+
+constexpr size_t kDeliveriesInARow = 16;
+
+}  // namespace
+
+bool SnapshotKeeper::TakeDeliveries(bool all) {
+  const absl::Duration until = SteadyNow() + workshop_.options.read_time_max;
+  std::vector<RemoteSource>& sources = workshop_.remotes;
+  // Thousands of places may go on delivering for as long as they like.
+  std::vector<size_t> left;
+  for (const RemoteSource& source : sources) {
+    left.push_back(source.remote->queued());
+  }
+  bool any = false;
+  const size_t count = sources.size();
+  const auto in_time = [&] { return all || !any || SteadyNow() < until; };
+  // By turns, so that no source waits for all that another one has, and none
+  // is always the last: one CRL may take longer than there is time.
+  size_t done = 0;  // sources in a row that had nothing
+  while (done < count && in_time()) {
+    const size_t i = workshop_.first_source++ % count;
+    size_t wanted = std::min(left[i], kDeliveriesInARow);
+    done = wanted == 0 ? done + 1 : 0;
+    for (; wanted > 0 && in_time(); --wanted) {
+      --left[i];
+      const auto deliveries = sources[i].remote->Take(1);
+      for (const CrlDelivery& delivery : deliveries) {
+        Read(delivery, &sources[i]);
+        any = true;
+      }
+    }
+  }
+  workshop_.more_to_read = std::any_of(
+      sources.begin(), sources.end(),
+      [](const RemoteSource& one) { return one.remote->queued() > 0; });
+  if (workshop_.more_to_read && wake_fd_ >= 0) eventfd_write(wake_fd_, 1);
+  return any;
+}
+
+absl::Status SnapshotKeeper::AdmitIssuer(const CrlData& head) const {
+  for (const auto& [name, profile] : workshop_.profiles) {
+    const IssuerPaths& paths = *profile.issuer_paths;
+    if (!paths.FindCanonical(head.canonical_issuer).empty()) {
+      return absl::OkStatus();
+    }
+    for (const OwnedCertificate& owned : paths.intermediates()) {
+      if (CanonicalName(owned.view.subject) == head.canonical_issuer) {
+        return absl::OkStatus();
+      }
+    }
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("issuer: no profile has a CA of this name: ",
+                   NameToText(AsBytes(head.issuer))));
+}
+
+void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
+  CrlControl control;
+  control.cancelled = &stopping_;
+  if (!delivery.expected.has_value()) {
+    // Who sends what nobody here may have issued is not worth an index.
+    control.admit = [this](const CrlData& head) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
+                        build_mutex_) { return AdmitIssuer(head); };
+  }
+  auto crl = workshop_.loader->Load(delivery.path, delivery.place, control);
+  if (delivery.expected.has_value() &&
+      (!crl.ok() || (*crl)->sha256 != *delivery.expected)) {
+    // A lack of memory or of file descriptors passes, and so may a disk's
+    // fault.
+    const bool damaged = crl.ok() || absl::IsInvalidArgument(crl.status());
+    if (!damaged && !workshop_.floors->Knows(*delivery.expected)) {
+      source->unread[delivery.id] = delivery;
+    }
+    Refuse(
+        delivery,
+        absl::StrCat("the copy kept in the state directory ",
+                     damaged ? "is damaged (" : "cannot be read now (",
+                     crl.ok() ? "its digest differs" : crl.status().message(),
+                     "); it is fetched again"),
+        /*superseded=*/false, source);
+    return;
+  }
+  CrlFile& file = source->files[delivery.id];
+  file.displaced_from = delivery.displaced_from;
+  std::string error;
+  if (!crl.ok()) {
+    error = std::string(crl.status().message());
+  } else if (!delivery.expected.has_value()) {
+    // What was in force once is not from the future: it is the clock that is
+    // wrong, and a CRL that is older may not profit from that.
+    error = WhyNotNow(file, **crl);
+    if (error.empty()) error = WhyNotAnew(delivery, *source, **crl);
+  }
+  if (!error.empty()) {
+    Refuse(delivery, error, /*superseded=*/false, source);
+    return;
+  }
+  const bool same =
+      file.last_good != nullptr && file.last_good->sha256 == (*crl)->sha256;
+  file.newest = same ? file.last_good : *std::move(crl);
+  source->unread.erase(delivery.id);
+  source->unjudged[delivery.id] = {delivery, SteadyNow()};
+}
+
+void SnapshotKeeper::Refuse(const CrlDelivery& delivery,
+                            const std::string& reason, bool superseded,
+                            RemoteSource* source) {
+  const auto used = source->paths.find(delivery.id);
+  const bool is_used =
+      used != source->paths.end() && used->second == delivery.path;
+  const CrlLoader& loader = *workshop_.loader;
+  if (!delivery.expected.has_value() && !is_used &&
+      !loader.options().cache_folder.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove(loader.CompiledPath(delivery.path), ignored);
+  }
+  source->remote->Refuse(delivery.id, delivery.sha256, reason, superseded);
+}
+
+}  // namespace inkan

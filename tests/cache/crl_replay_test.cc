@@ -1,0 +1,585 @@
+// What a server on the network, or whoever sits in between, can do with genuine
+// CRLs of other partitions and of other days: nothing older than what was in
+// force comes into force, over restarts too.
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "cache/crl_freshness.h"
+#include "cache/snapshot_keeper.h"
+#include "crypto/digest.h"
+#include "gmock/gmock.h"
+#include "tests/support/lab_world.h"
+#include "tests/support/ldap_answer.h"
+#include "tests/support/raw_server.h"
+#include "tests/support/temp_folder.h"
+
+namespace inkan {
+namespace {
+
+namespace fs = std::filesystem;
+using lab::UtcSeconds;
+using testing::HasSubstr;
+using testing_world::CaDer;
+using testing_world::CrlFor;
+using testing_world::DeltaDer;
+using testing_world::HttpReplyText;
+using testing_world::KeyOf;
+using testing_world::LdapEntry;
+using testing_world::LdapResult;
+using testing_world::LeafBuilder;
+using testing_world::OwnedLeaf;
+using testing_world::RawConnection;
+using testing_world::RawServer;
+using testing_world::Revoked;
+using testing_world::TempFolder;
+
+// Kyoto's CRL, which lists serial 7 or does not.
+std::string Kyoto(uint64_t number, bool lists_7,
+                  const std::string& key = "ca") {
+  lab::CrlBuilder builder = CrlFor("Kyoto", number);
+  builder.this_update(UtcSeconds(2024, 1, 1))
+      .next_update(UtcSeconds(2040, 1, 1));
+  if (lists_7) builder.revoke(Revoked(7, UtcSeconds(2023, 1, 1)));
+  return builder.Sign(KeyOf(key));
+}
+
+// A CRL of the same CA for another partition.
+std::string Other(const std::string& point = "Osaka", uint64_t number = 1,
+                  int64_t next_update = UtcSeconds(2040, 1, 1)) {
+  return CrlFor(point, number)
+      .this_update(UtcSeconds(2024, 1, 1))
+      .next_update(next_update)
+      .Sign(KeyOf("ca"));
+}
+
+bool Eventually(const std::function<bool()>& holds) {
+  for (int i = 0; i < 6000; ++i) {
+    if (holds()) return true;
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  return false;
+}
+
+class CrlReplay : public testing::Test {
+ protected:
+  CrlReplay() {
+    Profile profile;
+    profile.name = "lab";
+    profile.anchors.push_back({"ca.cer", CaDer("ca")});
+    options_.profiles.push_back(std::move(profile));
+    options_.state_directory = state_.path();
+    options_.crl_bytes_max = 1 << 20;
+    AddUrl("/a.crl");
+  }
+  void AddUrl(const std::string& path) {
+    CrlSourceOptions source;
+    source.kind = CrlSourceOptions::Kind::kHttp;
+    source.urls = {server_.url(path)};
+    SetTimes(&source);
+    options_.crl_sources.push_back(std::move(source));
+  }
+  void UseDirectory() {
+    CrlSourceOptions source;
+    source.kind = CrlSourceOptions::Kind::kLdap;
+    source.ldap.url = absl::StrCat("ldap://127.0.0.1:", server_.port());
+    SetTimes(&source);
+    options_.crl_sources = {std::move(source)};
+  }
+  static void SetTimes(CrlSourceOptions* source) {
+    source->limits.bytes_max = 1 << 20;
+    source->limits.stall_timeout = source->limits.total_timeout =
+        absl::Seconds(20);
+    source->poll_interval = source->schedule.poll_interval =
+        source->schedule.retry_first = source->schedule.retry_max =
+            absl::Milliseconds(50);
+  }
+
+  void Start() {
+    Stop();
+    auto keeper = SnapshotKeeper::Start(options_);
+    ASSERT_TRUE(keeper.ok()) << keeper.status();
+    keeper_ = *std::move(keeper);
+  }
+  void Stop() { keeper_ = nullptr; }
+
+  // What every URL answers from now on.
+  void Publish(const std::string& body) {
+    server_.Handle([body](RawConnection& c) {
+      c.ReadHead();
+      c.Send(HttpReplyText("200 OK", body));
+    });
+  }
+  // Nobody answers.
+  void CutOff() {
+    server_.Handle([](RawConnection& c) { c.Hold(); });
+  }
+  // Entries of a directory with one value each.
+  void Answer(const std::map<std::string, std::string>& value_by_dn) {
+    std::string answer;
+    for (const auto& [dn, value] : value_by_dn) {
+      answer += LdapEntry(dn, {{"certificateRevocationList;binary", {value}}});
+    }
+    answer += LdapResult();
+    server_.Handle([answer](RawConnection& c) {
+      c.Send(answer);
+      c.Hold();
+    });
+  }
+  // Waits until what is published now has been asked for and judged.
+  void AskedAnew() {
+    const int asked = server_.connections();
+    ASSERT_TRUE(Eventually([&] { return server_.connections() > asked + 2; }));
+  }
+
+  RevocationStatus Status() {
+    static const auto* const kLeaf =
+        new OwnedLeaf(LeafBuilder(7, "ca", "Kyoto").Sign(KeyOf("ca")));
+    const auto snapshot = keeper_->Current();
+    const ProfileSnapshot* profile = snapshot->Find("lab");
+    const auto paths = profile->issuer_paths->Find(kLeaf->view.issuer);
+    return profile->crls->Check(kLeaf->view, *paths[0], UtcSeconds(2026, 3, 16))
+        .status;
+  }
+  bool Becomes(RevocationStatus status) {
+    return Eventually([&] { return Status() == status; });
+  }
+  size_t Partitions() {
+    return keeper_->Current()->Find("lab")->crls->partitions().size();
+  }
+  ProfileReadiness ReadinessAt(int64_t time) {
+    return ReadinessOf(*keeper_->Current()->Find("lab"),
+                       absl::FromUnixSeconds(time));
+  }
+  std::string Errors() {
+    std::string text;
+    for (const CrlSourceError& error : keeper_->source_errors()) {
+      absl::StrAppend(&text, error.error, "\n");
+    }
+    return text;
+  }
+  bool AnyError(const std::string& text) {
+    return absl::StrContains(Errors(), text);
+  }
+  bool ErrorComes(const std::string& text) {
+    return Eventually([&] { return AnyError(text); });
+  }
+  std::vector<fs::path> Spooled(const std::string& extension) {
+    std::vector<fs::path> found;
+    for (const fs::path& path : FilesIn(state_.path() + "/spool")) {
+      if (path.extension() == extension) found.push_back(path);
+    }
+    return found;
+  }
+  std::string FloorsPath() { return state_.path() + "/floors"; }
+
+  TempFolder state_;
+  RawServer server_{[](RawConnection& c) {
+    c.ReadHead();
+    c.Send(HttpReplyText("404 Not Found", ""));
+  }};
+  SnapshotOptions options_;
+  std::unique_ptr<SnapshotKeeper> keeper_;
+};
+
+TEST_F(CrlReplay, WhatLostItsPlaceComesBackAfterARestartAndIsNotSetBack) {
+  Publish(Kyoto(5, true));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  Publish(Other());
+  ASSERT_TRUE(ErrorComes("another partition"));
+  ASSERT_EQ(Partitions(), 2U);
+  CutOff();
+  for (int restart = 0; restart < 2; ++restart) {
+    Start();
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);  // from disk, at once
+    EXPECT_EQ(Partitions(), 2U);
+    EXPECT_TRUE(AnyError("another partition")) << Errors();
+  }
+  Publish(Kyoto(4, false));
+  Start();
+  EXPECT_TRUE(ErrorComes("older")) << Errors();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  // Nor as another source, of a new configuration.
+  options_.crl_sources[0].limits.connect_timeout = absl::Seconds(7);
+  ASSERT_TRUE(keeper_->Reload(options_).ok());
+  AskedAnew();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  // A newer one ends it, and what lost its place goes from the disk.
+  Publish(Kyoto(6, false));
+  EXPECT_TRUE(Becomes(RevocationStatus::kGood));
+  EXPECT_EQ(Partitions(), 2U);  // Osaka's has lost its place now
+  EXPECT_TRUE(Eventually([&] { return Spooled(".meta").size() == 2; }));
+  EXPECT_TRUE(Eventually([&] { return Spooled(".crl").size() == 2; }));
+  CutOff();
+  Start();
+  EXPECT_EQ(Status(), RevocationStatus::kGood);
+  EXPECT_EQ(Partitions(), 2U);
+}
+
+TEST_F(CrlReplay, ADeltaAtTheBasesPlaceOpensNoWayBackOverARestart) {
+  Publish(Kyoto(5, false));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kGood));
+  Publish(DeltaDer(7, 5));
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  CutOff();
+  Start();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  Publish(Kyoto(4, false));
+  Start();
+  EXPECT_TRUE(ErrorComes("older")) << Errors();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  // The other way round: the delta gives its place to an older delta.
+  Publish(CrlFor("Kyoto", 6)
+              .this_update(UtcSeconds(2024, 1, 2))
+              .next_update(UtcSeconds(2040, 1, 1))
+              .add(lab::extension::DeltaCrlIndicator(4))
+              .Sign(KeyOf("ca")));
+  Start();
+  EXPECT_TRUE(ErrorComes("older")) << Errors();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+}
+
+TEST_F(CrlReplay, APlaceKeepsSoManyPartitionsOnDiskAndTheFirstOfAll) {
+  Publish(Kyoto(5, true));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  const size_t others = CrlRemote::kDisplacedMax + 3;
+  for (size_t i = 1; i <= others; ++i) {
+    Publish(Other(absl::StrCat("Town ", i)));
+    ASSERT_TRUE(Eventually([&] { return Partitions() == i + 1; })) << Errors();
+  }
+  EXPECT_TRUE(ErrorComes("cannot both be kept")) << Errors();
+  EXPECT_EQ(Spooled(".meta").size(), CrlRemote::kDisplacedMax + 1);
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  CutOff();
+  Start();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_EQ(Partitions(), CrlRemote::kDisplacedMax + 1);
+  // Of what could not be kept nothing older is taken either.
+  Publish(Other(absl::StrCat("Town ", others), 0));
+  Start();
+  EXPECT_TRUE(ErrorComes("in force before")) << Errors();
+  EXPECT_EQ(Partitions(), CrlRemote::kDisplacedMax + 1);
+}
+
+TEST_F(CrlReplay, WhatGoesBackAndForthAddsUpToNothing) {
+  Publish(Kyoto(5, true));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  std::atomic<int> asked{0};
+  server_.Handle(
+      [&asked, one = Kyoto(5, true), two = Other()](RawConnection& c) {
+        c.ReadHead();
+        c.Send(HttpReplyText("200 OK", asked++ % 2 == 0 ? two : one));
+      });
+  EXPECT_TRUE(Eventually([&] { return asked > 9; }));
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_EQ(Partitions(), 2U);
+  Stop();
+  EXPECT_LE(Spooled(".meta").size(), 2U);
+  CutOff();
+  Start();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_EQ(Partitions(), 2U);
+  EXPECT_EQ(Spooled(".crl").size(), 2U);
+}
+
+TEST_F(CrlReplay, WhatHasLostItsPlaceGoesWhenItHasEnded) {
+  Publish(Other("Osaka", 2, absl::ToUnixSeconds(absl::Now()) + 3));
+  Start();
+  ASSERT_TRUE(Eventually([&] { return Partitions() == 1; }));
+  Publish(Kyoto(5, true));
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  EXPECT_TRUE(Eventually([&] {
+    EXPECT_TRUE(keeper_->Refresh().ok());
+    return Partitions() == 1 && Errors().empty();
+  })) << Errors();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_EQ(Spooled(".meta").size(), 1U);
+  EXPECT_EQ(Spooled(".crl").size(), 1U);
+  // Nothing older comes in its stead.
+  Publish(Other("Osaka", 1));
+  EXPECT_TRUE(ErrorComes("in force before")) << Errors();
+  EXPECT_EQ(Partitions(), 1U);
+}
+
+TEST_F(CrlReplay, AClockThatIsBehindMakesNoWayForAnOlderCrl) {
+  const int64_t later = absl::ToUnixSeconds(absl::Now()) + 3600;
+  const std::string crl = CrlFor("Kyoto", 5)
+                              .this_update(later)
+                              .next_update(later + 86400)
+                              .revoke(Revoked(7, UtcSeconds(2023, 1, 1)))
+                              .Sign(KeyOf("ca"));
+  {
+    auto spool = CrlSpool::Open(state_.path());
+    ASSERT_TRUE(spool.ok()) << spool.status();
+    SpoolRecord record;
+    record.place = server_.url();
+    record.source = "http";
+    record.sha256 = record.crl_sha256 = Sha256(AsBytes(crl));
+    const std::string id = CrlSpool::IdOf(server_.url());
+    std::ofstream((*spool)->CrlPath(id, record.sha256)) << crl;
+    ASSERT_TRUE((*spool)->Keep(id, record, record.sha256).ok());
+  }
+  Publish(Kyoto(4, false));
+  Start();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_TRUE(ErrorComes("older")) << Errors();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  // What has not been in force is taken only when its time has come.
+  Publish(CrlFor("Kyoto", 6)
+              .this_update(later)
+              .next_update(later + 86400)
+              .Sign(KeyOf("ca")));
+  EXPECT_TRUE(ErrorComes("future")) << Errors();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+}
+
+TEST_F(CrlReplay, ACopyThatIsDamagedMakesNoWayForAnOlderCrl) {
+  Publish(Kyoto(5, true));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  Stop();
+  ASSERT_EQ(Spooled(".crl").size(), 1U);
+  std::ofstream(Spooled(".crl")[0], std::ios::binary) << "junk";
+  Publish(Kyoto(4, false));
+  Start();
+  EXPECT_TRUE(ErrorComes("in force before")) << Errors();
+  EXPECT_THAT(Errors(), HasSubstr(FloorsPath()));
+  EXPECT_EQ(Status(), RevocationStatus::kUnknown);
+  AskedAnew();
+  EXPECT_EQ(Status(), RevocationStatus::kUnknown);
+  Publish(Kyoto(5, true));
+  EXPECT_TRUE(Becomes(RevocationStatus::kRevoked));
+  EXPECT_TRUE(Eventually([&] { return Errors().empty(); })) << Errors();
+  // Whoever has to take an older one can.
+  Stop();
+  fs::remove_all(state_.path() + "/spool");
+  fs::remove(FloorsPath());
+  Publish(Kyoto(4, false));
+  Start();
+  EXPECT_TRUE(Becomes(RevocationStatus::kGood));
+}
+
+TEST_F(CrlReplay, AStateDirectoryWithoutFloorsGetsThemAtTheNextStart) {
+  Publish(Kyoto(5, true));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  Stop();
+  ASSERT_TRUE(fs::remove(FloorsPath()));
+  Publish(Kyoto(4, false));
+  Start();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  EXPECT_TRUE(fs::exists(FloorsPath()));
+  // A file that is not whole is a matter for a person.
+  Stop();
+  std::ofstream(FloorsPath(), std::ios::binary) << "inkan-floors 1\nend 1\n";
+  const auto failed = SnapshotKeeper::Start(options_);
+  EXPECT_THAT(std::string(failed.status().message()),
+              testing::AllOf(HasSubstr("floors"), HasSubstr("damaged")));
+}
+
+TEST_F(CrlReplay, ACopyWithoutAFloorIsReadBeforeAnyOtherIsTaken) {
+  Publish(Kyoto(5, true));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  Stop();
+  // As a server from before there were floors leaves it, on a disk that has its
+  // troubles.
+  ASSERT_TRUE(fs::remove(FloorsPath()));
+  ASSERT_EQ(Spooled(".crl").size(), 1U);
+  const fs::path copy = Spooled(".crl")[0];
+  fs::rename(copy, copy.string() + ".away");
+  fs::create_symlink(copy, copy);
+  Publish(Kyoto(4, false));
+  Start();
+  EXPECT_TRUE(ErrorComes("not known whether this one is older")) << Errors();
+  EXPECT_EQ(Status(), RevocationStatus::kUnknown);
+  fs::rename(copy.string() + ".away", copy);
+  EXPECT_TRUE(Becomes(RevocationStatus::kRevoked));
+  EXPECT_TRUE(ErrorComes("older than the CRL in use")) << Errors();
+  // Whoever removes the copy takes what comes.
+  Stop();
+  ASSERT_TRUE(fs::remove(FloorsPath()));
+  ASSERT_TRUE(fs::remove(copy));
+  Start();
+  EXPECT_TRUE(Becomes(RevocationStatus::kGood));
+}
+
+TEST_F(CrlReplay, WhatCouldNotBeKeptIsNoGoodNewsAndNotSetBack) {
+  server_.Handle([body = Kyoto(5, false)](RawConnection& c) {
+    c.ReadHead();
+    c.Send(HttpReplyText("200 OK", body, "ETag: \"5\"\r\n"));
+  });
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kGood));
+  ASSERT_EQ(Spooled(".meta").size(), 1U);
+  // Where the record would be written, as on a disk that is full.
+  const std::string in_the_way = Spooled(".meta")[0].string() + ".tmp";
+  fs::create_directory(in_the_way);
+  std::ofstream(in_the_way + "/file") << "x";
+  std::atomic<bool> sent{false};
+  server_.Handle([&sent, body = Kyoto(6, true)](RawConnection& c) {
+    if (absl::StrContains(c.ReadHead(), "If-None-Match") && sent) {
+      c.Send("HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n");
+    } else {
+      sent = c.Send(HttpReplyText("200 OK", body, "ETag: \"6\"\r\n"));
+    }
+  });
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  for (int look = 0; look < 3; ++look) {
+    AskedAnew();
+    EXPECT_TRUE(AnyError("cannot write")) << Errors();
+  }
+  // What the record names is not in use, though it comes again.
+  Publish(Kyoto(5, false));
+  EXPECT_TRUE(ErrorComes("older")) << Errors();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  Start();
+  EXPECT_NE(Status(), RevocationStatus::kGood);
+  AskedAnew();
+  EXPECT_NE(Status(), RevocationStatus::kGood);
+  EXPECT_TRUE(AnyError("in force before")) << Errors();
+  fs::remove_all(in_the_way);
+  Publish(Kyoto(6, true));
+  EXPECT_TRUE(Becomes(RevocationStatus::kRevoked));
+  EXPECT_TRUE(Eventually([&] { return Errors().empty(); })) << Errors();
+  Stop();  // before `sent` goes
+}
+
+TEST_F(CrlReplay, ADirectoryMakesNothingOfOneCrlWrittenInManyWays) {
+  UseDirectory();
+  Answer({{"cn=a", Kyoto(5, true)}});
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  std::atomic<int> searches{0};
+  server_.Handle([&searches, der = Kyoto(5, true)](RawConnection& c) {
+    const std::string name = absl::StrCat("cn=b", ++searches);
+    const std::string pem =
+        absl::StrCat("-----BEGIN X509 CRL-----\n", absl::Base64Escape(der),
+                     "\n-----END X509 CRL-----\n", name);
+    c.Send(LdapEntry("cn=a", {{"certificateRevocationList;binary", {der}}}) +
+           LdapEntry(name, {{"certificateRevocationList;binary", {pem}}}) +
+           LdapResult());
+    c.Hold();
+  });
+  EXPECT_TRUE(Eventually([&] { return searches > 6; }));
+  EXPECT_TRUE(ErrorComes("PEM")) << Errors();
+  EXPECT_EQ(Spooled(".meta").size(), 1U);
+  EXPECT_LE(keeper_->source_statuses().size(), 4U);
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  Stop();  // before `searches` goes
+}
+
+TEST_F(CrlReplay, WhatIsDeadCannotComeFromADirectoryAndTurnHealthOff) {
+  UseDirectory();
+  options_.profiles[0].freshness = FreshnessPolicy{/*margin=*/0};
+  Answer({{"cn=a", Kyoto(5, true)},
+          {"cn=b", Other("Osaka", 1, UtcSeconds(2024, 1, 2))}});
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  EXPECT_TRUE(ErrorComes("has expired")) << Errors();
+  EXPECT_EQ(Partitions(), 1U);
+  EXPECT_TRUE(ReadinessAt(UtcSeconds(2027, 1, 1)).ready);
+  // What ends later, and then is there no longer, ends unnoticed.
+  Answer({{"cn=a", Kyoto(5, true)},
+          {"cn=c", Other("Nara", 1, UtcSeconds(2036, 1, 1))}});
+  ASSERT_TRUE(Eventually([&] { return Partitions() == 2; }));
+  ASSERT_TRUE(
+      Eventually([&] { return !ReadinessAt(UtcSeconds(2036, 2, 1)).ready; }));
+  Answer({{"cn=a", Kyoto(5, true)}});
+  EXPECT_TRUE(
+      Eventually([&] { return ReadinessAt(UtcSeconds(2036, 2, 1)).ready; }));
+  EXPECT_EQ(Partitions(), 2U);
+  EXPECT_FALSE(ReadinessAt(UtcSeconds(2040, 2, 1)).ready);
+  // Until it is back.
+  Answer({{"cn=a", Kyoto(5, true)},
+          {"cn=c", Other("Nara", 1, UtcSeconds(2036, 1, 1))}});
+  EXPECT_TRUE(
+      Eventually([&] { return !ReadinessAt(UtcSeconds(2036, 2, 1)).ready; }));
+}
+
+TEST_F(CrlReplay, WhatHasLostItsPlaceIsNotWaitedFor) {
+  options_.profiles[0].freshness = FreshnessPolicy{/*margin=*/0};
+  Publish(Other("Osaka", 1, UtcSeconds(2036, 1, 1)));
+  Start();
+  ASSERT_TRUE(Eventually([&] { return Partitions() == 1; }));
+  EXPECT_FALSE(ReadinessAt(UtcSeconds(2036, 2, 1)).ready);
+  Publish(Kyoto(5, true));
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  EXPECT_TRUE(
+      Eventually([&] { return ReadinessAt(UtcSeconds(2036, 2, 1)).ready; }));
+  EXPECT_FALSE(ReadinessAt(UtcSeconds(2040, 2, 1)).ready);
+  CutOff();
+  Start();
+  EXPECT_EQ(Partitions(), 2U);
+  EXPECT_TRUE(ReadinessAt(UtcSeconds(2036, 2, 1)).ready);
+}
+
+TEST_F(CrlReplay, NoSourceWaitsForAllThatAnotherOneHas) {
+  // Each has more than is read in one slice, which is one CRL here.
+  options_.read_time_max = absl::ZeroDuration();
+  options_.crl_sources[0].urls.clear();
+  for (int i = 0; i < 12; ++i) {
+    options_.crl_sources[0].urls.push_back(
+        server_.url(absl::StrCat("/town", i)));
+  }
+  AddUrl("/kyoto");
+  std::atomic<bool> ready{false};
+  std::map<std::string, std::string> bodies = {{"/kyoto", Kyoto(1, true)}};
+  for (int i = 0; i < 12; ++i) {
+    bodies[absl::StrCat("/town", i)] = Other(absl::StrCat("Town ", i));
+  }
+  server_.Handle([&ready, bodies](RawConnection& c) {
+    const std::string head = c.ReadHead();
+    while (!ready && !c.ending()) absl::SleepFor(absl::Milliseconds(5));
+    for (const auto& [path, body] : bodies) {
+      if (absl::StrContains(head, absl::StrCat(" ", path, " "))) {
+        c.Send(HttpReplyText("200 OK", body));
+        return;
+      }
+    }
+  });
+  options_.crl_sources[0].parallel = 16;
+  Start();
+  std::atomic<int> published{0};
+  keeper_->SetPublishListener([&](const Snapshot&) { ++published; });
+  ready = true;
+  EXPECT_TRUE(Eventually([&] { return Partitions() == 13; })) << Errors();
+  EXPECT_GE(published, 13);
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  Stop();
+}
+
+TEST_F(CrlReplay, ACrlThatNobodyHereMayHaveIssuedIsNotIndexed) {
+  Publish(lab::CrlBuilder()
+              .issuer({{"O", "Stranger"}})
+              .add(lab::extension::CrlNumber(1))
+              // Nobody gets as far as this, which is refused: the serial.
+              .revoke([] {
+                lab::CrlEntry entry;
+                entry.serial = std::string(30, '\x7f');
+                entry.revoked_at = UtcSeconds(2023, 1, 1);
+                return entry;
+              }())
+              .Sign(KeyOf("someone")));
+  Start();
+  EXPECT_TRUE(ErrorComes("no profile has a CA of this name")) << Errors();
+  EXPECT_FALSE(AnyError("userCertificate"));
+}
+
+}  // namespace
+}  // namespace inkan
