@@ -135,6 +135,7 @@ void ReadCrlSources(const config::v1::ServerConfig& proto,
     out->crl_sources.push_back(ReadCrlSource(
         source, root.Child("crl_sources", i), folder, crl_bytes_max));
   }
+  CheckPlacesDiffer(out->crl_sources, root);
   if (!proto.state_directory().empty()) {
     out->state_directory = ResolvePath(folder, proto.state_directory());
   } else if (remote) {

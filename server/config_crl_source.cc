@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
@@ -14,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "cache/crl_source_remote.h"
 #include "server/certificate_files.h"
 #include "server/config_profile.h"
 
@@ -320,6 +322,27 @@ CrlSourceOptions ReadCrlSource(const config::v1::CrlSource& source,
            "poll_interval", node, &out.poll_interval);
   out.schedule.poll_interval = out.poll_interval;
   return out;
+}
+
+void CheckPlacesDiffer(const std::vector<CrlSourceOptions>& sources,
+                       const ConfigNode& root) {
+  absl::flat_hash_map<std::string, size_t> source_of;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const bool is_ldap = sources[i].kind == CrlSourceOptions::Kind::kLdap;
+    std::vector<std::string> places = sources[i].urls;
+    if (is_ldap) places = {CrlRemote::PlaceOf(sources[i].ldap)};
+    for (const std::string& place : places) {
+      const auto [known, is_new] = source_of.emplace(place, i);
+      if (is_new || known->second == i) continue;
+      root.Child("crl_sources", static_cast<int>(i))
+          .Error(is_ldap ? "ldap" : "http.urls",
+                 absl::StrCat("\"", place, "\" is that of crl_sources[",
+                              known->second,
+                              "] too; a place belongs to one source: remove "
+                              "one"));
+      break;  // one is enough of thousands
+    }
+  }
 }
 
 }  // namespace inkan

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cache/crl_source.h"
 #include "inkan/config/v1/config.pb.h"
@@ -24,6 +25,12 @@ CrlSourceOptions ReadCrlSource(const config::v1::CrlSource& source,
                                const ConfigNode& node,
                                const std::string& folder,
                                uint64_t crl_bytes_max);
+
+// `sources` are all that were read, in order, and `root` is what holds them. A
+// place on the network belongs to one source: what was last good from it is
+// kept once.
+void CheckPlacesDiffer(const std::vector<CrlSourceOptions>& sources,
+                       const ConfigNode& root);
 
 }  // namespace inkan
 

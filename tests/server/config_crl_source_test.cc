@@ -47,6 +47,12 @@ TEST_F(ConfigCrlSource, MistakesAreNamedWithTheirRemedy) {
       {"crl_sources { http { urls: \"http://a/b c\" } }", "percent-encode"},
       {"crl_sources { http { urls: \"http://a/\" urls: \"http://a/\" } }",
        "there twice"},
+      {"crl_sources { http { urls: \"http://a/\" } } "
+       "crl_sources { http { urls: \"http://b/\" urls: \"http://a/\" } }",
+       "crl_sources[1].http.urls: \"http://a/\" is that of crl_sources[0]"},
+      {"crl_sources { ldap { url: \"ldap://a\" base_dn: \"o=a\" } } "
+       "crl_sources { ldap { url: \"ldap://a/\" base_dn: \"o=a\" } }",
+       "crl_sources[1].ldap: "},
       {"crl_sources { http { url_list_file: \"none\" } }", "url_list_file"},
       {"crl_sources { http { url_list_file: \"list\" url_template: "
        "\"http://a/{}\" } }",
