@@ -2,11 +2,14 @@
 #include "client/crl_tool.h"
 
 #include <algorithm>
+#include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cache/crl_file.h"
+#include "cache/snapshot_keeper.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/lab_world.h"
@@ -19,6 +22,8 @@ using testing::HasSubstr;
 using testing_world::CaDer;
 using testing_world::CrlFor;
 using testing_world::KeyOf;
+using testing_world::LeafBuilder;
+using testing_world::OwnedLeaf;
 using testing_world::Revoked;
 using testing_world::TempFolder;
 
@@ -99,6 +104,53 @@ TEST_F(CrlToolTest, BuildsWhatInspectAndLookupRead) {
     EXPECT_EQ(free.code, 0);
     EXPECT_EQ(free.out, "not listed\n");
   }
+}
+
+TEST_F(CrlToolTest, AFolderOfWhatItBuildsIsServed) {
+  const TempFolder compiled;
+  const auto build = [&](uint64_t number, bool lists_17) {
+    lab::CrlBuilder builder = CrlFor("Kyoto", number);
+    if (lists_17) {
+      builder.revoke(Revoked(17, lab::UtcSeconds(2025, 1, 1, 10, 20, 30),
+                             lab::Reason::kSuperseded));
+    }
+    folder_.Write("b.crl", builder.Sign(KeyOf("ca")));
+    ASSERT_EQ(Inkan({"crl", "build", Path("b.crl"), compiled.path() + "/b.crlx",
+                     "--issuer", Path("ca.cer")})
+                  .code,
+              0);
+  };
+  SnapshotOptions options;
+  Profile profile;
+  profile.name = "lab";
+  profile.anchors.push_back({"ca.cer", CaDer("ca")});
+  options.profiles.push_back(std::move(profile));
+  options.crl_sources.push_back({CrlSourceOptions::Kind::kDirectory,
+                                 compiled.path(), absl::Milliseconds(100)});
+  build(1, false);
+  const auto keeper = SnapshotKeeper::Start(options, /*watch=*/false);
+  ASSERT_TRUE(keeper.ok()) << keeper.status();
+  const OwnedLeaf leaf(LeafBuilder(17, "ca", "Kyoto").Sign(KeyOf("ca")));
+  const auto status = [&] {
+    const auto snapshot = (*keeper)->Current();
+    const ProfileSnapshot* lab = snapshot->Find("lab");
+    return lab->crls
+        ->Check(leaf.view, *lab->issuer_paths->Find(leaf.view.issuer)[0],
+                lab::UtcSeconds(2026, 3, 16))
+        .status;
+  };
+  EXPECT_THAT((*keeper)->source_errors(), testing::IsEmpty());
+  EXPECT_EQ(status(), RevocationStatus::kGood);
+  build(2, true);
+  ASSERT_TRUE((*keeper)->Refresh().ok());
+  EXPECT_EQ(status(), RevocationStatus::kRevoked);
+  // Written over in place, as it must not be: what is in force is a copy.
+  std::ofstream(compiled.path() + "/b.crlx", std::ios::trunc) << "junk";
+  EXPECT_EQ(status(), RevocationStatus::kRevoked);
+  ASSERT_TRUE((*keeper)->Refresh().ok());
+  EXPECT_EQ(status(), RevocationStatus::kRevoked);
+  ASSERT_EQ((*keeper)->source_errors().size(), 1U);
+  EXPECT_TRUE((*keeper)->source_errors()[0].last_good_in_use);
 }
 
 TEST_F(CrlToolTest, WhatCannotBeDoneIsSaidWithItsExitCode) {

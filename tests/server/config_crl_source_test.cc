@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "server/config.h"
 #include "tests/support/temp_folder.h"
@@ -79,6 +80,12 @@ TEST_F(ConfigCrlSource, MistakesAreNamedWithTheirRemedy) {
       {"crl_sources { ldap { url: \"ldaps://a\" base_dn: \"o=a\" start_tls: "
        "true } }",
        "encrypted already"},
+      {"crl_sources { ldap { url: \"ldap://a\" base_dn: \"o=a\" entries_max: "
+       "1000001 } }",
+       "entries_max: 1000001 is out of range; give 1 to 1000000"},
+      {"crl_sources { ldap { url: \"ldap://a\" base_dn: \"o=a\" values_max: "
+       "1001 } }",
+       "values_max: 1001 is out of range; give 1 to 1000"},
       {"crl_sources { directory: \"a\" fetch { parallel: 2 } }",
        "for http and ldap only"},
       {"crl_sources { http { urls: \"http://a/\" } fetch { parallel: 17 } }",
@@ -104,6 +111,16 @@ TEST_F(ConfigCrlSource, MistakesAreNamedWithTheirRemedy) {
   EXPECT_THAT(Mistakes("state_directory: \"s\" crl_sources { http { urls: "
                        "\"http://a:65535/\" } fetch { parallel: 16 } }"),
               Not(HasSubstr("crl_sources")));
+  for (const char* counts :
+       {"entries_max: 1000000 values_max: 1000", "entries_max: 1 values_max: 1",
+        "entries_max: 0 values_max: 0"}) {
+    EXPECT_THAT(
+        Mistakes(absl::StrCat("state_directory: \"s\" crl_sources { ldap { "
+                              "url: \"ldap://a\" base_dn: \"o=a\" ",
+                              counts, " } }")),
+        Not(HasSubstr("crl_sources")))
+        << counts;
+  }
 }
 
 TEST_F(ConfigCrlSource, ListsAndDefaultsAreRead) {
