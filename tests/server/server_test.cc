@@ -327,6 +327,45 @@ TEST(ServerTest, TheStatusTellsWhatRunsAndWhatIsWrong) {
   EXPECT_EQ(client->GetStatus(true)->partitions_size(), 0);
 }
 
+TEST(ServerTest, WhatHasBeenReplacedIsFreedThoughNobodyCalls) {
+  TestWorld world;
+  auto server = world.StartServer(
+      world.ConfigText("worker_threads: 4 ops_http { address: "
+                       "\"127.0.0.1:0\" }"));
+  auto client =
+      Client::Connect({.target = absl::StrCat("127.0.0.1:", server->port())});
+  const v1::Filing filing = world.GoodFiling();
+  std::weak_ptr<const Snapshot> snapshot;
+  std::weak_ptr<const CrlData> crl;
+  for (uint64_t number = 8; number < 11; ++number) {
+    // Every worker, and whatever reports, has seen the one before.
+    const v1::BatchVerifyRequest batch = BatchOf(filing, 100);
+    RawClient caller(server->port());
+    for (int i = 0; i < 20; ++i) {
+      grpc::ClientContext context;
+      v1::BatchVerifyResponse response;
+      ASSERT_TRUE(
+          caller.verification->BatchVerify(&context, batch, &response).ok());
+    }
+    ASSERT_TRUE(client->GetStatus().ok());
+    {
+      const auto current = server->keeper().Current();
+      snapshot = current;
+      crl = current->Find("signature")->crls->partitions()[0].crl;
+    }
+    EXPECT_FALSE(snapshot.expired());
+    world.ReplaceCrl(number, {});
+    ASSERT_TRUE(server->keeper().Refresh().ok());
+    // From here on nobody calls.
+    const absl::Time deadline = absl::Now() + absl::Seconds(90);
+    while (!(snapshot.expired() && crl.expired()) && absl::Now() < deadline) {
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    EXPECT_TRUE(snapshot.expired());
+    EXPECT_TRUE(crl.expired());
+  }
+}
+
 TEST(ServerTest, ASerialNumberIsLookedUpAsPeopleWriteIt) {
   TestWorld world;
   auto server = world.StartServer();
