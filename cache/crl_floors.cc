@@ -39,10 +39,11 @@ bool IsNewer(const std::string& number_a, int64_t update_a,
 }
 
 // What the older and the newer CRLs of a partition have in common.
-std::array<uint8_t, 32> PartitionOf(const CrlData& crl, Bytes key) {
+std::array<uint8_t, 32> PartitionOf(const CrlData& crl, Bytes key,
+                                    bool of_deltas) {
   const CrlScope& scope = crl.scope;
   std::string text = absl::StrCat(
-      crl.is_delta, scope.only_user_certs, scope.only_ca_certs,
+      of_deltas, scope.only_user_certs, scope.only_ca_certs,
       scope.only_attribute_certs, scope.indirect, "|", scope.some_reasons);
   const auto add = [&text](absl::string_view part) {
     absl::StrAppend(&text, "|", part.size(), ":", part);
@@ -158,15 +159,34 @@ bool CrlFloors::Parse(const std::string& text) {
 }
 
 bool CrlFloors::IsBelow(const CrlData& crl, Bytes key) const {
-  const auto found = floors_.find(PartitionOf(crl, key));
+  const auto found = floors_.find(PartitionOf(crl, key, crl.is_delta));
   if (found == floors_.end()) return false;
   const Floor& floor = found->second;
   return IsNewer(floor.crl_number, floor.this_update, crl.crl_number,
                  crl.this_update);
 }
 
+bool CrlFloors::HadNewerDelta(const CrlData& complete, const CrlData* delta,
+                              Bytes key) const {
+  const auto found = floors_.find(PartitionOf(complete, key, true));
+  if (found == floors_.end()) return false;
+  const Floor& floor = found->second;
+  // A CA may have ended with deltas, and count its complete CRLs by themselves:
+  // one made later than the last delta needs none, nor one of its number.
+  const bool numbered =
+      !floor.crl_number.empty() && !complete.crl_number.empty();
+  if (floor.this_update <= complete.this_update ||
+      (numbered &&
+       CompareNumbers(floor.crl_number, complete.crl_number) <= 0)) {
+    return false;
+  }
+  return delta == nullptr || IsNewer(floor.crl_number, floor.this_update,
+                                     delta->crl_number, delta->this_update);
+}
+
 void CrlFloors::Raise(const CrlData& crl, Bytes key) {
-  const auto [found, is_new] = floors_.try_emplace(PartitionOf(crl, key));
+  const auto [found, is_new] =
+      floors_.try_emplace(PartitionOf(crl, key, crl.is_delta));
   Floor& floor = found->second;
   if (!is_new && !IsNewer(crl.crl_number, crl.this_update, floor.crl_number,
                           floor.this_update)) {
@@ -175,7 +195,8 @@ void CrlFloors::Raise(const CrlData& crl, Bytes key) {
   // One without a number, after one with, does not open the way to those below
   // that number.
   if (!crl.crl_number.empty()) floor.crl_number = crl.crl_number;
-  floor.this_update = crl.this_update;
+  floor.this_update =
+      is_new ? crl.this_update : std::max(floor.this_update, crl.this_update);
   floor.crl = crl.sha256;
   raised_ = true;
 }

@@ -18,7 +18,7 @@
 // (SHA-256 of what makes the partition; INTEGER contents or "-"; seconds since
 // 1970; SHA-256 of the CRL), and "end COUNT". It is synced and replaced by one
 // rename. Whoever has to take an older CRL all the same stops the server and
-// removes the line, or the file.
+// removes the file, and the spool's record of the place it comes from.
 //
 // Thread safety: one thread at a time (the keeper's).
 #ifndef INKAN_CACHE_CRL_FLOORS_H_
@@ -52,6 +52,11 @@ class CrlFloors {
   // Whether a newer one than `crl`, signed with `key` (a SubjectPublicKeyInfo),
   // was in force.
   bool IsBelow(const CrlData& crl, Bytes key) const;
+  // Whether a delta of the partition of `complete` was in force that was made
+  // after it, by its number (if both have one) and its time, and after `delta`,
+  // the one at hand, if there is one.
+  bool HadNewerDelta(const CrlData& complete, const CrlData* delta,
+                     Bytes key) const;
   void Raise(const CrlData& crl, Bytes key);
   // Whether the newest of some partition is the CRL of this digest
   // (CrlData::sha256).

@@ -8,6 +8,7 @@
 namespace inkan {
 
 absl::Time StaleAt(const CrlPartition& partition, const Profile& profile) {
+  if (partition.newer_delta_missing) return absl::InfinitePast();
   const CrlData& newest =
       partition.delta != nullptr ? *partition.delta : *partition.crl;
   if (!newest.has_next_update && !profile.crl_max_age.has_value()) {

@@ -113,6 +113,9 @@ class CrlStore::Query {
           "the certificate had expired before the CRL was issued, and its "
           "entry may have been dropped";
     }
+    if (partition.newer_delta_missing) {
+      stale = "a newer delta CRL that was in force is not at hand";
+    }
     if (stale != nullptr) {
       evidence.reason = stale;
       return evidence;

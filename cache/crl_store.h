@@ -36,6 +36,9 @@ struct CrlPartition {
   // below it if the key is not the CA's own (else null).
   const IssuerPath* signer = nullptr;
   const Certificate* signer_certificate = nullptr;
+  // A delta that was made after both, and was in force before, is not at hand:
+  // what it revoked is not known.
+  bool newer_delta_missing = false;
 };
 
 class CrlStore {

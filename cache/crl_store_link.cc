@@ -232,9 +232,13 @@ class CrlStore::Linker {
       }
     }
     for (CrlPartition& partition : admitted_) {
-      if (!partition.crl->is_delta) {
-        store_->partitions_.push_back(std::move(partition));
-      }
+      if (partition.crl->is_delta) continue;
+      partition.newer_delta_missing =
+          floors_ != nullptr &&
+          floors_->HadNewerDelta(
+              *partition.crl, partition.delta.get(),
+              KeyOf(*partition.signer, partition.signer_certificate));
+      store_->partitions_.push_back(std::move(partition));
     }
   }
 

@@ -193,6 +193,10 @@ class SnapshotKeeper {
   bool IsSuperseded(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Whether its nextUpdate and every profile's grace have passed.
+  // Whether `crl`, which has lost its place, may be let go for its age: nobody
+  // would be asked in its place who was not asked before.
+  bool MayGoAtItsEnd(const CrlData& crl) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   bool HasEnded(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Of every source.

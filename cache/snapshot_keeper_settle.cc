@@ -92,6 +92,32 @@ bool SnapshotKeeper::HasEnded(const CrlData& crl) const {
          crl.next_update + grace < absl::ToUnixSeconds(absl::Now());
 }
 
+bool SnapshotKeeper::MayGoAtItsEnd(const CrlData& crl) const {
+  for (const auto& [name, profile] : workshop_.profiles) {
+    const auto& partitions = profile.crls->partitions();
+    for (const CrlPartition& partition : partitions) {
+      // Without its delta the complete CRL would speak for what it revoked, and
+      // a delta that lives on renews its complete CRL.
+      if (partition.delta != nullptr &&
+          (partition.delta->sha256 == crl.sha256 ||
+           (partition.crl->sha256 == crl.sha256 &&
+            !HasEnded(*partition.delta)))) {
+        return false;
+      }
+      // A CRL of the CA's own key, though stale, keeps those of other keys from
+      // being asked in its place.
+      if (partition.crl->sha256 != crl.sha256) continue;
+      for (const CrlPartition& other : partitions) {
+        if (other.signer != partition.signer &&
+            other.crl->canonical_issuer == crl.canonical_issuer) {
+          return false;
+        }
+      }
+    }
+  }
+  return true;
+}
+
 std::string SnapshotKeeper::WhyNotNow(const CrlFile& file,
                                       const CrlData& crl) const {
   std::string why = WhyNotYet(crl);
@@ -288,7 +314,8 @@ void SnapshotKeeper::SettleDisplacedOnDisk(Report* report) {
         continue;
       }
       const CrlData& crl = *file.last_good;
-      const bool over = placed.contains(crl.sha256) || HasEnded(crl);
+      const bool over =
+          placed.contains(crl.sha256) || (HasEnded(crl) && MayGoAtItsEnd(crl));
       if (over && workshop_.floors_saved.ok()) {
         source.remote->Release(it->first, /*superseded=*/true);
         source.paths.erase(it->first);

@@ -60,6 +60,25 @@ TEST(CrlFloors, OnlyWhatIsOlderIsBelow) {
   EXPECT_FALSE(floors->IsBelow(Crl("\x06", 1), kKey));
 }
 
+TEST(CrlFloors, ADeltaThatWasInForceIsMissedUntilTheCompleteCrlIsLater) {
+  const TempFolder folder;
+  const auto floors = Open(folder);
+  CrlData delta = Crl("\x07", 70);
+  delta.is_delta = true;
+  EXPECT_FALSE(floors->HadNewerDelta(Crl("\x05", 50), nullptr, kKey));
+  floors->Raise(delta, kKey);
+  EXPECT_TRUE(floors->HadNewerDelta(Crl("\x05", 50), nullptr, kKey));
+  EXPECT_FALSE(floors->HadNewerDelta(Crl("\x05", 50), &delta, kKey));
+  CrlData other = Crl("\x06", 60);
+  EXPECT_TRUE(floors->HadNewerDelta(Crl("\x05", 50), &other, kKey));
+  other = Crl("\x08", 80);
+  EXPECT_FALSE(floors->HadNewerDelta(Crl("\x05", 50), &other, kKey));
+  // By number and by time, whatever the one says about the other.
+  EXPECT_FALSE(floors->HadNewerDelta(Crl("\x07", 60), nullptr, kKey));
+  EXPECT_FALSE(floors->HadNewerDelta(Crl("\x06", 70), nullptr, kKey));
+  EXPECT_FALSE(floors->HadNewerDelta(Crl("\x05", 50), nullptr, AsBytes("x")));
+}
+
 TEST(CrlFloors, EachPartitionHasItsOwn) {
   const TempFolder folder;
   const auto floors = Open(folder);

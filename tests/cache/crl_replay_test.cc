@@ -121,6 +121,15 @@ class CrlReplay : public testing::Test {
       c.Send(HttpReplyText("200 OK", body));
     });
   }
+  // What /a.crl answers, and /d.crl; 404 if it is empty.
+  void PublishTwo(const std::string& a, const std::string& d) {
+    server_.Handle([a, d](RawConnection& c) {
+      const std::string& body =
+          absl::StrContains(c.ReadHead(), "/d.crl") ? d : a;
+      c.Send(body.empty() ? HttpReplyText("404 Not Found", "")
+                          : HttpReplyText("200 OK", body));
+    });
+  }
   // Nobody answers.
   void CutOff() {
     server_.Handle([](RawConnection& c) { c.Hold(); });
@@ -249,6 +258,69 @@ TEST_F(CrlReplay, ADeltaAtTheBasesPlaceOpensNoWayBackOverARestart) {
               .Sign(KeyOf("ca")));
   Start();
   EXPECT_TRUE(ErrorComes("older")) << Errors();
+  EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+}
+
+// A delta of Kyoto's fifth CRL that lists serial 7 and ends at `next_update`.
+std::string Delta(uint64_t number, int64_t next_update) {
+  return CrlFor("Kyoto", number)
+      .this_update(UtcSeconds(2024, 1, 2))
+      .next_update(next_update)
+      .add(lab::extension::DeltaCrlIndicator(5))
+      .revoke(Revoked(7, UtcSeconds(2023, 1, 1)))
+      .Sign(KeyOf("ca"));
+}
+
+// The complete CRL says nothing about what a delta revoked: without that delta
+// nothing is good.
+TEST_F(CrlReplay, WithoutTheDeltaThatWasInForceNothingIsGood) {
+  AddUrl("/d.crl");
+  PublishTwo(Kyoto(5, false), Delta(7, UtcSeconds(2040, 1, 1)));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  Stop();
+  // Its copy is lost, and its place gives an older one, or none.
+  for (const fs::path& path : Spooled(".crl")) {
+    std::ifstream in(path);
+    const std::string octets{std::istreambuf_iterator<char>(in), {}};
+    if (octets == Delta(7, UtcSeconds(2040, 1, 1))) fs::remove(path);
+  }
+  ASSERT_EQ(Spooled(".crl").size(), 1U);
+  for (const std::string& instead :
+       {std::string(), Delta(6, UtcSeconds(2040, 1, 1))}) {
+    PublishTwo(Kyoto(5, false), instead);
+    Start();
+    EXPECT_EQ(Status(), RevocationStatus::kUnknown);
+    AskedAnew();
+    EXPECT_EQ(Status(), RevocationStatus::kUnknown);
+    EXPECT_EQ(ReadinessAt(UtcSeconds(2026, 3, 16)).stale_partitions, 1U);
+  }
+  // One as new brings it back; a complete CRL made later needs none.
+  PublishTwo(Kyoto(5, false), Delta(8, UtcSeconds(2040, 1, 1)));
+  EXPECT_TRUE(Becomes(RevocationStatus::kRevoked));
+  PublishTwo(CrlFor("Kyoto", 9)
+                 .this_update(UtcSeconds(2024, 1, 3))
+                 .next_update(UtcSeconds(2040, 1, 1))
+                 .Sign(KeyOf("ca")),
+             "");
+  EXPECT_TRUE(Becomes(RevocationStatus::kGood));
+}
+
+TEST_F(CrlReplay, ADeltaThatLostItsPlaceStaysAfterItsEnd) {
+  AddUrl("/d.crl");
+  const int64_t end = absl::ToUnixSeconds(absl::Now()) + 3;
+  PublishTwo(Kyoto(5, false), Delta(7, end));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  PublishTwo(Kyoto(5, false), Other());
+  ASSERT_TRUE(ErrorComes("another partition")) << Errors();
+  ASSERT_TRUE(
+      Eventually([&] { return absl::ToUnixSeconds(absl::Now()) > end + 1; }));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(keeper_->Refresh().ok());
+    EXPECT_EQ(Status(), RevocationStatus::kRevoked);
+  }
+  Start();
   EXPECT_EQ(Status(), RevocationStatus::kRevoked);
 }
 
