@@ -17,8 +17,8 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "server/machine.h"
 
 namespace inkan {
 namespace {
@@ -77,21 +77,6 @@ int64_t Number(const Json& value) {
 
 uint64_t FreeBytesOfHeap() { return mallinfo2().fordblks; }
 
-// Whose machine an address (of 4 octets or 16) is: all of it, but of IPv6 the
-// network alone (64 bits, RFC 4291 section 2.5.4), of which a client has every
-// address. IPv4 in IPv6 is IPv4.
-std::string MachineOf(const std::string& address) {
-  constexpr size_t kIpv6Bytes = 16;
-  constexpr size_t kNetworkBytes = 8;
-  static const auto* const kMapped =
-      new std::string(std::string(10, '\0') + "\xff\xff");
-  if (address.size() != kIpv6Bytes) return address;
-  if (absl::StartsWith(address, *kMapped)) {
-    return address.substr(kMapped->size());
-  }
-  return address.substr(0, kNetworkBytes);
-}
-
 // The connections of one server that have calls open.
 void AddSockets(intptr_t server, std::vector<OpenConnection>* out) {
   intptr_t next = 0;
@@ -147,10 +132,11 @@ std::vector<OpenConnection> OpenConnections() {
 }  // namespace
 
 MemoryWatch::MemoryWatch(std::vector<ConnectionAcceptor*> acceptors,
-                         uint64_t streams_max, uint64_t all_bytes_max)
+                         uint64_t streams_max, uint64_t all_bytes_max,
+                         uint64_t stream_calls_max)
     : acceptors_(std::move(acceptors)),
       streams_max_(kSlack * streams_max),
-      all_streams_max_(CallsIn(all_bytes_max)) {
+      all_streams_max_(CallsIn(all_bytes_max, stream_calls_max)) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -207,19 +193,21 @@ std::vector<OpenConnection> MemoryWatch::Greedy(
     all += connection.streams;
     of_machine[MachineOf(connection.peer.address)] += connection.streams;
   }
-  const auto rank = [&](const OpenConnection& connection) {
-    return std::tuple(of_machine[MachineOf(connection.peer.address)],
-                      connection.streams, connection.silent);
-  };
-  std::sort(open.begin(), open.end(),
-            [&](const OpenConnection& a, const OpenConnection& b) {
-              return rank(a) > rank(b);
-            });
+  using Rank = std::tuple<uint64_t, uint64_t, uint64_t>;
+  std::vector<std::pair<Rank, OpenConnection*>> ranked;
+  ranked.reserve(open.size());
+  for (OpenConnection& connection : open) {
+    ranked.emplace_back(Rank(of_machine[MachineOf(connection.peer.address)],
+                             connection.streams, connection.silent),
+                        &connection);
+  }
+  std::sort(ranked.begin(), ranked.end(),
+            [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<OpenConnection> greedy;
-  for (const OpenConnection& connection : open) {
-    if (connection.streams <= streams_max && all <= all_streams_max) continue;
-    all -= connection.streams;
-    greedy.push_back(connection);
+  for (const auto& [rank, connection] : ranked) {
+    if (connection->streams <= streams_max && all <= all_streams_max) continue;
+    all -= connection->streams;
+    greedy.push_back(std::move(*connection));
   }
   return greedy;
 }

@@ -2,7 +2,7 @@
 // bound, and gives back to the system what the heap has over.
 //
 //   MemoryWatch watch({&intake->acceptor()}, limits.concurrent_streams_max,
-//                     limits.transport_bytes_max);
+//                     limits.transport_bytes_max, limits.stream_calls_max);
 //
 // gRPC holds a client to SETTINGS_MAX_CONCURRENT_STREAMS only once the client
 // has acknowledged it, and what an open call takes (kCallBytes) is not counted
@@ -66,14 +66,16 @@ class MemoryWatch {
   static std::vector<OpenConnection> Greedy(std::vector<OpenConnection> open,
                                             uint64_t streams_max,
                                             uint64_t all_streams_max);
-  // How many calls may take `bytes` together. Less than what the process must
-  // have grown by before anybody looks is no bound.
-  static constexpr uint64_t CallsIn(uint64_t bytes) {
-    return (bytes > kGrowth ? bytes : kGrowth) / kCallBytes;
+  // How many calls may take `bytes` together: never less than the streams that
+  // may be open, and the other calls that fit what the process must have grown
+  // by before anybody looks.
+  static constexpr uint64_t CallsIn(uint64_t bytes, uint64_t stream_calls_max) {
+    const uint64_t least = stream_calls_max + kGrowth / kCallBytes;
+    return bytes / kCallBytes > least ? bytes / kCallBytes : least;
   }
 
   MemoryWatch(std::vector<ConnectionAcceptor*> acceptors, uint64_t streams_max,
-              uint64_t all_bytes_max);
+              uint64_t all_bytes_max, uint64_t stream_calls_max);
   ~MemoryWatch();
   MemoryWatch(const MemoryWatch&) = delete;
   MemoryWatch& operator=(const MemoryWatch&) = delete;

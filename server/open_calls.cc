@@ -9,6 +9,13 @@ namespace {
 // open calls to keep others out let most of them be silent.
 constexpr int kLooksMax = 64;
 
+// A call silent for less may be sending its next message, of which nothing is
+// known before all of it is there: the largest (message_bytes_max, 64 MiB by
+// default) takes five seconds over 100 Mbit/s, and as much time again is
+// left for a busy line. Who holds the most to keep others out gains little by
+// speaking this often on all of them.
+constexpr int64_t kSilenceMinNs = 10'000'000'000;
+
 }  // namespace
 
 OpenCalls::Entry OpenCalls::Add(OpenCall* call, const std::string& holder) {
@@ -47,7 +54,7 @@ void OpenCalls::EndOneOfTheLargest(const std::string& newcomer) {
   const auto [count, largest] = *by_count_.rbegin();
   if (count <= own_count + 1) return;
   OpenCall* longest = nullptr;
-  int64_t longest_since = kNeverNs;
+  int64_t longest_since = NowNs() - kSilenceMinNs + 1;
   int looks = 0;
   for (OpenCall* call : largest->calls) {
     if (++looks > kLooksMax) break;

@@ -3,8 +3,8 @@
 //
 // A client may be silent for as long as it likes while there is room. Once
 // there is none, calls that have been silent for long make room for new ones,
-// and then whoever holds the most, if a silent one, for those who hold less; or
-// whoever opens all there may be would keep everybody else out.
+// and then whoever holds the most, one silent for ten seconds, for those who
+// hold less; or whoever opens all there may be would keep everybody else out.
 //
 // Thread safety: every method from any thread. Ownership: calls are their own;
 // each is removed before it goes.

@@ -168,9 +168,9 @@ absl::Status Server::Parts::Listen() {
   if (operations_listener != nullptr) {
     acceptors.push_back(&operations_listener->acceptor());
   }
-  memory = std::make_unique<MemoryWatch>(std::move(acceptors),
-                                         options.limits.concurrent_streams_max,
-                                         options.limits.transport_bytes_max);
+  memory = std::make_unique<MemoryWatch>(
+      std::move(acceptors), options.limits.concurrent_streams_max,
+      options.limits.transport_bytes_max, options.limits.stream_calls_max);
   return absl::OkStatus();
 }
 

@@ -11,6 +11,7 @@
 #include "grpcpp/server_context.h"
 #include "server/call_deadline.h"
 #include "server/filing_batch.h"
+#include "server/machine.h"
 #include "server/message_arena.h"
 #include "server/request_check.h"
 #include "server/rpc_messages.h"
@@ -90,12 +91,11 @@ class StreamCall final
 
   // Who calls, and whether they may, by the rules in force now.
   grpc::Status CheckAccess() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Whose share of all streams this one is of: the client's, or, where it is
-  // not known, its machine's.
+  // Whose share of all streams this one is of: the client's, or, where it shows
+  // no certificate, its machine's. The gate may not have needed to know.
   std::string Holder() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (!client_.empty() && client_ != kAnonymous) return client_;
-    const std::string peer = context_->peer();
-    return peer.substr(0, peer.rfind(':'));  // without the port
+    std::string client = client_.empty() ? ClientOf(*context_) : client_;
+    return client == kAnonymous ? MachineOfPeer(context_->peer()) : client;
   }
   void Accept(std::unique_ptr<Exchange> exchange)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -17,11 +17,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/service.h"
+#include "tests/server/happens.h"
 #include "tests/server/raw_client.h"
 
 namespace inkan {
 namespace {
 
+using testing::Happens;
 using testing::RawClient;
 using testing::ReasonOf;
 
@@ -74,8 +76,12 @@ class ByHand final
   void EndSending() { StartWritesDone(); }
   grpc::Status Wait() {
     RemoveHold();
+    if (!Happens([this] { return done(); })) {
+      ADD_FAILURE() << "the call does not end";
+      context.TryCancel();
+      while (!done()) std::this_thread::yield();  // gRPC has this object still
+    }
     MutexLock lock(&mutex_);
-    while (!done_) ended_.Wait(&mutex_);
     return status_;
   }
 
@@ -86,14 +92,16 @@ class ByHand final
     MutexLock lock(&mutex_);
     status_ = status;
     done_ = true;
-    ended_.SignalAll();
+  }
+  bool done() {
+    MutexLock lock(&mutex_);
+    return done_;
   }
 
   grpc::GenericStub stub_;
   grpc::ByteBuffer octets_;
   grpc::ByteBuffer answer_;
   Mutex mutex_;
-  CondVar ended_;
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::Status status_ ABSL_GUARDED_BY(mutex_);
 };
@@ -144,16 +152,21 @@ class BatchCallTest : public ::testing::Test {
     }
     return status;
   }
+  // Until exactly so many filings wait for the worker.
+  bool Waiting(uint64_t filings) {
+    return Happens(
+        [&] { return batcher_.counters().filings_waiting == filings; });
+  }
   // Fills the batch lane behind a batch the worker is held in.
   void FillTheLane(std::vector<std::unique_ptr<ByHand>>* calls) {
     open_ = false;
     for (const int filings : {1, 10}) {
       calls->push_back(std::make_unique<ByHand>(*client_));
       calls->back()->Send(Request(filings));
-      while (inside_.load() == 0 ||
-             (filings == 10 && batcher_.counters().filings_waiting < 10)) {
-        std::this_thread::yield();
-      }
+      ASSERT_TRUE(Happens([&] {
+        return inside_.load() != 0 &&
+               (filings == 1 || batcher_.counters().filings_waiting >= 10);
+      }));
     }
   }
 
@@ -229,7 +242,7 @@ TEST_F(BatchCallTest, IsJudgedByTheRulesInForceWhenItComes) {
   open_ = false;
   ByHand held(*client_);
   held.Send(Request(1));
-  while (inside_.load() == 0) std::this_thread::yield();
+  EXPECT_TRUE(Happens([this] { return inside_.load() != 0; }));
   other.Send(Request(3));
   EXPECT_EQ(other.Wait().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   open_ = true;
@@ -258,7 +271,7 @@ TEST_F(BatchCallTest, CancelledAtAnyMomentLeavesTheServerWell) {
                 status.error_code() == grpc::StatusCode::UNAVAILABLE)
         << status.error_code() << status.error_message();
   }
-  while (batcher_.counters().filings_waiting > 0) std::this_thread::yield();
+  EXPECT_TRUE(Waiting(0));
   EXPECT_TRUE(Batch(10).ok());
   EXPECT_EQ(batcher_.counters().filings_waiting, 0U);
 }
@@ -268,7 +281,7 @@ TEST_F(BatchCallTest, CancelledWhileItWaitsIsNotJudged) {
   FillTheLane(&calls);
   calls[1]->context.TryCancel();
   EXPECT_EQ(calls[1]->Wait().error_code(), grpc::StatusCode::CANCELLED);
-  while (batcher_.counters().filings_waiting > 0) std::this_thread::yield();
+  EXPECT_TRUE(Waiting(0));
   open_ = true;
   EXPECT_TRUE(calls[0]->Wait().ok());
   EXPECT_TRUE(Batch(10).ok());
@@ -287,15 +300,11 @@ class SlowBatchCallTest : public BatchCallTest {
   void SlowDown(ByHand* large) {
     open_ = false;
     large->Send(Request(400));
-    while (batcher_.counters().filings_waiting != 336) {
-      std::this_thread::yield();
-    }
+    ASSERT_TRUE(Waiting(336));
     // The pace is known once a batch has taken a quarter of a second.
     absl::SleepFor(absl::Milliseconds(300));
     passes_ = 1;
-    while (batcher_.counters().filings_waiting != 272) {
-      std::this_thread::yield();
-    }
+    ASSERT_TRUE(Waiting(272));
     ASSERT_EQ(batcher_.AskRoom(Lane::kBatch, kNeverNs), Admission::kFull);
   }
 };

@@ -82,9 +82,17 @@ TEST(MemoryWatchTest, ManySmallConnectionsOfOneMachineComeBeforeALargeOne) {
 }
 
 TEST(MemoryWatchTest, TheBoundOfAllIsWhatTheirMemoryAllows) {
-  EXPECT_EQ(MemoryWatch::CallsIn(uint64_t{1} << 30U), 65'536U);
+  EXPECT_EQ(MemoryWatch::CallsIn(uint64_t{1} << 30U, 16'384), 65'536U);
   // No more than the growth that is looked for.
-  EXPECT_EQ(MemoryWatch::CallsIn(uint64_t{1} << 22U), 2'048U);
+  EXPECT_EQ(MemoryWatch::CallsIn(uint64_t{1} << 22U, 1), 2'049U);
+}
+
+// Or streams within their bound would have their connections reset.
+TEST(MemoryWatchTest, TheBoundOfAllLeavesRoomForTheStreamsThatMayBeOpen) {
+  for (const uint64_t bytes : {uint64_t{128} << 20U, uint64_t{256} << 20U}) {
+    EXPECT_EQ(MemoryWatch::CallsIn(bytes, 16'384), 16'384U + 2'048U);
+  }
+  EXPECT_EQ(MemoryWatch::CallsIn(uint64_t{512} << 20U, 16'384), 32'768U);
 }
 
 }  // namespace

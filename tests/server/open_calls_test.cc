@@ -11,6 +11,8 @@ namespace inkan {
 namespace {
 
 constexpr int64_t kMinuteNs = 60'000'000'000;
+// Who holds the most loses no call that was silent for less.
+constexpr int64_t kSilentNs = 10'000'000'000;
 
 class FakeCall final : public OpenCall {
  public:
@@ -92,7 +94,7 @@ TEST(OpenCallsTest, WhoHoldsTheMostMakesRoomForOthersUpToEqualShares) {
   const int64_t now_ns = NowNs();
   std::vector<FakeCall> hoard(6);
   for (size_t i = 0; i < hoard.size(); ++i) {
-    hoard[i].idle_since = now_ns - static_cast<int64_t>(i);
+    hoard[i].idle_since = now_ns - kSilentNs - static_cast<int64_t>(i);
     ASSERT_EQ(calls.Add(&hoard[i], "hoarder"), OpenCalls::Entry::kOpen);
   }
   FakeCall more(NowNs());
@@ -121,13 +123,30 @@ TEST(OpenCallsTest, WhoHoldsTheMostMakesRoomForOthersUpToEqualShares) {
 TEST(OpenCallsTest, WhoHoldsTheMostKeepsCallsThatAreInUse) {
   OpenCalls calls(2, kMinuteNs);
   FakeCall busy;
-  FakeCall speaks(NowNs());
+  FakeCall speaks(NowNs() - kSilentNs);
   speaks.busy_after_all = true;
   ASSERT_EQ(calls.Add(&busy, "large"), OpenCalls::Entry::kOpen);
   ASSERT_EQ(calls.Add(&speaks, "large"), OpenCalls::Entry::kOpen);
   FakeCall next;
   EXPECT_EQ(calls.Add(&next, "other"), OpenCalls::Entry::kFull);
   EXPECT_FALSE(busy.ended || speaks.ended);
+}
+
+// Its next message may be on its way, and be large.
+TEST(OpenCallsTest, WhoHoldsTheMostKeepsCallsSilentForSecondsOnly) {
+  OpenCalls calls(2, kMinuteNs);
+  // Half a minute is left to get from here to the check.
+  FakeCall sends(NowNs() - kSilentNs + kMinuteNs / 2);
+  FakeCall answered(NowNs() - kSilentNs + kMinuteNs / 2);
+  ASSERT_EQ(calls.Add(&sends, "large"), OpenCalls::Entry::kOpen);
+  ASSERT_EQ(calls.Add(&answered, "large"), OpenCalls::Entry::kOpen);
+  FakeCall next;
+  EXPECT_EQ(calls.Add(&next, "other"), OpenCalls::Entry::kFull);
+  EXPECT_FALSE(sends.ended || answered.ended);
+  answered.idle_since = NowNs() - kSilentNs;
+  EXPECT_EQ(calls.Add(&next, "other"), OpenCalls::Entry::kOpen);
+  EXPECT_TRUE(answered.ended);
+  EXPECT_FALSE(sends.ended);
 }
 
 TEST(OpenCallsTest, ADrainTellsAllAndLetsNobodyIn) {
