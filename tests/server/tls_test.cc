@@ -4,9 +4,10 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -14,6 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/server.h"
+#include "tests/server/happens.h"
 #include "tests/server/http_client.h"
 #include "tests/server/raw_client.h"
 #include "tests/server/test_tls.h"
@@ -24,22 +26,13 @@ namespace {
 
 using testing::CertificateShownBy;
 using testing::DetailOf;
+using testing::Happens;
 using ::testing::HasSubstr;
 using testing::PemPair;
 using testing::RawClient;
 using testing::ReasonOf;
 using testing::TestCa;
 using testing::TestWorld;
-
-// What is waited for happens within this, or the test fails.
-bool Happens(const std::function<bool()>& condition) {
-  const absl::Time end = absl::Now() + absl::Seconds(60);
-  while (!condition()) {
-    if (absl::Now() > end) return false;
-    absl::SleepFor(absl::Milliseconds(20));
-  }
-  return true;
-}
 
 class TlsTest : public ::testing::Test {
  protected:
@@ -370,6 +363,35 @@ TEST_F(TlsTest, AStreamOverItsQuotaEndsAfterItsEarlierAnswers) {
   const grpc::Status status = stream->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(ReasonOf(status), "inkan.dev/QUOTA_EXCEEDED");
+}
+
+// Though no rule asks who calls, and all of them have one address.
+TEST_F(TlsTest, EachClientHasItsShareOfTheStreams) {
+  Start("limits { stream_calls_max: 2 stream_idle_seconds_max: 3600 }");
+  const RawClient large = As(client_ca_.Issue("x", "DNS:large.example,"));
+  const RawClient small = As(client_ca_.Issue("x", "DNS:small.example,"));
+  v1::StreamVerifyRequest request;
+  *request.add_filings() = world_.GoodFiling();
+  v1::StreamVerifyResponse response;
+  grpc::ClientContext contexts[2];
+  std::vector<std::unique_ptr<grpc::ClientReaderWriter<
+      v1::StreamVerifyRequest, v1::StreamVerifyResponse>>>
+      silent;
+  for (grpc::ClientContext& context : contexts) {
+    auto stream = large.verification->StreamVerify(&context);
+    ASSERT_TRUE(stream->Write(request));
+    ASSERT_TRUE(stream->Read(&response));
+    silent.push_back(std::move(stream));
+  }
+  EXPECT_FALSE(Stream(large).ok());
+  // Once one of the two has been silent for long enough.
+  EXPECT_TRUE(Happens([&] { return Stream(small).ok(); }));
+  int ended = 0;
+  for (const auto& stream : silent) {
+    stream->WritesDone();
+    if (ReasonOf(stream->Finish()) == "inkan.dev/STREAM_IDLE") ++ended;
+  }
+  EXPECT_EQ(ended, 1);
 }
 
 }  // namespace
