@@ -187,6 +187,18 @@ std::string SnapshotKeeper::WhyNotAnew(const CrlDelivery& delivery,
       !HasEnded(crl)) {
     return "";
   }
+  // Where a directory has nothing else, what has ended is all there is: it
+  // still speaks about times before its end.
+  const auto lives =
+      [&](const auto& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_) {
+        const CrlFile& other = item.second;
+        return (other.newest != nullptr && !HasEnded(*other.newest)) ||
+               (other.last_good != nullptr && !HasEnded(*other.last_good));
+      };
+  if (source.is_ldap && !delivery.has_record &&
+      std::none_of(source.files.begin(), source.files.end(), lives)) {
+    return "";
+  }
   return absl::StrCat("nextUpdate: this CRL of ", Describe(crl),
                       " has expired, and has not been in use here before; "
                       "check with its operator");
