@@ -1,8 +1,8 @@
 // Every kernel this machine can run, called directly, against OpenSSL's BIGNUM.
 //
 // INKAN_RSA_DIFFERENTIAL_OPERATIONS sets how many operations the differential
-// test does with each kernel (default 100,000); INKAN_RSA_DIFFERENTIAL_SEED
-// what they are.
+// test does with each kernel (default 100,000, a twentieth of that where each
+// load is checked); INKAN_RSA_DIFFERENTIAL_SEED what they are.
 #include "crypto/rsa_kernels.h"
 
 #include <sys/mman.h>
@@ -25,6 +25,11 @@ namespace inkan {
 namespace {
 
 constexpr char kUnwritten = '\x5c';
+#if defined(__SANITIZE_ADDRESS__)
+constexpr uint64_t kOperationsDefault = 5'000;
+#else
+constexpr uint64_t kOperationsDefault = 100'000;
+#endif
 constexpr size_t kClassBitsMin[kRsaSizeClasses] = {2048, 2049, 3073};
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
@@ -130,7 +135,7 @@ TEST_P(RsaKernels, KnowItsAnswers) {
 
 TEST_P(RsaKernels, AgreeWithBignumOnHardNumbers) {
   const uint64_t wanted =
-      FromEnvironment("INKAN_RSA_DIFFERENTIAL_OPERATIONS", 100000);
+      FromEnvironment("INKAN_RSA_DIFFERENTIAL_OPERATIONS", kOperationsDefault);
   HardNumbers numbers(FromEnvironment("INKAN_RSA_DIFFERENTIAL_SEED", 1));
   for (uint64_t done = 0; done < wanted && !HasFatalFailure();) {
     // Larger sizes cost OpenSSL more; 2048 bits is what is in use.
