@@ -1,5 +1,6 @@
 #include "server/log.h"
 
+#include <grpc/support/log.h>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/formatter.h>
 #include <spdlog/pattern_formatter.h>
@@ -103,6 +104,44 @@ class NoRepeatsSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::map<std::string, Seen, std::less<>> seen_;
 };
 
+// Never destroyed: gRPC's threads write until the process is gone.
+std::shared_ptr<spdlog::logger>& GrpcLogger() {
+  static auto* const logger = new std::shared_ptr<spdlog::logger>;
+  return *logger;
+}
+
+// Lines of one place of gRPC's sources in a minute: what peers do wrong comes
+// with their ports, so that no two lines are the same.
+constexpr int kGrpcErrorsMax = 10;
+
+bool IsTooMany(const gpr_log_func_args& line) {
+  struct Said {
+    std::chrono::steady_clock::time_point since;
+    int lines = 0;
+  };
+  static std::mutex mutex;
+  static auto* const places = new std::map<std::pair<const char*, int>, Said>;
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard lock(mutex);
+  Said& said = (*places)[{line.file, line.line}];
+  if (now - said.since >= kRepeatAfter || said.lines == 0) said = {now, 0};
+  if (said.lines == kGrpcErrorsMax) {
+    suppressed_lines.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  ++said.lines;
+  return false;
+}
+
+void LogGrpcLine(gpr_log_func_args* line) {
+  const bool error = line->severity == GPR_LOG_SEVERITY_ERROR;
+  if (error && IsTooMany(*line)) return;
+  const std::string_view file = line->file;
+  GrpcLogger()->log(error ? spdlog::level::err : spdlog::level::info,
+                    "gRPC: {} ({}:{})", line->message,
+                    file.substr(file.rfind('/') + 1), line->line);
+}
+
 }  // namespace
 
 std::shared_ptr<spdlog::logger> MakeLogger(
@@ -125,6 +164,8 @@ std::shared_ptr<spdlog::logger> MakeLogger(
 void InitLog(LogFormat format) {
   spdlog::set_default_logger(
       MakeLogger(format, std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  GrpcLogger() = spdlog::default_logger();
+  gpr_set_log_function(LogGrpcLine);
 }
 
 uint64_t SuppressedLogLines() {

@@ -4,6 +4,10 @@
 //   InitLog(LogFormat::kJson);
 //   spdlog::info("listening on {}", address);
 //
+// Lines of gRPC's own come in the same form, as "gRPC: ..", errors of one place
+// in its sources ten times a minute at most; GRPC_VERBOSITY says which (errors
+// unless set).
+//
 // A line that repeats one of the last minute is left out; the next of its kind
 // says how many were. Lines of level critical always come out.
 #ifndef INKAN_SERVER_LOG_H_
@@ -23,7 +27,8 @@ namespace inkan {
 
 enum class LogFormat : uint8_t { kText, kJson };
 
-// Sets up spdlog's default logger. Call once, before threads are started.
+// Sets up spdlog's default logger, for gRPC too. Call once, before threads are
+// started.
 void InitLog(LogFormat format);
 
 // The same logger, writing to `sink`.

@@ -1,9 +1,11 @@
 // The log: lines that parse, and no flood of the same.
 #include "server/log.h"
 
+#include <grpc/support/log.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -96,6 +98,37 @@ TEST_F(LogTest, ManyDifferentLinesAreNotRememberedForEver) {
   auto logger = Logger(LogFormat::kText);
   for (int i = 0; i < 10000; ++i) logger->warn("line {}", i);
   EXPECT_EQ(Lines().size(), 10000U);
+}
+
+TEST(GrpcLogTest, LinesOfGrpcAreLinesOfTheServer) {
+  ::testing::internal::CaptureStderr();
+  InitLog(LogFormat::kJson);
+  gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);  // as grpc_init would
+  const uint64_t before = SuppressedLogLines();
+  for (int i = 0; i < 3; ++i) gpr_log(GPR_ERROR, "what %s says", "gRPC");
+  gpr_log(GPR_DEBUG, "what nobody asked for");
+  const std::string line = ::testing::internal::GetCapturedStderr();
+  gpr_set_log_function(nullptr);
+  const auto parsed = nlohmann::json::parse(line);  // one line, not three
+  EXPECT_EQ(parsed["level"], "error");
+  EXPECT_THAT(parsed["message"].get<std::string>(),
+              ::testing::MatchesRegex(
+                  R"(gRPC: what gRPC says \(log_test\.cc:[0-9]+\))"));
+  EXPECT_EQ(SuppressedLogLines(), before + 2);
+}
+
+TEST(GrpcLogTest, ErrorsOfOnePlaceAreFewThoughNoTwoAreTheSame) {
+  ::testing::internal::CaptureStderr();
+  InitLog(LogFormat::kText);
+  gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+  const uint64_t before = SuppressedLogLines();
+  for (int i = 0; i < 1000; ++i) gpr_log(GPR_ERROR, "of port %d", i);
+  gpr_log(GPR_ERROR, "of another place");
+  const std::string lines = ::testing::internal::GetCapturedStderr();
+  gpr_set_log_function(nullptr);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 11);
+  EXPECT_THAT(lines, HasSubstr("of another place"));
+  EXPECT_EQ(SuppressedLogLines(), before + 990);
 }
 
 }  // namespace
