@@ -47,6 +47,7 @@ for n in $(seq "$crls"); do
 done
 crl_mb=$(($(stat -c %s "$work/1.$entries.crl") / 1000000))
 
+rm -rf "$work/www" "$work/nginx" # a link to the same file cannot be renamed over it
 mkdir -p "$work/www" "$work/nginx"
 put_crl() { # N: in one step
   ln -f "$work/$1.$entries.crl" "$work/www/.big.crl"
@@ -71,7 +72,7 @@ http {
   server { listen 127.0.0.1:$web; root $work/www; }
 }
 CONFIG
-  if load_cpu nginx -p "$work/nginx" -c "$work/nginx.conf" 2>>"$work/nginx/start.log"; then
+  if load_cpu chrt --idle 0 nginx -p "$work/nginx" -c "$work/nginx.conf" 2>>"$work/nginx/start.log"; then
     served=yes
     break
   fi

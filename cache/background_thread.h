@@ -1,40 +1,57 @@
-// What a thread does first that must never be in a request's way.
+// What a thread does that must never be in a request's way: showing pages,
+// and fetching and building CRLs, for which nobody waits.
 //
-//   if (const int error = BecomeBackgroundThread(); error != 0) ..
+//   BecomeBackgroundThread();          // first
+//   GiveWayAtOnce();                   // where nobody waits for its work
+//   while (..) {
+//     ..                               // a few milliseconds of work
+//     KeepBackgroundPace();
+//   }
+//
+// Niceness alone is not enough: since Linux 6.6 the scheduler leaves a running
+// thread its slice of some milliseconds, whoever wakes up meanwhile. A
+// SCHED_IDLE thread gives way at once; but beside busy ones it gets next to
+// nothing of a core, and might not come to its end on a day when all cores are
+// busy for hours. So such a thread is SCHED_IDLE as long as it is not starved,
+// and while it is, an ordinary one of low priority. Where the system does not
+// let it come back from SCHED_IDLE (without CAP_SYS_NICE that takes
+// RLIMIT_NICE, LimitNICE= of a systemd unit) it has its niceness alone.
 #ifndef INKAN_CACHE_BACKGROUND_THREAD_H_
 #define INKAN_CACHE_BACKGROUND_THREAD_H_
 
-#include <pthread.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <csignal>
+#include <functional>
 
 namespace inkan {
 
 // Against a busy thread of ordinary niceness it gets about a tenth of a core:
-// requests hardly feel it, and it still comes to its end when every core is
-// busy for hours, which a SCHED_IDLE thread might not.
+// it comes to its end whatever the others do.
 inline constexpr int kBackgroundNice = 10;
 
 // Makes the calling thread one of low priority, unless it is one already, and
 // deaf to SIGPIPE, which libraries raise that write to sockets. errno if the
-// system refuses the priority (a filter of system calls may), 0 otherwise.
-inline int BecomeBackgroundThread() {
-  const auto self = static_cast<id_t>(syscall(SYS_gettid));
-  int error = 0;
-  if (getpriority(PRIO_PROCESS, self) < kBackgroundNice &&
-      setpriority(PRIO_PROCESS, self, kBackgroundNice) != 0) {
-    error = errno;
-  }
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return error;
-}
+// system refuses the niceness (a filter of system calls may), 0 otherwise.
+int BecomeBackgroundThread();
+
+// Makes the calling background thread SCHED_IDLE, if it can be, and makes
+// KeepBackgroundPace look after it.
+void GiveWayAtOnce();
+
+// Looks twice a second at how long the calling thread waited for a core, and
+// changes its policy if need be. Call it every few milliseconds of work, where
+// no lock is held that a request may need. Does nothing on other threads.
+void KeepBackgroundPace();
+
+// Does `work` on a background thread that gives way at once, and waits for it:
+// for threads that must stay what they are.
+void DoInBackground(const std::function<void()>& work);
+
+// Why background threads of this process cannot be SCHED_IDLE for a time: an
+// errno, or 0 if they can. Found once. Thread-safe.
+int WhyNoIdleThreads();
+
+// What KeepBackgroundPace decides, for tests: the policy of a thread that ran
+// and waited so long since the last look.
+bool ShouldBeIdle(bool is_idle, double ran_seconds, double waited_seconds);
 
 }  // namespace inkan
 

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "absl/status/status.h"
+#include "cache/background_thread.h"
 
 namespace inkan {
 
@@ -24,6 +25,7 @@ struct CrlControl {
   std::function<absl::Status(const CrlData& head)> admit = {};
 
   absl::Status Report(uint64_t done, uint64_t total) const {
+    KeepBackgroundPace();
     if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
       return absl::CancelledError("cancelled");
     }

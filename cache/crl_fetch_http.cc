@@ -16,6 +16,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "cache/background_thread.h"
 #include "cache/steady_time.h"
 
 namespace inkan {
@@ -332,6 +333,7 @@ class HttpFetcher::Transfer {
                                request_.limits.bytes_max,
                                "); check the URL, or raise the limit"));
     }
+    KeepBackgroundPace();
     while (!data.empty()) {
       const ssize_t put =
           pwrite(fd_, data.data(), data.size(), static_cast<off_t>(written_));

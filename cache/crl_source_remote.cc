@@ -89,6 +89,7 @@ class CrlRemote::State {
 
   void Run() {
     BecomeBackgroundThread();
+    GiveWayAtOnce();
     HttpFetcher fetcher;
     while (const auto work = jobs_.Next()) {
       if (!spool_->TryClaim(work->id)) {

@@ -533,6 +533,7 @@ void SnapshotKeeper::WatchFolders(int inotify) {
 
 void SnapshotKeeper::Watch() {
   BecomeBackgroundThread();
+  GiveWayAtOnce();
   const int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   const auto close_inotify = absl::MakeCleanup([inotify] {
     if (inotify >= 0) close(inotify);

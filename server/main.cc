@@ -204,7 +204,17 @@ void CheckBackgroundPriority() {
   int error = 0;
   std::thread probe([&error] { error = BecomeBackgroundThread(); });
   probe.join();
-  if (error == 0) return;
+  if (error == 0) {
+    if (const int why = WhyNoIdleThreads(); why != 0) {
+      spdlog::info(
+          "background threads have niceness {} and cannot be SCHED_IDLE for a "
+          "time ({}): requests wait some milliseconds more while CRLs are "
+          "built and all cores are busy. RLIMIT_NICE of 10 allows it, in a "
+          "systemd unit LimitNICE=+10 and SystemCallFilter=sched_setscheduler",
+          kBackgroundNice, std::strerror(why));
+    }
+    return;
+  }
   spdlog::warn(
       "the system refuses background threads their low priority (setpriority: "
       "{}); fetching and building CRLs will slow requests down. Allow the "

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cache/background_thread.h"
 #include "cache/mutex.h"
 #include "cache/steady_time.h"
 #include "crypto/rsa.h"
@@ -180,7 +181,9 @@ absl::Status Server::Parts::Apply(Config config) {
   if (closing) return absl::UnavailableError("the server is shutting down");
   const std::string restart = NeedsRestart(options, config.server);
   if (!restart.empty()) return absl::FailedPreconditionError(restart);
-  const absl::Status reloaded = keeper->Reload(std::move(config.snapshot));
+  absl::Status reloaded;  // whoever files meanwhile must not feel it
+  DoInBackground(
+      [&] { reloaded = keeper->Reload(std::move(config.snapshot)); });
   if (!reloaded.ok()) return reloaded;
   // Nothing below can fail.
   gate->Replace(std::move(config.server.access),

@@ -21,11 +21,13 @@ if systemd-analyze security --offline=true --no-pager --threshold=20 \
   fail "a unit without protections passed"
 fi
 
-# What the filter leaves. inkand's background threads need setpriority, and would
-# go on without it at the priority of those that judge.
+# What the filter leaves. inkand's background threads need two calls to give way,
+# and would go on without them at the priority of those that judge.
 calls=$(allowed_calls "$unit")
 [ "$(echo "$calls" | wc -l)" -gt 200 ] || fail "the filter allows next to nothing"
-grep -qx setpriority <<<"$calls" || fail "setpriority is not allowed"
+for call in setpriority sched_setscheduler; do
+  grep -qx "$call" <<<"$calls" || fail "$call is not allowed"
+done
 for call in setuid mount ptrace reboot nice sched_setaffinity; do
   if grep -qx "$call" <<<"$calls"; then fail "$call is allowed"; fi
 done
@@ -41,6 +43,7 @@ for setting in Type=notify WatchdogSec=30s Restart=on-failure User=inkan \
 done
 value ExecReload | grep -q 'kill -HUP' || fail "reload does not send SIGHUP"
 value MemoryMax | grep -q . || fail "no MemoryMax"
+[ "$(value LimitNICE)" = +10 ] || fail "no way back from SCHED_IDLE to niceness 10"
 [ "$(value LimitNOFILE)" -ge 16384 ] || fail "too few files for 10,000 connections"
 drain=$(sed -n 's/^drain_timeout { seconds: \([0-9]*\) }/\1/p' \
   "$source_dir/deploy/config/inkand.textproto")

@@ -1,6 +1,7 @@
 // The server program under signals and under systemd's protocol.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -22,6 +23,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cache/background_thread.h"
 #include "tests/e2e/lab_server.h"
 #include "tests/support/conformance.h"
 
@@ -102,8 +104,11 @@ TEST(Lifecycle, SystemdHearsOfStartReloadAndEnd) {
   unlink(absl::StrCat("/tmp/inkan_lifecycle.", getpid()).c_str());
 }
 
-// Niceness -> how many threads of the process have it now.
-std::map<long, int> ThreadsByNiceness(pid_t pid) {
+// A field of proc(5)'s stat, from the third on -> how many threads of the
+// process have it now.
+constexpr int kNiceness = 19;
+constexpr int kPolicy = 41;
+std::map<long, int> ThreadsBy(int field_number, pid_t pid) {
   std::map<long, int> threads;
   std::error_code gone;  // threads come and go
   for (const auto& task : std::filesystem::directory_iterator(
@@ -113,12 +118,11 @@ std::map<long, int> ThreadsByNiceness(pid_t pid) {
     std::getline(stat, line);
     const size_t name_end = line.rfind(')');
     if (name_end == std::string::npos) continue;
-    // proc(5): niceness is field 19, the state after the name field 3.
     std::istringstream fields(line.substr(name_end + 1));
     std::string skipped;
-    for (int field = 3; field < 19; ++field) fields >> skipped;
-    long niceness = 0;
-    if (fields >> niceness) ++threads[niceness];
+    for (int field = 3; field < field_number; ++field) fields >> skipped;
+    long value = 0;
+    if (fields >> value) ++threads[value];
   }
   return threads;
 }
@@ -139,11 +143,16 @@ TEST(Lifecycle, ThreadsThatFetchBuildAndShowPagesGiveWayToRequests) {
                    "base_dn: \"o=lab\" } }\n");
   // What follows CRLs, two threads for HTTP and one for LDAP, two for pages.
   constexpr int kBackground = 1 + 2 + 1 + 2;
+  const pid_t pid = server.process().pid();
   EXPECT_TRUE(Happens([&] {
-    const auto threads = ThreadsByNiceness(server.process().pid());
-    return threads.contains(kLow) && threads.at(kLow) == kBackground;
-  })) << ThreadsByNiceness(server.process().pid())[kLow];
-  EXPECT_GT(ThreadsByNiceness(server.process().pid())[base], 1);
+    return ThreadsBy(kNiceness, pid)[kLow] == kBackground;
+  })) << ThreadsBy(kNiceness, pid)[kLow];
+  EXPECT_GT(ThreadsBy(kNiceness, pid)[base], 1);
+  // Pages are waited for: by probes, and by people when all cores are busy.
+  const int idle = WhyNoIdleThreads() == 0 ? kBackground - 2 : 0;
+  EXPECT_TRUE(Happens([&] {
+    return ThreadsBy(kPolicy, pid)[SCHED_IDLE] == idle;
+  })) << ThreadsBy(kPolicy, pid)[SCHED_IDLE];
   EXPECT_THAT(server.process().Output(), Not(HasSubstr("low priority")));
 }
 
