@@ -38,11 +38,11 @@ start_server() {
   server=$!
   local waited=0
   while [ ! -s "$work/port" ]; do
-    if ! kill -0 "$server" 2>/dev/null || [ $((waited += 1)) -gt 1200 ]; then
+    if ! kill -0 "$server" 2>/dev/null || [ $((waited += 1)) -gt 12000 ]; then
       cat "$work/inkand.log" >&2
       return 1
     fi
-    sleep 0.1
+    sleep 0.01
   done
   target=127.0.0.1:$(head -1 "$work/port")
 }

@@ -10,6 +10,7 @@
 #ifndef INKAN_BENCH_LAB_CRL_PUBLISHER_H_
 #define INKAN_BENCH_LAB_CRL_PUBLISHER_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,22 @@ std::vector<CrlPlan> PlanCrls(const Authorities& authorities,
                               const std::vector<Municipality>& places,
                               const LabClock& clock);
 
+// An entry for somebody of whom the lab knows nothing else.
+struct Stranger {
+  uint64_t serial = 0;
+  int64_t revoked_at = 0;
+};
+
+// So many of them, less some, that with them the CRL lists `entries`: spread
+// over all serials that its CA had given out by then, none of them the
+// population's, in order.
+std::vector<Stranger> InventStrangers(const CrlPlan& plan,
+                                      const Population& population,
+                                      uint64_t entries, uint64_t seed);
+
 CrlBuilder BuildCrl(const CrlPlan& plan,
-                    const std::vector<Municipality>& places);
+                    const std::vector<Municipality>& places,
+                    std::vector<Stranger> strangers = {});
 
 }  // namespace inkan::lab
 

@@ -32,6 +32,8 @@ namespace fs = std::filesystem;
 // The newest root must exist and the oldest tables still hold.
 constexpr int kFirstYear = 2024;
 constexpr int kLastYear = 2032;
+// A fifth of the serials that the smaller CA had given out by then.
+constexpr uint64_t kCrlEntriesMax = 20'000'000;
 
 absl::Status CheckOptions(const LabOptions& options) {
   const auto refuse = [](const auto&... parts) {
@@ -48,6 +50,10 @@ absl::Status CheckOptions(const LabOptions& options) {
                   kMunicipalitiesMin, " to ", kMunicipalitiesMax);
   }
   if (options.filings < 1) return refuse("--filings must be at least 1");
+  if (options.crl_entries > kCrlEntriesMax) {
+    return refuse("--crl-entries ", options.crl_entries, " must be at most ",
+                  kCrlEntriesMax, "; inkan-lab crl makes a larger CRL");
+  }
   const int year = DateInJapan(options.now).year;
   if (year < kFirstYear || year > kLastYear) {
     return refuse("--now must lie from ", kFirstYear, " to ", kLastYear,
@@ -92,16 +98,20 @@ absl::Status WriteAnchors(const LabOptions& options,
   return absl::OkStatus();
 }
 
-absl::Status WriteCrls(const LabOptions& options,
+absl::Status WriteCrls(const LabOptions& options, const Population& population,
                        const std::vector<CrlPlan>& plans,
                        const std::vector<Municipality>& places) {
   Progress progress("CRLs", plans.size(), options.quiet);
   std::mutex mutex;
   absl::Status first_error;
   ParallelFor(plans.size(), options.threads, [&](uint64_t i) {
+    const CrlBuilder crl =
+        BuildCrl(plans[i], places,
+                 InventStrangers(plans[i], population, options.crl_entries,
+                                 options.seed));
     const absl::Status status =
-        WriteFile(absl::StrCat(options.out, "/crls/", plans[i].file_name),
-                  BuildCrl(plans[i], places).Sign(plans[i].ca->key));
+        crl.WriteFile(absl::StrCat(options.out, "/crls/", plans[i].file_name),
+                      plans[i].ca->key);
     progress.Add();
     const std::lock_guard<std::mutex> lock(mutex);
     first_error.Update(status);
@@ -183,7 +193,8 @@ absl::Status InitLab(const LabOptions& options) {
   counts.crls = crls.size();
   for (const CrlPlan& crl : crls) counts.revoked += crl.revoked.size();
   if (absl::Status s = WriteAnchors(options, authorities); !s.ok()) return s;
-  if (absl::Status s = WriteCrls(options, crls, places); !s.ok()) return s;
+  if (absl::Status s = WriteCrls(options, population, crls, places); !s.ok())
+    return s;
 
   absl::StatusOr<std::vector<PlannedFiling>> plan =
       PlanFilings(options.seed, options.filings, clock, &population);

@@ -20,6 +20,9 @@ struct LabOptions {
   uint32_t citizens = 1000;
   uint32_t municipalities = 20;
   uint64_t filings = 20'000;
+  // About so many entries in each municipality's CRL at least: those of people
+  // of whom the lab knows nothing else beside its own.
+  uint64_t crl_entries = 0;
   uint64_t seed = 1;
   int64_t now = 0;  // Unix seconds
   std::string listen = "127.0.0.1:50051";

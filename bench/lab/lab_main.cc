@@ -46,6 +46,10 @@ void DescribeInit(CLI::App* init, Arguments* arguments) {
       ->capture_default_str();
   init->add_option("--filings", options.filings, "Filings in the corpus")
       ->capture_default_str();
+  init->add_option("--crl-entries", options.crl_entries,
+                   "Entries of each municipality's CRL, with those of people "
+                   "of whom the lab knows nothing else; 0: its own alone")
+      ->capture_default_str();
   init->add_option("--seed", options.seed, "Decides every key and every life")
       ->capture_default_str();
   init->add_option("--now", arguments->now,

@@ -17,6 +17,7 @@
 #include "bench/lab/filing_kinds.h"
 #include "bench/lab/lab.h"
 #include "bench/load/corpus_file.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace inkan::lab {
@@ -274,9 +275,15 @@ LabOptions SmallLab(const std::string& name) {
   return options;
 }
 
-TEST(Corpus, AnIndependentJudgeFindsEveryTruth) {
-  const LabOptions options = SmallLab("judge");
+class CorpusTruth : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(CorpusTruth, IsFoundByAnIndependentJudge) {
+  LabOptions options = SmallLab("judge");
+  options.crl_entries = GetParam();
   ASSERT_TRUE(InitLab(options).ok());
+  for (const auto& crl : fs::directory_iterator(options.out + "/crls")) {
+    EXPECT_GE(fs::file_size(crl), options.crl_entries * 33);
+  }
   const Judge judge(options.out);
   EXPECT_EQ(judge.crls(), 5 * 4);  // one municipality has none
   EXPECT_EQ(judge.bad_crls(), 0);
@@ -296,6 +303,19 @@ TEST(Corpus, AnIndependentJudgeFindsEveryTruth) {
   fs::remove_all(options.out);
 }
 
+// With the lab's own entries alone, and with those of strangers between them.
+INSTANTIATE_TEST_SUITE_P(CrlEntries, CorpusTruth, ::testing::Values(0, 3000));
+
+TEST(Corpus, TooManyCrlEntriesAreRefused) {
+  LabOptions options = SmallLab("many");
+  options.crl_entries = 20'000'001;
+  const absl::Status status = InitLab(options);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::HasSubstr("--crl-entries 20000001"));
+  EXPECT_FALSE(fs::exists(options.out));
+}
+
 std::map<std::string, std::string> FilesIn(const std::string& folder) {
   std::map<std::string, std::string> files;
   for (const auto& file : fs::recursive_directory_iterator(folder)) {
@@ -309,6 +329,7 @@ std::map<std::string, std::string> FilesIn(const std::string& folder) {
 TEST(Corpus, TheSameOptionsGiveTheSameBytesOnAnyNumberOfThreads) {
   LabOptions one = SmallLab("one");
   LabOptions three = SmallLab("three");
+  one.crl_entries = three.crl_entries = 200;
   three.threads = 3;
   ASSERT_TRUE(InitLab(one).ok());
   ASSERT_TRUE(InitLab(three).ok());
