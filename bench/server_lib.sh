@@ -1,4 +1,4 @@
-# Sourced by goals.sh and soak.sh: a server of their own, ended by its pid, on one
+# Sourced by goals.sh, soak.sh and refresh.sh: a server of their own, ended by its pid, on one
 # core, and the load generator on another.
 #   bin, work: set before.
 

@@ -77,6 +77,8 @@ inkand=$root/usr/sbin/inkand inkan=$root/usr/bin/inkan
 for program in inkan inkan-lab inkan-load; do
   "$root/usr/bin/$program" --help >/dev/null || fail "$program --help"
 done
+"$root/usr/sbin/inkan-support-bundle" --help | grep -q 'no audit log' ||
+  fail "inkan-support-bundle --help"
 config=$root/etc/inkan/inkand.textproto
 # The example, with this root's /var and free ports.
 sed -e "s|\"/var/|\"$root/var/|" -e 's|"\(0\.0\.0\.0\|127\.0\.0\.1\):[0-9]*"|"127.0.0.1:0"|' \
@@ -98,6 +100,8 @@ tls=$root/etc/inkan/tls
   fail "health of the intake port"
 "$inkan" health --target "127.0.0.1:$(sed -n 2p "$work/port")" --timeout 30 --plaintext ||
   fail "health of the operations port"
+# What makes a restart refuse an older CRL than was in force.
+wait_for 30 test -s "$root/var/lib/inkan/state/floors" || fail "the example keeps no state"
 (cd "$work" && PATH="$root/usr/sbin:$root/usr/bin:$PATH" timeout 120 \
   "$root/usr/sbin/inkan-support-bundle" --config "$config" \
   --target "127.0.0.1:$(sed -n 2p "$work/port")" --plaintext)

@@ -35,7 +35,7 @@ done >"$work/calls"
 
 # What the example configures, with CRLs from HTTP and LDAP beside the folder.
 mkdir -p "$work"/{etc,crls,state,log,run,www,nginx}
-sed -e "s|\"/var/lib/inkan/crls\"|\"$work/crls\"|" -e "s|\"/var/log/inkan/|\"$work/log/|" \
+sed -e "s|\"/var/lib/inkan/|\"$work/|" -e "s|\"/var/log/inkan/|\"$work/log/|" \
   -e 's|"\(0\.0\.0\.0\|127\.0\.0\.1\):[0-9]*"|"127.0.0.1:0"|' \
   "$source_dir/deploy/config/inkand.textproto" >"$work/etc/inkand.textproto"
 fill_configuration "$lab" "$work/etc"
@@ -43,7 +43,6 @@ cp "$lab"/crls/* "$work/crls/"
 crl=$(cd "$lab/crls" && ls | head -1)
 mv "$work/crls/$crl" "$work/www/"
 cat >>"$work/etc/inkand.textproto" <<CONFIG
-state_directory: "$work/state"
 crl_sources { http { urls: "http://localhost:PORT/$crl" } }
 crl_sources { ldap { url: "ldap://localhost:1" base_dn: "o=lab" } }
 CONFIG

@@ -50,6 +50,12 @@ for (const name of known) {
     assert.ok(installed.includes(name), `the image is built without ${name}`);
   }
 }
+// CPack asks `file` which files are programs, to find the libraries they need.
+if (/^set\(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON\)$/m.test(read(source, 'deploy/CMakeLists.txt'))) {
+  for (const name of ['dpkg-dev', 'file']) {
+    assert.ok(installed.includes(name), `cpack fails without ${name}`);
+  }
+}
 // What is copied from the context is let in by the ignore file.
 const letIn = read(container, 'Dockerfile.dockerignore').split('\n')
     .filter((l) => l.startsWith('!')).map((l) => l.slice(1));
@@ -57,6 +63,22 @@ for (const name of letIn) assert.ok(fs.existsSync(path.join(source, name)), name
 const folders = /foreach\(inkan_dir ([^)]*)\)/.exec(read(source, 'CMakeLists.txt'))[1];
 for (const name of folders.split(' ').filter((f) => f !== 'tests')) {
   assert.ok(letIn.includes(name), `${name} is not copied into the build`);
+}
+
+// With the command of the runbook, the root cannot be written to: whatever the example
+// configuration writes or reads is in a volume, and what it writes in a writable one.
+const run = /^ {4}docker run [\s\S]*?[^\\]\n/m.exec(read(source, 'docs/OPERATIONS.md'))[0];
+assert.match(run, /--read-only/);
+const volumes = [...run.matchAll(/-v \S+?:(\/[^\s:]+)(:ro)?(?=\s)/g)]
+    .map(([, at, readOnly]) => ({at, writable: readOnly === undefined}));
+const example = read(source, 'deploy/config/inkand.textproto');
+const writes = [...example.matchAll(/^\s*(?:file|state_directory): "(\/[^"]*)"/gm)]
+    .map(([, file]) => file);
+assert.equal(writes.length, 2, 'state_directory and audit_log');
+for (const [, file] of example.matchAll(/"(\/[^"]*)"/g)) {
+  assert.ok(volumes.some(({at, writable}) => file.startsWith(at + '/') &&
+                         (writable || !writes.includes(file))),
+            `docker run of the runbook has no volume for ${file}`);
 }
 
 // The root file system.

@@ -96,6 +96,9 @@ for (const {ports} of policy.spec.ingress) {
   for (const {port} of ports) assert.ok(portsByName.has(port), `ingress port ${port}`);
   assert.ok(!ports.some(({port}) => port === 'grpc-ops'));
 }
+// CRLs come by http, https, ldap and ldaps, and each may leave the pod.
+const leaves = policy.spec.egress.flatMap(({ports}) => ports.map(({port}) => port));
+for (const port of [53, 80, 443, 389, 636]) assert.ok(leaves.includes(port), `egress ${port}`);
 const scaler = only('HorizontalPodAutoscaler');
 assert.equal(scaler.spec.scaleTargetRef.name, deployment.metadata.name);
 assert.equal(deployment.spec.replicas, undefined, 'the autoscaler decides');

@@ -52,6 +52,10 @@ for (const {name, load_assignment, health_checks} of clusters) {
   assert.equal(health_checks[0].grpc_health_check.service_name,
                'inkan.v1.VerificationService');
 }
+// A refusal for overload is not answered by asking again at once.
+visit({listeners}, (key, value) => {
+  if (key === 'retry_on') assert.ok(!value.split(',').includes('unavailable'), value);
+});
 // Operations stay out of intake clients' reach.
 const routes = JSON.stringify(listeners);
 assert.ok(routes.includes('/inkan.v1.VerificationService/'));
