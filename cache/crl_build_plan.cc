@@ -1,5 +1,7 @@
 #include "cache/crl_build_plan.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -26,17 +28,22 @@ int64_t DayOf(int64_t time) {
   return (time - kTimeMin) / kSecondsPerDay + kFirstDay;
 }
 
-template <typename T>
-std::unique_ptr<T, FreeDeleter> Zeros(size_t count) {
-  return std::unique_ptr<T, FreeDeleter>(
-      static_cast<T*>(std::calloc(count, sizeof(T))));
-}
+constexpr size_t kDayTableBytes = kDays * sizeof(uint32_t);
 
 }  // namespace
 
+void DayTable::Unmap::operator()(uint32_t* days) const {
+  munmap(days, kDayTableBytes);
+}
+
+DayTable::DayTable() {
+  void* const days = mmap(nullptr, kDayTableBytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (days != MAP_FAILED) days_.reset(static_cast<uint32_t*>(days));
+}
+
 EntryStatistics::EntryStatistics()
     : first_day_(kFirstDay - 1),
-      hours_(Zeros<uint32_t>(kDays)),
       lowest_day_(kLastDay + 1),
       highest_day_(kFirstDay - 1) {}
 
@@ -60,7 +67,7 @@ void EntryStatistics::Add(const IndexEntry& entry) {
   const int64_t second = entry.revocation.revoked_at - day * kSecondsPerDay;
   lowest_day_ = std::min(lowest_day_, day);
   highest_day_ = std::max(highest_day_, day);
-  hours_.get()[day - first_day_] |=
+  hours_[day - first_day_] |=
       1U << static_cast<unsigned>(second / kSecondsPerHour);
   ++minutes_[static_cast<size_t>(second / kSecondsPerMinute)];
 }
@@ -121,8 +128,7 @@ void EntryStatistics::ForEachDay(int64_t day_start, const Use& use) const {
   const uint32_t early = (1U << static_cast<unsigned>(day_start / 3600)) - 1;
   uint32_t late_before = 0;
   for (int64_t day = lowest_day_; day <= highest_day_ + 1; ++day) {
-    const uint32_t hours =
-        day <= highest_day_ ? hours_.get()[day - first_day_] : 0;
+    const uint32_t hours = day <= highest_day_ ? hours_[day - first_day_] : 0;
     const bool before = (late_before | (hours & early)) != 0;
     late_before = hours & ~early;
     if (before) use(day - 1);
@@ -197,7 +203,7 @@ void EntryStatistics::WriteDays(const ImageHeader& header, uint8_t* days) {
     const auto value = static_cast<int32_t>(day);
     std::memcpy(days + size_t{rank} * sizeof(value), &value, sizeof(value));
     // Behind what ForEachDay still reads.
-    hours_.get()[day - first_day_] = rank++;
+    hours_[day - first_day_] = rank++;
   });
 }
 
