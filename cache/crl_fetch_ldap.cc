@@ -14,6 +14,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cache/background_thread.h"
 #include "cache/mutex.h"
 #include "cache/steady_time.h"
 
@@ -265,6 +266,7 @@ class Search {
   LDAPMessage* Next(int operation, const std::string& doing) {
     const absl::Duration stalled = SteadyNow() + request_.limits.stall_timeout;
     while (true) {
+      KeepBackgroundPace();
       if (!InTime(doing)) return nullptr;
       timeval wait = TimevalOf(kLookInterval);
       LDAPMessage* message = nullptr;

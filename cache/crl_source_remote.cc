@@ -92,6 +92,7 @@ class CrlRemote::State {
     GiveWayAtOnce();
     HttpFetcher fetcher;
     while (const auto work = jobs_.Next()) {
+      KeepBackgroundPace();
       if (!spool_->TryClaim(work->id)) {
         jobs_.Postpone(work->job);
         continue;

@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "cache/background_thread.h"
 #include "cache/crl_scope.h"
 #include "cache/crl_store.h"
 #include "crypto/certificate.h"
@@ -59,7 +60,10 @@ class CrlStore::Linker {
   }
 
   void Link(absl::Span<const std::shared_ptr<const CrlData>> crls) {
-    for (const auto& crl : crls) Admit(crl);
+    for (const auto& crl : crls) {
+      KeepBackgroundPace();
+      Admit(crl);
+    }
     DropBelowFloors();
     AttachDeltas();
     Arrange();

@@ -539,6 +539,7 @@ void SnapshotKeeper::Watch() {
     if (inotify >= 0) close(inotify);
   });
   while (!stopping_) {
+    KeepBackgroundPace();
     if (inotify >= 0) WatchFolders(inotify);
     {
       // After the folders are watched, so that no change falls in between.
