@@ -26,13 +26,18 @@ uint32_t InFlight(const Plan& plan, double rate) {
   return small ? kInFlightUnary : kInFlightBatch;
 }
 
-// Empty if the step is good.
+}  // namespace
+
 std::string FaultOf(const Report& report, Seconds p99_max) {
   if (report.results.refused > 0) {
     return absl::StrCat(report.results.refused, " refused");
   }
   if (report.unsent > 0) {
     return absl::StrCat(report.unsent, " could not be sent in time");
+  }
+  if (report.results.latency_ns.count() == 0) {
+    return "nothing was due after the warm-up: a message holds more filings "
+           "than come in a step";
   }
   const double p99_ms =
       static_cast<double>(report.results.latency_ns.Quantile(0.99)) / kNsPerMs;
@@ -41,6 +46,8 @@ std::string FaultOf(const Report& report, Seconds p99_max) {
   }
   return "";
 }
+
+namespace {
 
 class Runner {
  public:

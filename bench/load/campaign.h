@@ -67,6 +67,10 @@ absl::StatusOr<Campaign> RunCampaign(const Plan& plan, const Corpus& corpus,
                                      const Watch& watch,
                                      const std::atomic<bool>* stop = nullptr);
 
+// Why a step of a search is not good: a refusal, a message unsent, a higher p99
+// than `p99_max`, or nothing that was measured. Empty if it is.
+std::string FaultOf(const Report& report, Seconds p99_max);
+
 // 0: every filing sent got its right verdict. 1: some did not, were lost, or
 // came unasked. 2: no wrong verdict, but the server refused some filings, or
 // not all could be sent in time; of a search, no rate was good. Refusals are

@@ -64,7 +64,7 @@ void PutKinds(const Results& results, const Corpus& corpus, Struct* kinds) {
 void PutOptions(const LoadOptions& options, Struct* root) {
   Put(root, "target", options.target);
   Put(root, "mode", MixName(options.mix));
-  Put(root, "batch_size", uint64_t{options.batch_size});
+  Put(root, "batch_size", uint64_t{MessageFilings(options)});
   Put(root, "connections", uint64_t{options.connections});
   Put(root, "in_flight", uint64_t{options.in_flight});
   Put(root, "rate", options.rate);
@@ -80,6 +80,7 @@ void PutStep(const Step& step, const Corpus& corpus, Struct* root) {
   Put(root, "filings_sent", report.issued);
   Put(root, "filings_unsent", report.unsent);
   Put(root, "filings_answered", results.answered);
+  Put(root, "filings_answered_measured", results.measured_answered);
   Put(root, "filings_per_second", report.throughput());
   Put(root, "mismatches", results.mismatches);
   Put(root, "refused", results.refused);
@@ -102,6 +103,10 @@ void PutStep(const Step& step, const Corpus& corpus, Struct* root) {
   Struct* refused = PutObject(root, "refused_by_code");
   for (const auto& [code, count] : results.refused_by_code) {
     Put(refused, code, count);
+  }
+  Struct* refusals = PutObject(root, "refusal_examples");
+  for (const auto& [code, example] : results.refusal_examples) {
+    Put(refusals, code, example);
   }
   PutKinds(results, corpus, PutObject(root, "kinds"));
   for (const std::string& example : results.examples) {
@@ -161,7 +166,8 @@ std::string CsvReport(const Campaign& campaign) {
   }
   absl::StrAppend(&text,
                   ",max_ms,refusal_p99_ms,lag_max_ms,server_cpu_seconds,"
-                  "per_server_cpu_second,server_resident_bytes_peak,good\n");
+                  "per_server_cpu_second,server_resident_bytes_peak,good,"
+                  "answered_measured\n");
   for (size_t i = 0; i < campaign.steps.size(); ++i) {
     const Step& step = campaign.steps[i];
     const LoadOptions& options = step.options;
@@ -172,7 +178,7 @@ std::string CsvReport(const Campaign& campaign) {
         i + 1,
         // A comma in a field would trip up readers that only split.
         absl::StrReplaceAll(MixName(options.mix), {{",", " +"}}),
-        options.batch_size, options.connections, options.in_flight,
+        MessageFilings(options), options.connections, options.in_flight,
         ArrivalsName(options), options.rate, report.seconds, report.issued,
         report.unsent, results.answered, report.throughput(), results.refused,
         results.mismatches, results.lost, results.unasked);
@@ -193,7 +199,7 @@ std::string CsvReport(const Campaign& campaign) {
       absl::StrAppend(&text, ",,");  // unknown, not 0
     }
     absl::StrAppend(&text, ",", ExitCode(report) == 0 && step.fault.empty(),
-                    "\n");
+                    ",", results.measured_answered, "\n");
   }
   return text;
 }

@@ -233,10 +233,11 @@ std::string HtmlReport(const Campaign& campaign, const std::string& when) {
       "</h1>\n<p class='about'>");
   absl::StrAppendFormat(
       &html,
-      "%s; %s, %d filings a message, %d connection%s, %s arrivals; each "
+      "%s; %s, %d filing(s) a message, %d connection%s, %s arrivals; each "
       "step %g s after %g s of warm-up</p>\n<p class='result'>",
-      EscapeHtml(when), EscapeHtml(MixName(options.mix)), options.batch_size,
-      options.connections, options.connections == 1 ? "" : "s",
+      EscapeHtml(when), EscapeHtml(MixName(options.mix)),
+      MessageFilings(options), options.connections,
+      options.connections == 1 ? "" : "s",
       options.arrivals == Arrivals::kPoisson ? "Poisson" : "even",
       options.duration.count(), options.warm_up.count());
   absl::StrAppend(&html, Result(campaign), "</p>\n");

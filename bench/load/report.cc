@@ -55,11 +55,6 @@ std::string KindTable(const Corpus& corpus, const Results& results) {
   return text;
 }
 
-bool HasSmallMessages(const LoadOptions& options) {
-  return options.mix[static_cast<size_t>(Mode::kBatch)] == 0 &&
-         options.mix[static_cast<size_t>(Mode::kStream)] == 0;
-}
-
 void AppendLatency(const char* what, const Histogram& latency,
                    std::string* text) {
   if (latency.count() == 0) return;
@@ -111,6 +106,10 @@ void AppendFaults(const Report& report, std::string* text) {
   for (const std::string& example : results.examples) {
     absl::StrAppend(text, "  ! ", example, "\n");
   }
+  for (const auto& [code, example] : results.refusal_examples) {
+    absl::StrAppend(text, "  refused, for example: ", code, ": ", example,
+                    "\n");
+  }
 }
 
 std::string StepTable(const Campaign& campaign) {
@@ -160,6 +159,12 @@ std::string Conclusion(const Campaign& campaign) {
 
 }  // namespace
 
+uint32_t MessageFilings(const LoadOptions& options) {
+  const bool small = options.mix[static_cast<size_t>(Mode::kBatch)] == 0 &&
+                     options.mix[static_cast<size_t>(Mode::kStream)] == 0;
+  return small ? 1 : options.batch_size;
+}
+
 std::string Grouped(uint64_t number) {
   const std::string digits = absl::StrCat(number);
   std::string grouped;
@@ -191,10 +196,9 @@ std::string TextReport(const Step& step, const Corpus& corpus) {
       Grouped(report.results.answered), Grouped(report.issued), report.seconds,
       Grouped(static_cast<uint64_t>(report.throughput())));
   absl::StrAppendFormat(
-      &text, "  %s, %d filings a message, %d connection%s, %s\n",
-      MixName(options.mix), HasSmallMessages(options) ? 1 : options.batch_size,
-      options.connections, options.connections == 1 ? "" : "s",
-      PaceName(options));
+      &text, "  %s, %d filing(s) a message, %d connection%s, %s\n",
+      MixName(options.mix), MessageFilings(options), options.connections,
+      options.connections == 1 ? "" : "s", PaceName(options));
   if (options.warm_up.count() > 0) {
     absl::StrAppendFormat(
         &text, "  times and rates without the first %g s (warm-up)\n",

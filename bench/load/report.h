@@ -22,6 +22,8 @@ inline constexpr NamedQuantile kQuantiles[] = {{"p50", 0.5},
 // "1,234,567".
 std::string Grouped(uint64_t number);
 double Milliseconds(uint64_t ns);
+// How many filings a message holds at the most.
+uint32_t MessageFilings(const LoadOptions& options);
 // "closed loop with 4 messages in flight each", "Poisson at 1000 filings a
 // second".
 std::string PaceName(const LoadOptions& options);

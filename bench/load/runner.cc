@@ -89,6 +89,7 @@ absl::Status Run::SampleServer(ProcessUsage* usage) const {
 absl::Status Run::Start() {
   const absl::Status status = SampleServer(&before_);
   if (!status.ok()) return status;
+  warm_ = options_.warm_up.count() <= 0;  // else before_ is taken after it
   start_ = Clock::now();
   measure_from_ = start_ + ToClock(options_.warm_up);
   source_->Start(start_);

@@ -71,7 +71,6 @@ void Results::Merge(const Results& other) {
   latency_ns.Merge(other.latency_ns);
   refused_latency_ns.Merge(other.refused_latency_ns);
   measured_answered += other.measured_answered;
-  measured_refused += other.measured_refused;
   last_end = std::max(last_end, other.last_end);
   answered += other.answered;
   mismatches += other.mismatches;
@@ -95,6 +94,8 @@ void Results::Merge(const Results& other) {
   for (const std::string& example : other.examples) {
     if (examples.size() < kExamplesMax) examples.push_back(example);
   }
+  refusal_examples.insert(other.refusal_examples.begin(),
+                          other.refusal_examples.end());
 }
 
 Tally::Tally(const Corpus& corpus) : corpus_(corpus) {
@@ -216,11 +217,11 @@ void Tally::Failed(const Job& job, const grpc::Status& status,
       results_.refused_latency_ns.Record(Nanoseconds(now - job.intended),
                                          count);
     }
-    if (now >= measure_from_) results_.measured_refused += count;
+    results_.refusal_examples.try_emplace(code, status.error_message());
   } else {
     results_.lost += count;
+    Example(absl::StrCat(code, ": ", status.error_message()));
   }
-  Example(absl::StrCat(code, ": ", status.error_message()));
   Ended(job, now);
 }
 

@@ -37,7 +37,6 @@ struct Results {
   Histogram latency_ns;          // one record a filing answered
   Histogram refused_latency_ns;  // one record a filing refused
   uint64_t measured_answered = 0;
-  uint64_t measured_refused = 0;
   Clock::time_point last_end;  // of any message
   // The whole run, warm-up included.
   uint64_t answered = 0;
@@ -53,6 +52,8 @@ struct Results {
   std::map<std::string, uint64_t> errors_by_code;   // RPCs
   std::vector<std::map<Outcome, uint64_t>> by_kind;
   std::vector<std::string> examples;  // the first few things that were wrong
+  // The first message of each code, apart, for an overload has thousands.
+  std::map<std::string, std::string> refusal_examples;
 
   void Merge(const Results& other);
 };

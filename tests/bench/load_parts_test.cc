@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bench/load/arrivals.h"
+#include "bench/load/campaign.h"
 #include "bench/load/histogram.h"
 #include "bench/load/job_source.h"
 #include "bench/load/load_flags.h"
@@ -148,6 +149,16 @@ TEST(RateSearch, EndsWhateverItIsTold) {
     EXPECT_LE(search.steps(), RateSearch::kStepsMax);
     EXPECT_EQ(search.best() > 0, always);
   }
+}
+
+TEST(RateSearch, AStepInWhichNothingWasMeasuredIsNotGood) {
+  Report report;
+  EXPECT_THAT(FaultOf(report, std::chrono::milliseconds(5)),
+              HasSubstr("nothing was due after the warm-up"));
+  report.results.latency_ns.Record(5'000'000);
+  EXPECT_EQ(FaultOf(report, std::chrono::milliseconds(5)), "");
+  report.results.latency_ns.Record(7'000'000);
+  EXPECT_THAT(FaultOf(report, std::chrono::milliseconds(5)), HasSubstr("p99"));
 }
 
 TEST(Shares, AreReadAndDividedByTheirSum) {

@@ -1,5 +1,6 @@
 // The load generator against small servers that misbehave in one way each.
 #include <grpcpp/grpcpp.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +28,7 @@
 namespace inkan::load {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 Corpus SmallCorpus() {
@@ -150,6 +152,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, LoadRun,
                          });
 
 TEST_P(LoadRun, EveryFilingIsAnsweredOnceAndNoneIsWrong) {
+  options_.batch_size = 8;  // unary messages hold one all the same
   const Report report = Run();
   EXPECT_EQ(report.issued, 1'000U);
   EXPECT_EQ(report.results.answered, 1'000U);
@@ -160,8 +163,12 @@ TEST_P(LoadRun, EveryFilingIsAnsweredOnceAndNoneIsWrong) {
   Campaign campaign;
   campaign.steps.push_back({options_, report, ""});
   EXPECT_THAT(TextReport(campaign, corpus_), HasSubstr("TOTAL_FAILED/EXPIRED"));
-  EXPECT_THAT(JsonReport(campaign, corpus_),
-              HasSubstr("\"filings_answered\": 1000"));
+  EXPECT_THAT(
+      JsonReport(campaign, corpus_),
+      AllOf(HasSubstr("\"filings_answered\": 1000"),
+            HasSubstr("\"filings_answered_measured\": 1000"),
+            HasSubstr(GetParam() == Mode::kUnary ? "\"batch_size\": 1,"
+                                                 : "\"batch_size\": 8,")));
 }
 
 TEST_P(LoadRun, AWrongVerdictIsAMismatchAndFailsTheRun) {
@@ -198,6 +205,48 @@ TEST_P(LoadRun, ARefusedMessageIsNeitherLostNorWrong) {
   EXPECT_EQ(report.results.answered + report.results.refused, 1'000U);
   EXPECT_EQ(report.results.errors_by_code.count("UNAVAILABLE"), 1U);
   EXPECT_EQ(ExitCode(report), 2);
+}
+
+// An overload must not hide which filing got a wrong verdict.
+TEST_P(LoadRun, RefusalsDoNotCrowdOutAWrongVerdict) {
+  options_.connections = 1;
+  options_.in_flight = 1;  // so that messages come in order
+  service_.spoil = [](int message, v1::Verdict* verdict) {
+    if (message < 12) {  // more than the examples that are kept
+      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "busy");
+    }
+    if (message == 40) verdict->set_filing_id("swapped");
+    return grpc::Status::OK;
+  };
+  const Report report = Run();
+  EXPECT_GT(report.results.refused, 0U);
+  EXPECT_EQ(report.results.mismatches, 1U);
+  Campaign campaign;
+  campaign.steps.push_back({options_, report, ""});
+  for (const std::string& text :
+       {TextReport(campaign, corpus_), JsonReport(campaign, corpus_)}) {
+    EXPECT_THAT(text, HasSubstr("answered with the verdict of"));
+    EXPECT_THAT(text, HasSubstr("busy"));
+  }
+}
+
+// Without a warm-up the server's processor time counts from the first message,
+// even of a run that is over before anybody looks.
+TEST_P(LoadRun, TheProcessorTimeOfAShortRunIsAllThere) {
+  options_.connections = 1;
+  options_.in_flight = 1;
+  options_.count = 1;
+  options_.server_pid = getpid();
+  service_.spoil = [](int, v1::Verdict*) {
+    timespec used = {};
+    do {
+      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    } while (used.tv_sec == 0 && used.tv_nsec < 40'000'000);
+    return grpc::Status::OK;
+  };
+  const Report report = Run();
+  ASSERT_TRUE(report.server.has_value());
+  EXPECT_GE(report.server->cpu_seconds, 0.02);
 }
 
 TEST_P(LoadRun, AMessageThatFailsOtherwiseIsLost) {
