@@ -7,7 +7,6 @@
 #include <sstream>
 #include <system_error>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace inkan::lab {
@@ -44,18 +43,6 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   if (in) contents << in.rdbuf();
   if (!in) return PathError("cannot read", path, std::strerror(errno));
   return std::move(contents).str();
-}
-
-std::string PemEncode(std::string_view label, std::string_view der) {
-  const std::string base64 =
-      absl::Base64Escape(absl::string_view(der.data(), der.size()));
-  const std::string name(label);
-  std::string pem = absl::StrCat("-----BEGIN ", name, "-----\n");
-  for (size_t i = 0; i < base64.size(); i += 64) {
-    absl::StrAppend(&pem, base64.substr(i, 64), "\n");
-  }
-  absl::StrAppend(&pem, "-----END ", name, "-----\n");
-  return pem;
 }
 
 void AppendDelimited(std::string_view message, std::string* out) {

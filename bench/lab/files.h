@@ -1,7 +1,6 @@
-// Whole files, PEM, and delimited protobuf messages.
+// Whole files and delimited protobuf messages.
 //
 //   absl::Status s = WriteFile(dir + "/ca.cer", der);
-//   std::string pem = PemEncode("CERTIFICATE", der);
 //
 // Errors name the path. Any thread.
 #ifndef INKAN_BENCH_LAB_FILES_H_
@@ -18,9 +17,6 @@ namespace inkan::lab {
 // Makes the folders above the file if they are not there.
 absl::Status WriteFile(const std::string& path, std::string_view contents);
 absl::StatusOr<std::string> ReadFile(const std::string& path);
-
-// "-----BEGIN label-----" and so on, 64 characters a line (RFC 7468).
-std::string PemEncode(std::string_view label, std::string_view der);
 
 // Appends the message's length as a varint, then the message.
 void AppendDelimited(std::string_view message, std::string* out);

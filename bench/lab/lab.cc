@@ -62,6 +62,13 @@ absl::Status CheckOptions(const LabOptions& options) {
   return absl::OkStatus();
 }
 
+// Whether a lab was made in this folder: all others keep what they have.
+bool HoldsLab(const fs::path& folder) {
+  std::ifstream readme(folder / "README.txt");
+  std::string title;
+  return std::getline(readme, title) && title == kReadmeTitle;
+}
+
 // Makes room for a lab; a lab that is there already goes only with --force, and
 // nothing but a lab's own files ever goes.
 absl::Status PrepareFolder(const LabOptions& options) {
@@ -72,10 +79,22 @@ absl::Status PrepareFolder(const LabOptions& options) {
     return absl::UnavailableError(absl::StrCat(
         "cannot make folder ", options.out, ": ", error.message()));
   }
-  if (!fs::is_empty(out, error) && !options.force) {
+  const bool empty = fs::is_empty(out, error);
+  if (!empty && !HoldsLab(out)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options.out,
+                     " is not empty, and its README.txt is not that of a lab: "
+                     "give --out a new folder, or empty this one yourself"));
+  }
+  if (!empty && !options.force) {
     return absl::FailedPreconditionError(absl::StrCat(
         options.out, " is not empty; say --force to replace the lab in it"));
   }
+  // First, so that a lab that was not finished is still known as one.
+  const absl::Status named =
+      WriteFile((out / "README.txt").string(),
+                absl::StrCat(kReadmeTitle, "\n(not finished)\n"));
+  if (!named.ok()) return named;
   for (const char* name : {"anchors", "crls", "samples"}) {
     fs::remove_all(out / name, error);
     if (error) {

@@ -60,7 +60,8 @@ std::string ConfigText(const LabOptions& options,
 std::string ReadmeText(const LabOptions& options, const LabCounts& counts,
                        const LabClock& clock) {
   std::string text = absl::StrCat(
-      "A synthetic JPKI, made by inkan-lab\n"
+      kReadmeTitle,
+      "\n"
       "===================================\n\n"
       "Nothing here is real: keys come from a seed anyone can read and share\n"
       "primes, people and places are invented. Never trust these anchors.\n\n",

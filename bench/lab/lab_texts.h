@@ -10,6 +10,9 @@
 
 namespace inkan::lab {
 
+// The first line of README.txt, by which a lab's folder is known.
+inline constexpr char kReadmeTitle[] = "A synthetic JPKI, made by inkan-lab";
+
 struct LabCounts {
   size_t certificates = 0;
   size_t crls = 0;

@@ -351,12 +351,33 @@ TEST(Corpus, TheSameOptionsGiveTheSameBytesOnAnyNumberOfThreads) {
 
 TEST(Corpus, AFolderWithOtherThingsInItIsLeftAlone) {
   LabOptions options = SmallLab("occupied");
+  ASSERT_TRUE(InitLab(options).ok());
   ASSERT_TRUE(WriteFile(options.out + "/thesis.txt", "years of work").ok());
   EXPECT_EQ(InitLab(options).code(), absl::StatusCode::kFailedPrecondition);
   options.force = true;
   EXPECT_TRUE(InitLab(options).ok());
   EXPECT_EQ(*ReadFile(options.out + "/thesis.txt"), "years of work");
   fs::remove_all(options.out);
+}
+
+// Such as /etc/inkan, which has anchors of its own.
+TEST(Corpus, AFolderThatIsNoLabIsLeftAloneWhateverIsForced) {
+  for (const char* readme : {"", "A manual\n"}) {
+    LabOptions options = SmallLab("production");
+    options.force = true;
+    ASSERT_TRUE(WriteFile(options.out + "/anchors/ca.pem", "anchor").ok());
+    ASSERT_TRUE(WriteFile(options.out + "/inkand.textproto", "mine").ok());
+    if (*readme != '\0') {
+      ASSERT_TRUE(WriteFile(options.out + "/README.txt", readme).ok());
+    }
+    const absl::Status refused = InitLab(options);
+    EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_NE(refused.message().find("is not that of a lab"),
+              absl::string_view::npos);
+    EXPECT_EQ(*ReadFile(options.out + "/anchors/ca.pem"), "anchor");
+    EXPECT_EQ(*ReadFile(options.out + "/inkand.textproto"), "mine");
+    fs::remove_all(options.out);
+  }
 }
 
 TEST(Corpus, OptionsOutOfRangeAreNamed) {
