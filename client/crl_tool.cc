@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -280,21 +281,15 @@ int Inspect(const CrlToolFlags& flags, std::ostream& out, std::ostream& err) {
   return out.good() ? EX_OK : EX_IOERR;
 }
 
-int Lookup(const CrlToolFlags& flags, std::ostream& out, std::ostream& err) {
-  const absl::StatusOr<std::string> serial = SerialFromText(flags.serial);
-  if (!serial.ok()) {
-    err << "inkan: " << std::string(serial.status().message()) << "\n";
-    return EX_USAGE;
-  }
-  auto loaded = Load(flags.in, err);
-  if (!loaded.ok()) return Complain(err, flags.in, loaded.status());
-  const CrlData& crl = **loaded;
+// Says whether the CRL lists the serial.
+bool LookUp(const CrlData& crl, const std::string& serial, std::ostream& out) {
   bool listed = false;
   const auto look_in = [&](const CrlIndex& index, const char* whose) {
     Revocation entry;
-    if (!index.Find(AsBytes(*serial), &entry)) return;
+    if (!index.Find(AsBytes(serial), &entry)) return;
     listed = true;
-    out << "listed" << whose << ": " << ReasonName(entry.reason) << ", revoked "
+    out << "0x" << Hex(serial) << ": listed" << whose << ": "
+        << ReasonName(entry.reason) << ", revoked "
         << TimeToText(entry.revoked_at);
     if (entry.has_invalidity_date) {
       out << ", invalid since " << TimeToText(entry.invalidity_date);
@@ -305,40 +300,48 @@ int Lookup(const CrlToolFlags& flags, std::ostream& out, std::ostream& err) {
   for (const auto& [issuer, index] : crl.indirect) {
     look_in(index, " for another issuer's certificate");
   }
-  if (!listed) out << "not listed\n";
+  if (!listed) out << "0x" << Hex(serial) << ": not listed\n";
+  return listed;
+}
+
+int Lookup(const CrlToolFlags& flags, std::ostream& out, std::ostream& err) {
+  const auto readings = SerialReadings(flags.serial, flags.decimal);
+  if (!readings.ok()) {
+    err << "inkan: " << std::string(readings.status().message()) << "\n";
+    return EX_USAGE;
+  }
+  auto loaded = Load(flags.in, err);
+  if (!loaded.ok()) return Complain(err, flags.in, loaded.status());
+  if (readings->size() > 1) {
+    err << "inkan: " << flags.serial << " may be any of " << readings->size()
+        << " numbers, and each was looked up; write 0x in front if it is "
+           "hexadecimal, as Inkan prints serials, or say --decimal\n";
+  }
+  bool listed = false;
+  for (const std::string& serial : *readings) {
+    listed = LookUp(**loaded, serial, out) || listed;
+  }
   out.flush();
   if (!out.good()) return EX_IOERR;
   return listed ? 1 : 0;
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> SerialFromText(const std::string& text) {
-  const absl::Status refused = absl::InvalidArgumentError(absl::StrCat(
-      "SERIAL: \"", absl::CHexEscape(text),
-      "\" is no serial number; write it in decimal, or in hexadecimal with 0x "
-      "in front, up to 21 octets"));
-  std::string digits = text;
-  bool hex = digits.find_first_of("abcdefABCDEFxX:") != std::string::npos;
-  if (digits.size() > 2 && digits[0] == '0' &&
-      (digits[1] == 'x' || digits[1] == 'X')) {
-    digits.erase(0, 2);
-  }
-  digits.erase(std::remove(digits.begin(), digits.end(), ':'), digits.end());
+// The contents of the DER INTEGER with these digits; none if they are no number
+// or too many.
+std::optional<std::string> NumberFrom(const std::string& digits,
+                                      unsigned base) {
   // 21 octets take 51 decimal digits; leading zeros are nobody's need.
   constexpr size_t kDigitsMax = 64;
-  if (digits.empty() || digits.size() > kDigitsMax) return refused;
-  const unsigned base = hex ? 16 : 10;
+  if (digits.empty() || digits.size() > kDigitsMax) return std::nullopt;
   std::array<uint8_t, 33> value = {};  // big-endian
   for (const char c : digits) {
     const auto octet = static_cast<unsigned char>(c);
-    if (hex ? std::isxdigit(octet) == 0 : std::isdigit(octet) == 0) {
-      return refused;
-    }
+    if (std::isxdigit(octet) == 0) return std::nullopt;
     unsigned carry =
         std::isdigit(octet) != 0
             ? static_cast<unsigned>(c - '0')
             : static_cast<unsigned>(std::tolower(octet) - 'a' + 10);
+    if (carry >= base) return std::nullopt;
     for (size_t i = value.size(); i-- > 0;) {
       carry += value[i] * base;
       value[i] = static_cast<uint8_t>(carry & 0xff);
@@ -350,9 +353,45 @@ absl::StatusOr<std::string> SerialFromText(const std::string& text) {
          (value[start + 1] & 0x80) == 0) {
     ++start;
   }
-  if (value.size() - start > kSerialBytesMax) return refused;
+  if (value.size() - start > kSerialBytesMax) return std::nullopt;
   return std::string(value.begin() + static_cast<ptrdiff_t>(start),
                      value.end());
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> SerialReadings(const std::string& text,
+                                                        bool decimal) {
+  const bool says_hex =
+      text.find_first_of("abcdefABCDEFxX:") != std::string::npos;
+  std::string digits = text;
+  if (digits.size() > 2 && digits[0] == '0' &&
+      (digits[1] == 'x' || digits[1] == 'X')) {
+    digits.erase(0, 2);
+  }
+  digits.erase(std::remove(digits.begin(), digits.end(), ':'), digits.end());
+  std::vector<std::string> readings;
+  const auto add = [&readings](std::string serial) {
+    if (std::find(readings.begin(), readings.end(), serial) == readings.end()) {
+      readings.push_back(std::move(serial));
+    }
+  };
+  if (!says_hex) {
+    if (auto number = NumberFrom(digits, 10)) add(*std::move(number));
+  }
+  if (!decimal) {
+    if (auto number = NumberFrom(digits, 16)) {
+      const bool signed_too = number->size() > 1 && (*number)[0] == '\0';
+      if (signed_too) add(number->substr(1));
+      add(*std::move(number));
+    }
+  }
+  if (!readings.empty()) return readings;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "SERIAL: \"", absl::CHexEscape(text), "\" is no ",
+      decimal ? "decimal number" : "serial number",
+      "; write it in hexadecimal with 0x in front, as Inkan prints serials, or "
+      "in decimal with --decimal, up to 21 octets"));
 }
 
 void AddCrlCommand(CLI::App* app, CrlToolFlags* flags) {
@@ -373,8 +412,12 @@ void AddCrlCommand(CLI::App* app, CrlToolFlags* flags) {
       "lookup", "Exit code 1 if the serial is listed, 0 if it is not");
   flags->lookup->add_option("FILE", flags->in, "CRL, or *.crlx")->required();
   flags->lookup
-      ->add_option("SERIAL", flags->serial, "Decimal, or hexadecimal: 0x1f, 1f")
+      ->add_option("SERIAL", flags->serial,
+                   "Hexadecimal: 0x1f, 1f, 1F:20; digits alone are looked up "
+                   "as decimal, too")
       ->required();
+  flags->lookup->add_flag("--decimal", flags->decimal,
+                          "SERIAL is decimal and nothing else");
 }
 
 int RunCrlCommand(const CrlToolFlags& flags, std::ostream& out,

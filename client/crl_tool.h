@@ -2,12 +2,12 @@
 //
 //   inkan crl build IN OUT.crlx [--issuer CERTIFICATE]
 //   inkan crl inspect FILE
-//   inkan crl lookup FILE SERIAL
+//   inkan crl lookup FILE SERIAL [--decimal]
 //
 // FILE is a CRL, DER or PEM, or a compiled one by the name *.crlx. Exit codes:
-// 0, for lookup: the serial is not listed; 1 it is listed; from sysexits.h 64
-// usage, 65 a file that is refused, 66 one that cannot be opened, 74 one that
-// cannot be written. Long work shows a line on a terminal.
+// 0, for lookup: the serial is not listed, however it is read; 1 it is listed;
+// from sysexits.h 64 usage, 65 a file that is refused, 66 one that cannot be
+// opened, 74 one that cannot be written. Long work shows a line on a terminal.
 //
 // One thread. Nothing is thrown.
 #ifndef INKAN_CLIENT_CRL_TOOL_H_
@@ -16,6 +16,7 @@
 #include <CLI/CLI.hpp>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -26,6 +27,7 @@ struct CrlToolFlags {
   std::string out;
   std::string issuer;
   std::string serial;
+  bool decimal = false;
 
   CLI::App* command = nullptr;
   CLI::App* build = nullptr;
@@ -39,10 +41,13 @@ void AddCrlCommand(CLI::App* app, CrlToolFlags* flags);
 int RunCrlCommand(const CrlToolFlags& flags, std::ostream& out,
                   std::ostream& err);
 
-// The contents of the DER INTEGER that a decimal number, or a hexadecimal one
-// (0x in front, or octets with colons between them), stands for; in hexadecimal
-// also if a digit says so.
-absl::StatusOr<std::string> SerialFromText(const std::string& text);
+// Every serial number that the text may stand for, as contents of the DER
+// INTEGER: hexadecimal with 0x in front, colons between octets or a digit above
+// 9; else decimal as well as hexadecimal, which is how Inkan prints serials,
+// unless `decimal` says which. Of hexadecimal octets that would be a negative
+// number, that number too, since a CA may have meant it.
+absl::StatusOr<std::vector<std::string>> SerialReadings(const std::string& text,
+                                                        bool decimal);
 
 }  // namespace inkan
 

@@ -23,9 +23,23 @@ constexpr mode_t kMode = 0640;
 // Some hundred lines. Reserved past the file's end, where the next ones go.
 constexpr off_t kRoomBytes = 65536;
 
+// kPermissionDenied: it will not get better by itself.
 absl::Status SystemError(const char* what, const std::string& path) {
-  return absl::UnavailableError(
-      absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(errno)));
+  absl::StatusCode code = absl::StatusCode::kUnavailable;
+  for (const int lasting :
+       {EACCES, EPERM, EROFS, ENOENT, ENOTDIR, EISDIR, ELOOP}) {
+    if (errno == lasting) code = absl::StatusCode::kPermissionDenied;
+  }
+  return {code,
+          absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(errno))};
+}
+
+// Of a start, which an operator looks at.
+absl::Status AtStart(const absl::Status& status) {
+  return {status.code(),
+          absl::StrCat("audit_log.file: ", std::string(status.message()),
+                       "; give its folder, with room in it, to the account "
+                       "that inkand runs as, or name another file")};
 }
 
 // Ends a line that a crash left without its end, so that the next one is whole.
@@ -57,21 +71,21 @@ absl::StatusOr<std::unique_ptr<AuditFile>> AuditFile::Open(std::string path) {
   const std::string lock_path = path + ".lock";
   const int lock =
       open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kMode);
-  if (lock < 0) return SystemError("open", lock_path);
+  if (lock < 0) return AtStart(SystemError("open", lock_path));
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
     const bool taken = errno == EWOULDBLOCK;
     const absl::Status status =
         taken
             ? absl::FailedPreconditionError(absl::StrCat(
-                  "the audit log ", path, " is in use by another process (",
+                  "audit_log.file: ", path, " is in use by another process (",
                   lock_path, " is locked); give each server a file of its own"))
-            : SystemError("lock", lock_path);
+            : AtStart(SystemError("lock", lock_path));
     close(lock);
     return status;
   }
   auto file = std::unique_ptr<AuditFile>(new AuditFile(std::move(path), lock));
   const absl::Status opened = file->OpenFile();
-  if (!opened.ok()) return opened;
+  if (!opened.ok()) return AtStart(opened);
   return file;
 }
 
@@ -90,7 +104,7 @@ absl::Status AuditFile::OpenFile() {
   struct stat about = {};
   if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
     close(fd);
-    return absl::UnavailableError(
+    return absl::FailedPreconditionError(
         absl::StrCat("cannot use ", path_, ": it is no regular file"));
   }
   SyncFolderOf(path_);

@@ -4,8 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "inkan/config/v1/config.pb.h"
 #include "server/certificate_files.h"
@@ -61,19 +59,6 @@ Limits ReadLimits(const config::v1::Limits& limits, const ConfigNode& node) {
                      out.message_bytes_max, "); raise it at least to that"));
   }
   return out;
-}
-
-bool IsAddress(const std::string& address) {
-  if (absl::StartsWith(address, "unix:")) return address.size() > 5;
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  if (colon == std::string::npos || colon == 0 ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > 65535) {
-    return false;
-  }
-  const std::string host = address.substr(0, colon);
-  if (host.front() == '[') return host.back() == ']' && host.size() > 2;
-  return !absl::StrContains(host, ':');
 }
 
 ListenerOptions ReadListener(const config::v1::Listener& listener,

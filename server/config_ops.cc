@@ -1,5 +1,10 @@
 #include "server/config_ops.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -40,16 +45,36 @@ absl::Duration ReadInterval(bool given, const google::protobuf::Duration& value,
   return absl::Seconds(*seconds);
 }
 
+// Why a server of this account could not open the file to write and, where
+// there is none, make it; empty if it could. Nothing is made.
+std::string WriteFault(const std::string& path, const std::string& folder) {
+  struct stat about = {};
+  const bool is_there = stat(path.c_str(), &about) == 0;
+  if (is_there && !S_ISREG(about.st_mode)) return "it is no regular file";
+  const bool may = is_there ? access(path.c_str(), R_OK | W_OK) == 0
+                            : access(folder.c_str(), W_OK | X_OK) == 0;
+  return may ? "" : std::strerror(errno);
+}
+
 }  // namespace
+
+bool IsAddress(const std::string& address) {
+  if (absl::StartsWith(address, "unix:")) return address.size() > 5;
+  const size_t colon = address.rfind(':');
+  uint32_t port = 0;
+  if (colon == std::string::npos || colon == 0 ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > 65535) {
+    return false;
+  }
+  const std::string host = address.substr(0, colon);
+  if (host.front() == '[') return host.back() == ']' && host.size() > 2;
+  return !absl::StrContains(host, ':');
+}
 
 std::string ReadOpsHttp(const config::v1::OpsHttp& ops_http,
                         const ConfigNode& node) {
   const std::string& address = ops_http.address();
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  if (colon == std::string::npos || colon == 0 ||
-      absl::StartsWith(address, "unix:") ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > 65535) {
+  if (absl::StartsWith(address, "unix:") || !IsAddress(address)) {
     node.Error("address",
                absl::StrCat("\"", address,
                             "\" is no address; write \"host:port\" or "
@@ -72,6 +97,16 @@ AuditOptions ReadAuditLog(const config::v1::AuditLog& audit,
     node.Error("file", absl::StrCat("its folder ", parent.string(),
                                     " is not there; make it, writable for "
                                     "inkand"));
+  } else {
+    for (const std::string& path : {out.file, out.file + ".lock"}) {
+      const std::string fault =
+          WriteFault(path, parent.empty() ? "." : parent.string());
+      if (fault.empty()) continue;
+      node.Error("file", absl::StrCat(path, " cannot be written: ", fault,
+                                      "; give it and its folder to the account "
+                                      "that inkand runs as, or name another"));
+      break;
+    }
   }
   switch (audit.sync()) {
     case config::v1::AUDIT_SYNC_NONE:

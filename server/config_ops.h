@@ -13,6 +13,9 @@
 
 namespace inkan {
 
+// Whether it is "host:port", "[v6]:port" or "unix:/path".
+bool IsAddress(const std::string& address);
+
 // The address.
 std::string ReadOpsHttp(const config::v1::OpsHttp& ops_http,
                         const ConfigNode& node);

@@ -41,6 +41,12 @@ profiles {
   policies: "1.2.392.200149.8.5.1.1.20"
   required_key_usage: KEY_USAGE_NON_REPUDIATION
   revocation: REVOCATION_MODE_REQUIRED
+  # Given: a CRL is believed for so long past its nextUpdate.
+  # crl_grace { seconds: 3600 }
+  # Given: and in no case for longer than this after its thisUpdate.
+  # crl_max_age { seconds: 172800 }
+  # Given: health says NOT_SERVING of this profile while its CRLs are not fresh.
+  # freshness { margin { seconds: 3600 } fresh_partitions_min: 1 }
 }
 profiles {
   name: "jpki-authentication"
@@ -56,9 +62,12 @@ crl_sources {
   directory: "crls"
   poll_interval { seconds: 60 }
 }
-# Or fetched (see OPERATIONS.md); then the server needs a folder of its own:
+# Indexes of CRLs and the number of the newest of each are kept in a folder of this
+# server's own, so that a start is quick and takes no older CRL than was in force:
 # state_directory: "/var/lib/inkan/state"
+# Or fetched (see OPERATIONS.md), for which state_directory is needed:
 # crl_sources { http { urls: "https://crl.example/ca.crl" } }
+# crl_sources { ldap { url: "ldaps://ldap.example" base_dn: "o=JPKI,c=JP" } }
 
 # Who may call what, and how much, by the certificate a client presents.
 # access_rules {

@@ -92,17 +92,17 @@ TEST_F(CrlToolTest, BuildsWhatInspectAndLookupRead) {
     EXPECT_THAT(shown.out, HasSubstr("superseded"));
     EXPECT_EQ(shown.out.find("signer's key") != std::string::npos,
               file == "a.crlx");
-    const Result listed = Inkan({"crl", "lookup", Path(file), "17"});
+    const Result listed = Inkan({"crl", "lookup", Path(file), "0x11"});
     EXPECT_EQ(listed.code, 1);
     EXPECT_EQ(listed.out,
-              "listed: superseded, revoked 2025-01-01 10:20:30 UTC\n");
-    EXPECT_EQ(Inkan({"crl", "lookup", Path(file), "0x11"}).code, 1);
+              "0x11: listed: superseded, revoked 2025-01-01 10:20:30 UTC\n");
+    EXPECT_EQ(listed.err, "");
     const Result since = Inkan({"crl", "lookup", Path(file), "01:2C"});
     EXPECT_EQ(since.code, 1);
     EXPECT_THAT(since.out, HasSubstr("invalid since 2025-01-02 03:00:00 UTC"));
-    const Result free = Inkan({"crl", "lookup", Path(file), "18"});
+    const Result free = Inkan({"crl", "lookup", Path(file), "0x12"});
     EXPECT_EQ(free.code, 0);
-    EXPECT_EQ(free.out, "not listed\n");
+    EXPECT_EQ(free.out, "0x12: not listed\n");
   }
 }
 
@@ -173,24 +173,63 @@ TEST_F(CrlToolTest, WhatCannotBeDoneIsSaidWithItsExitCode) {
   EXPECT_EQ(Inkan({"crl"}).code, 64);
 }
 
-TEST(SerialFromText, ReadsDecimalAndHexadecimal) {
+// Verdicts and audit lines show serials in hexadecimal, without 0x.
+TEST_F(CrlToolTest, DigitsAloneAreLookedUpInBothWaysAndAreListedIfEitherIs) {
+  folder_.Write("b.crl",
+                CrlFor("Kyoto", 0x17)
+                    .revoke(Revoked(0x1234, lab::UtcSeconds(2025, 1, 1),
+                                    lab::Reason::kSuperseded))
+                    .Sign(KeyOf("ca")));
+  const Result hex = Inkan({"crl", "lookup", Path("b.crl"), "1234"});
+  EXPECT_EQ(hex.code, 1);
+  EXPECT_EQ(hex.out,
+            "0x04d2: not listed\n"
+            "0x1234: listed: superseded, revoked 2025-01-01 00:00:00 UTC\n");
+  EXPECT_THAT(hex.err, HasSubstr("1234 may be any of 2 numbers"));
+  EXPECT_EQ(Inkan({"crl", "lookup", Path("b.crl"), "4660"}).code, 1);
+  EXPECT_EQ(Inkan({"crl", "lookup", Path("b.crl"), "4661"}).code, 0);
+  const Result decimal =
+      Inkan({"crl", "lookup", Path("b.crl"), "1234", "--decimal"});
+  EXPECT_EQ(decimal.code, 0);
+  EXPECT_EQ(decimal.out, "0x04d2: not listed\n");
+  EXPECT_EQ(decimal.err, "");
+  EXPECT_EQ(Inkan({"crl", "lookup", Path("b.crl"), "0x1234", "--decimal"}).code,
+            64);
+}
+
+using Readings = std::vector<std::string>;
+
+TEST(SerialReadings, ReadsDecimalAndHexadecimal) {
   using std::string_literals::operator""s;
-  EXPECT_EQ(*SerialFromText("0"), "\0"s);
-  EXPECT_EQ(*SerialFromText("127"), "\x7f");
-  EXPECT_EQ(*SerialFromText("128"), "\0\x80"s);
-  EXPECT_EQ(*SerialFromText("0x0080"), "\0\x80"s);
-  EXPECT_EQ(*SerialFromText("ff"), "\0\xff"s);
-  EXPECT_EQ(*SerialFromText("01:00"), "\x01\0"s);
+  const auto decimal = [](const std::string& text) {
+    return *SerialReadings(text, true);
+  };
+  EXPECT_EQ(decimal("0"), Readings{"\0"s});
+  EXPECT_EQ(decimal("127"), Readings{"\x7f"});
+  EXPECT_EQ(decimal("128"), Readings{"\0\x80"s});
   // 2^160 - 1.
-  const std::string largest =
-      "1461501637330902918203684832716283019655932542975";
-  EXPECT_EQ(*SerialFromText(largest), "\0"s + std::string(20, '\xff'));
-  EXPECT_EQ(SerialFromText("0x7f" + std::string(40, 'f'))->size(), 21U);
+  EXPECT_EQ(decimal("1461501637330902918203684832716283019655932542975"),
+            Readings{"\0"s + std::string(20, '\xff')});
+  const auto either = [](const std::string& text) {
+    return *SerialReadings(text, false);
+  };
+  EXPECT_EQ(either("9"), Readings{"\x09"});
+  EXPECT_EQ(either("10"), (Readings{"\x0a", "\x10"}));
+  EXPECT_EQ(either("01:00"), Readings{"\x01\0"s});
+  EXPECT_EQ(either("0x0012"), Readings{"\x12"});
+  // Of a CA that forgot the sign octet, too.
+  EXPECT_EQ(either("0x0080"), (Readings{"\x80", "\0\x80"s}));
+  EXPECT_EQ(either("ff"), (Readings{"\xff", "\0\xff"s}));
+  EXPECT_EQ(either("0x7f" + std::string(40, 'f'))[0].size(), 21U);
+  // Too large in hexadecimal.
+  EXPECT_EQ(either("1461501637330902918203684832716283019655932542975").size(),
+            1U);
   for (const std::string& bad :
        {""s, "-1"s, "12 "s, "0xg"s, "0x80" + std::string(40, '0'),
         std::string(65, '0')}) {
-    EXPECT_FALSE(SerialFromText(bad).ok()) << bad;
+    EXPECT_FALSE(SerialReadings(bad, false).ok()) << bad;
   }
+  EXPECT_FALSE(SerialReadings("1f", true).ok());
 }
 
 }  // namespace

@@ -48,7 +48,9 @@ namespace inkan {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 using testing_world::TempFolder;
 namespace fs = std::filesystem;
 
@@ -230,9 +232,13 @@ TEST(AuditFileTest, APipeInItsPlaceIsRefusedAndDoesNotHang) {
 
 TEST(AuditFileTest, AFolderThatIsNotThereIsNamed) {
   const auto file = AuditFile::Open("/nonexistent/folder/audit.log");
-  EXPECT_EQ(file.status().code(), absl::StatusCode::kUnavailable);
+  // Not kUnavailable, which is tried again.
+  EXPECT_EQ(file.status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_THAT(std::string(file.status().message()),
-              HasSubstr("/nonexistent/folder/audit.log"));
+              AllOf(StartsWith("audit_log.file: cannot open "),
+                    HasSubstr("/nonexistent/folder/audit.log"),
+                    HasSubstr("; give its folder, with room in it, to the "
+                              "account")));
 }
 
 TEST(AuditFileTest, RotatingTwiceInASecondOverwritesNothing) {

@@ -3,7 +3,9 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -22,6 +24,7 @@
 namespace inkan {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -118,6 +121,53 @@ std::string WithProfile(const std::string& more) {
 
 std::string WithLimits(const std::string& limits) {
   return absl::StrCat(kListener, kProfile, "limits {\n", limits, "\n}\n");
+}
+
+TEST_F(ConfigTest, AnAddressForHttpIsReadLikeAnyOtherAndIsNoPath) {
+  for (const char* address : {"[::1:9464", "::1:9464", "[]:9464", ":9464",
+                              "unix:/run/ops", "127.0.0.1", "a:65536"}) {
+    EXPECT_THAT(
+        Complaint(absl::StrCat(kListener, kProfile, "ops_http { address: \"",
+                               address, "\" }\n")),
+        HasSubstr("is no address; write \"host:port\""))
+        << address;
+  }
+  EXPECT_EQ(Complaint(absl::StrCat(kListener, kProfile,
+                                   "ops_http { address: \"[::1]:0\" }\n")),
+            "no complaint");
+}
+
+TEST_F(ConfigTest, AnAuditLogThatCannotBeWrittenIsNamedBeforeTheStart) {
+  const std::string log = absl::StrCat(
+      kListener, kProfile, "audit_log { file: \"log/audit.log\" }\n");
+  const std::filesystem::path folder = folder_ / "log";
+  EXPECT_THAT(Complaint(log), HasSubstr("its folder log is not there"));
+  std::filesystem::create_directories(folder);
+  EXPECT_EQ(Complaint(log), "no complaint");
+  EXPECT_TRUE(std::filesystem::is_empty(folder)) << "nothing is made";
+  std::filesystem::create_directories(folder / "audit.log");
+  EXPECT_THAT(Complaint(log),
+              AllOf(HasSubstr("audit_log.file"),
+                    HasSubstr("cannot be written: it is no regular file")));
+  std::filesystem::remove(folder / "audit.log");
+  std::filesystem::permissions(folder, std::filesystem::perms(0555));
+  // Root may write anywhere: as nobody, in a process of its own.
+  const auto as_nobody = [&] {
+    if (getuid() == 0 && setuid(65534) != 0) _exit(2);
+    std::fputs(Complaint(log).c_str(), stderr);
+    _exit(0);
+  };
+  EXPECT_EXIT(as_nobody(), ::testing::ExitedWithCode(0),
+              "audit.log cannot be written: Permission denied; give it");
+  // Enough for a server that leaves rotating to others.
+  std::filesystem::permissions(folder, std::filesystem::perms(0755));
+  for (const char* name : {"audit.log", "audit.log.lock"}) {
+    Write(std::string("log/") + name, "");
+    std::filesystem::permissions(folder / name, std::filesystem::perms(0666));
+  }
+  std::filesystem::permissions(folder, std::filesystem::perms(0555));
+  EXPECT_EXIT(as_nobody(), ::testing::ExitedWithCode(0), "no complaint");
+  std::filesystem::permissions(folder, std::filesystem::perms(0755));
 }
 
 TEST_F(ConfigTest, TheSmallestConfigurationHasEveryDefault) {
