@@ -131,9 +131,27 @@ class CrlStore::Query {
     return entry.reason == crl_reason::kCertificateHold;
   }
 
-  // The delta's word goes before the complete CRL's, except that a revocation
-  // is final: removeFromCRL lifts a hold, but CAs also write it when a revoked
-  // certificate expires (section 5.3.1), and before that it stays revoked.
+  // How much an entry says against the certificate at the time asked about.
+  int GravityOf(const Revocation& entry) const {
+    if (entry.EffectiveAt() > time_) return 0;
+    return IsHold(entry) ? 1 : 2;
+  }
+
+  // Whether the complete CRL's entry stands although the delta has one too. A
+  // revocation is final: removeFromCRL lifts a hold, but CAs also write it when
+  // a revoked certificate expires (section 5.3.1), and before that it stays
+  // revoked. Nor does a revocation that is dated later lift the hold before it:
+  // X.509 has the entry that follows a hold keep the hold's date.
+  bool Stands(const Revocation& entry, const Revocation& changed) const {
+    if (changed.reason == crl_reason::kRemoveFromCrl) return !IsHold(entry);
+    if (IsHold(entry) && IsHold(changed)) return false;  // held once more
+    const int gravity = GravityOf(entry);
+    const int changed_gravity = GravityOf(changed);
+    if (gravity != changed_gravity) return gravity > changed_gravity;
+    return !IsHold(entry) && entry.EffectiveAt() <= changed.EffectiveAt();
+  }
+
+  // The delta's word goes before the complete CRL's, unless that stands.
   void FindEntries(const CrlPartition& partition,
                    RevocationEvidence* evidence) const {
     evidence->has_entry = FindEntry(*partition.crl, &evidence->entry);
@@ -141,14 +159,9 @@ class CrlStore::Query {
     if (partition.delta == nullptr || !FindEntry(*partition.delta, &changed)) {
       return;
     }
-    const bool removed = changed.reason == crl_reason::kRemoveFromCrl;
-    const bool final = evidence->has_entry && !IsHold(evidence->entry);
-    if (final &&
-        (removed || evidence->entry.EffectiveAt() <= changed.EffectiveAt())) {
-      return;
-    }
+    if (evidence->has_entry && Stands(evidence->entry, changed)) return;
     evidence->crl = partition.delta.get();
-    evidence->has_entry = !removed;
+    evidence->has_entry = changed.reason != crl_reason::kRemoveFromCrl;
     evidence->entry = changed;
   }
 
@@ -362,7 +375,8 @@ class CrlStore::Query {
         break;
     }
     covered_ = static_cast<uint16_t>(covered_ | reasons);
-    if ((reasons & kHoldReason) != 0) {
+    const bool listed_for_good = evidence.has_entry && !IsHold(evidence.entry);
+    if ((reasons & kHoldReason) != 0 && !listed_for_good) {
       hold_denied_made_ = std::max(hold_denied_made_, made);
     }
     const bool later = evidence.status == RevocationStatus::kRevokedLater;
@@ -375,7 +389,9 @@ class CrlStore::Query {
     }
   }
 
-  // A hold stands until a CRL that is newer, and would list it, does not.
+  // A hold stands until a CRL that is newer, and would list it, does not. One
+  // that lists a revocation instead, of a later date, does not say that the
+  // hold was lifted before.
   bool OnHold() const {
     return worst_.crl != nullptr && hold_made_ >= hold_denied_made_;
   }

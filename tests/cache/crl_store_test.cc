@@ -617,6 +617,69 @@ TEST(CrlStore, ADeltaAddsAndLiftsHolds) {
   EXPECT_EQ(World().Add(holds_7).Add(Delta(11, 10)).StatusOf(Leaf()), kOnHold);
 }
 
+// A final revocation that comes after a hold, dated when it was decided on: in
+// a delta over the hold, or in a newer CRL beside it. Neither says that the
+// hold was lifted before.
+TEST(CrlStore, ARevocationDatedLaterDoesNotLiftTheHoldBeforeIt) {
+  const int64_t held = kIssued - 3 * kDay;
+  const int64_t revoked = kIssued - kDay;
+  CrlBuilder holds_7 = CrlFor("Kyoto", 10);
+  holds_7.this_update(kIssued - 2 * kDay).next_update(kNext);
+  CrlBuilder lists_none = holds_7;
+  holds_7.revoke(Revoked(7, held, Reason::kCertificateHold));
+  const struct {
+    int64_t time;
+    RevocationStatus status;
+  } kCases[] = {{held - 1, kLater},
+                {held, kOnHold},
+                {revoked - 1, kOnHold},
+                {revoked, kRevoked}};
+  for (const Reason reason : {Reason::kSuperseded, Reason::kKeyCompromise}) {
+    CrlBuilder delta = Delta(11, 10);
+    delta.this_update(kIssued).next_update(kNext).revoke(
+        Revoked(7, revoked, reason));
+    CrlBuilder newer = CrlFor("", 11);
+    newer.this_update(kIssued).next_update(kNext).revoke(
+        Revoked(7, revoked, reason));
+    World by_delta;
+    by_delta.Add(holds_7).Add(delta);
+    World by_other;
+    by_other.Add(holds_7).Add(newer);
+    for (const auto& c : kCases) {
+      SCOPED_TRACE(c.time - held);
+      EXPECT_EQ(by_delta.StatusOf(Leaf(), c.time), c.status);
+      EXPECT_EQ(by_other.StatusOf(Leaf(), c.time), c.status);
+    }
+    // The evidence is an entry that some CRL has.
+    const RevocationEvidence evidence = by_delta.Check(Leaf(), revoked - 1);
+    EXPECT_EQ(evidence.crl, by_delta.crls[0].get());
+    EXPECT_EQ(evidence.entry.revoked_at, held);
+    // Without a hold it is dated as it says.
+    World never_held;
+    never_held.Add(lists_none).Add(delta);
+    EXPECT_EQ(never_held.StatusOf(Leaf(), revoked - 1), kLater);
+  }
+  // Lifted in between, and held once more.
+  CrlBuilder again = Delta(11, 10);
+  again.this_update(kIssued).next_update(kNext).revoke(
+      Revoked(7, revoked, Reason::kCertificateHold));
+  World twice;
+  twice.Add(holds_7).Add(again);
+  EXPECT_EQ(twice.StatusOf(Leaf(), revoked - 1), kLater);
+  EXPECT_EQ(twice.StatusOf(Leaf(), revoked), kOnHold);
+  // A delta's hold does not weaken a revocation.
+  CrlBuilder final_7 = lists_none;
+  final_7.revoke(Revoked(7, revoked));
+  CrlBuilder holds = Delta(11, 10);
+  holds.this_update(kIssued).next_update(kNext).revoke(
+      Revoked(7, held, Reason::kCertificateHold));
+  World weakened;
+  weakened.Add(final_7).Add(holds);
+  EXPECT_EQ(weakened.StatusOf(Leaf(), revoked - 1), kOnHold);
+  EXPECT_EQ(weakened.StatusOf(Leaf(), revoked), kRevoked);
+  EXPECT_EQ(weakened.StatusOf(Leaf(), kNext + 1), kRevoked) << "though stale";
+}
+
 // CAs write removeFromCRL also when a revoked certificate expires. At any time
 // before that it was revoked all the same.
 TEST(CrlStore, ADeltaNeverUndoesARevocation) {
