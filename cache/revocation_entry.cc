@@ -17,10 +17,10 @@ int Severity(const Revocation& entry) {
   }
 }
 
-// Of final reasons key compromise is the gravest: it looks back to its
+// Of final reasons compromises are the gravest: they look back to their
 // invalidityDate.
 auto Order(const Revocation& entry) {
-  return std::tuple(Severity(entry), entry.reason != crl_reason::kKeyCompromise,
+  return std::tuple(Severity(entry), !crl_reason::IsCompromise(entry.reason),
                     entry.reason, !entry.has_invalidity_date,
                     entry.invalidity_date, entry.revoked_at);
 }

@@ -15,9 +15,18 @@ inline constexpr size_t kSerialBytesMax = 21;
 namespace crl_reason {
 inline constexpr uint8_t kUnspecified = 0;
 inline constexpr uint8_t kKeyCompromise = 1;
+inline constexpr uint8_t kCaCompromise = 2;
 inline constexpr uint8_t kCertificateHold = 6;
 inline constexpr uint8_t kRemoveFromCrl = 8;
+inline constexpr uint8_t kAaCompromise = 10;
 inline constexpr uint8_t kMax = 10;
+
+// Whether it says that a private key was not its owner's alone any more: of an
+// end entity, of a CA, of an attribute authority.
+constexpr bool IsCompromise(uint8_t reason) {
+  return reason == kKeyCompromise || reason == kCaCompromise ||
+         reason == kAaCompromise;
+}
 }  // namespace crl_reason
 
 struct Revocation {
@@ -27,9 +36,9 @@ struct Revocation {
   int64_t invalidity_date = 0;
 
   // The earliest instant the entry is held to speak for: invalidityDate counts
-  // when the key was compromised then.
+  // when a key was compromised then (RFC 5280 section 5.3.2).
   int64_t EffectiveAt() const {
-    return has_invalidity_date && reason == crl_reason::kKeyCompromise &&
+    return has_invalidity_date && crl_reason::IsCompromise(reason) &&
                    invalidity_date < revoked_at
                ? invalidity_date
                : revoked_at;

@@ -307,6 +307,9 @@ TEST(CrlIndexForms, AFinalRevocationBeatsAHoldAndCountsFromIt) {
   EXPECT_EQ(Merge(final, removed), final);
   EXPECT_EQ(Merge(compromised, final),
             (Revocation{20, crl_reason::kKeyCompromise, true, 15}));
+  const Revocation of_ca = {30, crl_reason::kCaCompromise, true, 15};
+  EXPECT_EQ(Merge(of_ca, final),
+            (Revocation{20, crl_reason::kCaCompromise, true, 15}));
   EXPECT_EQ(Merge(final, final), final);
 }
 
