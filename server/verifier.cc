@@ -250,6 +250,17 @@ class Judge {
     candidates_ = bundle_->Find(verdict_->certificate);
   }
 
+  // Whether a path with finding `a` is reported rather than one with `b`. That
+  // the signer's certificate is revoked by one path's CRLs is known, though
+  // another path's say too little.
+  static bool IsBetter(const Finding& a, const Finding& b) {
+    const auto knows = [](const Finding& revoked, const Finding& unknown) {
+      return revoked.outcome == Outcome::kRevoked && revoked.signer_revoked &&
+             unknown.outcome == Outcome::kTryLater;
+    };
+    return knows(a, b) || (a.outcome > b.outcome && !knows(b, a));
+  }
+
   // Of all paths that end in the same key as `path`, keeps the one with the
   // best finding.
   void ChooseBest(const IssuerPath& path) {
@@ -259,7 +270,7 @@ class Judge {
         continue;
       }
       Finding finding = examiner().JudgePath(*candidate);
-      if (path_ == nullptr || finding.outcome > path_finding_.outcome) {
+      if (path_ == nullptr || IsBetter(finding, path_finding_)) {
         path_ = candidate;
         path_finding_ = std::move(finding);
       }
@@ -341,7 +352,7 @@ class Judge {
     for (const IssuerPath* candidate : candidates_) {
       if (!SameBytes(candidate->state.key().spki, key)) continue;
       Finding finding = examiner().JudgePath(*candidate);
-      if (finding.outcome <= path_finding_.outcome) continue;
+      if (!IsBetter(finding, path_finding_)) continue;
       path_ = candidate;
       path_finding_ = std::move(finding);
       if (path_finding_.outcome == Outcome::kPassed ||

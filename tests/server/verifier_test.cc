@@ -866,6 +866,66 @@ TEST(Verifier, ARevokedCertificateStaysRevokedWhateverTheBundle) {
   EXPECT_EQ(Judge(std::move(filing)).outcome, Outcome::kRevoked);
 }
 
+// A CA below two anchors, which may sign CRLs by one of its certificates alone:
+// what its CRL says is known on that path and not on the other.
+TEST(Verifier, OnePathsRevocationStandsThoughAnotherKnowsTooLittle) {
+  Profile profile = RootProfile();
+  profile.revocation = RevocationMode::kRequired;
+  profile.anchors.push_back({"b.cer", CaDer("root b", {{"CN", "root b"}})});
+  const CertificateFile by_root = {"a.cer", SubCa("a", "root", 90)};
+  const CertificateFile by_b = {
+      "a b.cer", lab::CertificateBuilder()
+                     .serial(91)
+                     .subject({{"CN", "a"}})
+                     .issuer({{"CN", "root b"}})
+                     .public_key(KeyOf("a"))
+                     .ca()
+                     .set(extension::KeyUsage(lab::kKeyCertSign))
+                     .issued_by(KeyOf("root b"))
+                     .add(extension::CertificatePolicies({kPolicy}))
+                     .Sign(KeyOf("root b"))};
+  const auto crl = [](const std::string& ca, uint64_t revoked,
+                      lab::Reason reason = lab::Reason::kSuperseded) {
+    return Read(CrlFor("")
+                    .issuer({{"CN", ca}})
+                    .revoke(Revoked(revoked, kNow - 10, reason))
+                    .Sign(KeyOf(ca)));
+  };
+  const auto judge =
+      [&](const Profile& by,
+          const std::vector<std::shared_ptr<const CrlData>>& crls,
+          const std::vector<std::string>& bundle) {
+        const ProfileSnapshot snapshot = MakeProfile(by, crls);
+        Filing filing(BelowSubCa("a"), &snapshot);
+        filing.intermediates = bundle;
+        return Judge(std::move(filing)).outcome;
+      };
+  const auto root = crl("root", 1);
+  const auto root_b = crl("root b", 1);
+  for (const bool root_first : {true, false}) {
+    Profile both = profile;
+    both.intermediates = {root_first ? by_root : by_b,
+                          root_first ? by_b : by_root};
+    EXPECT_EQ(judge(both, {root, root_b, crl("a", 7)}, {}), Outcome::kRevoked);
+    EXPECT_EQ(
+        judge(both, {root, root_b, crl("a", 7, lab::Reason::kCertificateHold)},
+              {}),
+        Outcome::kRevoked);
+    // A path that passes is taken, and a CA's revocation is about its path.
+    EXPECT_EQ(judge(both, {root, root_b, crl("a", 8)}, {}), Outcome::kPassed);
+    EXPECT_EQ(judge(both, {crl("root", 90), root_b, crl("a", 8)}, {}),
+              Outcome::kTryLater);
+  }
+  // The same through what the filing brings along.
+  Profile blind = profile;
+  blind.intermediates = {by_b};
+  const CertificateFile& sent = by_root;
+  EXPECT_EQ(judge(blind, {root, root_b, crl("a", 7)}, {}), Outcome::kTryLater);
+  EXPECT_EQ(judge(blind, {root, root_b, crl("a", 7)}, {sent.der}),
+            Outcome::kTryLater)
+      << "a CRL is believed under configured CAs alone";
+}
+
 // Judges a filing of `draft` that brings `bundle` along.
 Said JudgeBy(Verifier* verifier, const ProfileSnapshot& snapshot,
              const Draft& draft, const std::vector<std::string>& bundle) {
