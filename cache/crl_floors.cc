@@ -158,6 +158,10 @@ bool CrlFloors::Parse(const std::string& text) {
   return true;
 }
 
+bool CrlFloors::Has(const CrlData& crl, Bytes key) const {
+  return floors_.contains(PartitionOf(crl, key, crl.is_delta));
+}
+
 bool CrlFloors::IsBelow(const CrlData& crl, Bytes key) const {
   const auto found = floors_.find(PartitionOf(crl, key, crl.is_delta));
   if (found == floors_.end()) return false;

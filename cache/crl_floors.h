@@ -49,6 +49,9 @@ class CrlFloors {
   static absl::StatusOr<std::unique_ptr<CrlFloors>> Open(
       const std::string& path);
 
+  // Whether anything of the partition of `crl`, signed with `key`, was in
+  // force.
+  bool Has(const CrlData& crl, Bytes key) const;
   // Whether a newer one than `crl`, signed with `key` (a SubjectPublicKeyInfo),
   // was in force.
   bool IsBelow(const CrlData& crl, Bytes key) const;

@@ -318,7 +318,8 @@ class CrlStore::Query {
   // all reasons are covered; but what covers them may be older than a CRL that
   // was not asked yet and says more. A CRL signed with the key that signed the
   // certificate is asked alone where there is one: another generation of the CA
-  // may have the same name, and numbers its certificates anew.
+  // may have the same name, and numbers its certificates anew. Where there was
+  // one that is not at hand any more, none of the others tells what it said.
   void AskCandidates(Candidates candidates, uint16_t point_reasons,
                      bool want_indirect) {
     std::erase_if(candidates, [&](const CrlPartition* p) {
@@ -327,16 +328,37 @@ class CrlStore::Query {
     const bool has_own = std::any_of(
         candidates.begin(), candidates.end(),
         [&](const CrlPartition* p) { return SignedByOwnKey(*p, issuer_); });
+    own_missing_ |=
+        !has_own &&
+        std::any_of(candidates.begin(), candidates.end(),
+                    [&](const CrlPartition* p) { return OwnIsMissing(*p); });
     for (const CrlPartition* partition : candidates) {
-      if (has_own && !want_indirect && !SignedByOwnKey(*partition, issuer_)) {
-        continue;
-      }
+      const bool of_other =
+          !want_indirect && !SignedByOwnKey(*partition, issuer_);
+      if (of_other && has_own) continue;
       const auto reasons = static_cast<uint16_t>(
           point_reasons & partition->crl->scope.some_reasons & kAllReasons);
       if (reasons == 0) continue;
+      if (of_other && own_missing_) {
+        RevocationEvidence evidence;
+        evidence.crl = partition->crl.get();
+        evidence.reason =
+            "a CRL of the key that issued the certificate was in force and is "
+            "not at hand";
+        Weigh(evidence, MadeAt(*partition), reasons);
+        continue;
+      }
       Weigh(JudgeOnce(*partition), MadeAt(*partition), reasons);
       if (revoked_) return;
     }
+  }
+
+  // Whether the issuer's key had a CRL of the partition's scope that is lost.
+  bool OwnIsMissing(const CrlPartition& partition) const {
+    const Bytes own = issuer_.state.key().spki;
+    return std::any_of(partition.keys_missing.begin(),
+                       partition.keys_missing.end(),
+                       [own](Bytes key) { return SameBytes(key, own); });
   }
 
   // Many points may lead to one partition, and what it says is the same.
@@ -429,6 +451,8 @@ class CrlStore::Query {
   RevocationEvidence good_;     // good or revoked later
   RevocationEvidence unknown_;  // the first that is stale
   bool revoked_ = false;
+  // A CRL of the issuer's own key is known to exist, and not at hand.
+  bool own_missing_ = false;
   int64_t hold_made_ = INT64_MIN;
   int64_t hold_denied_made_ = INT64_MIN;
   uint16_t covered_ = 0;  // reasons that some CRL speaks for

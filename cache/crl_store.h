@@ -39,6 +39,10 @@ struct CrlPartition {
   // A delta that was made after both, and was in force before, is not at hand:
   // what it revoked is not known.
   bool newer_delta_missing = false;
+  // SubjectPublicKeyInfos of other keys of the same CA under the same anchor
+  // whose own CRL of this scope was in force before and is not at hand: for
+  // what they issued this one is no substitute. They belong to IssuerPaths.
+  std::vector<Bytes> keys_missing;
 };
 
 class CrlStore {

@@ -66,6 +66,7 @@ class CrlStore::Linker {
     }
     DropBelowFloors();
     AttachDeltas();
+    FindMissing();
     Arrange();
   }
 
@@ -105,6 +106,15 @@ class CrlStore::Linker {
     for (const Signer& signer : signers) AdmitUnder(crl, signer);
   }
 
+  static CrlPartition InForce(const std::shared_ptr<const CrlData>& crl,
+                              const Signer& signer) {
+    CrlPartition partition;
+    partition.crl = crl;
+    partition.signer = signer.path;
+    partition.signer_certificate = signer.certificate;
+    return partition;
+  }
+
   void AdmitUnder(const std::shared_ptr<const CrlData>& crl,
                   const Signer& signer) {
     const Bytes key = KeyOf(*signer.path, signer.certificate);
@@ -113,13 +123,13 @@ class CrlStore::Linker {
     const auto [known, is_new] =
         by_identity_.try_emplace(identity, admitted_.size());
     if (is_new) {
-      admitted_.push_back({crl, nullptr, signer.path, signer.certificate});
+      admitted_.push_back(InForce(crl, signer));
       return;
     }
     CrlPartition& partition = admitted_[known->second];
     if (IsNewerCrl(*crl, *partition.crl)) {
       Supersede(*partition.crl);
-      partition = {crl, nullptr, signer.path, signer.certificate};
+      partition = InForce(crl, signer);
     } else if (partition.crl->sha256 != crl->sha256) {
       Supersede(*crl);
       Refuse(*crl, absl::StrCat("cRLNumber: older than the CRL in use, from ",
@@ -144,6 +154,47 @@ class CrlStore::Linker {
                       floors_->path()));
       return true;
     });
+  }
+
+  // Keys of the partition's CA whose own CRLs for its scope were in force, and
+  // are none of `at_hand` (PartitionIdentity).
+  std::vector<Bytes> KeysMissing(
+      const CrlPartition& partition,
+      const absl::flat_hash_set<std::string>& at_hand) const {
+    std::vector<Bytes> keys;
+    const CrlData& crl = *partition.crl;
+    const size_t anchor = partition.signer->anchor;
+    const Bytes own = KeyOf(*partition.signer, partition.signer_certificate);
+    for (const IssuerPath* path : paths().FindCanonical(crl.canonical_issuer)) {
+      const PathState& state = path->state;
+      const Bytes key = state.key().spki;
+      if (path->anchor != anchor || SameBytes(key, own) ||
+          !state.broken().ok() || !MaySignCrls(state.last()) ||
+          at_hand.contains(PartitionIdentity(crl, anchor, key)) ||
+          !floors_->Has(crl, key)) {
+        continue;
+      }
+      keys.push_back(key);
+    }
+    return keys;
+  }
+
+  // Notes what was in force before, and is not at hand.
+  void FindMissing() {
+    if (floors_ == nullptr) return;
+    absl::flat_hash_set<std::string> at_hand;
+    for (const CrlPartition& partition : admitted_) {
+      at_hand.insert(PartitionIdentity(
+          *partition.crl, partition.signer->anchor,
+          KeyOf(*partition.signer, partition.signer_certificate)));
+    }
+    for (CrlPartition& partition : admitted_) {
+      if (partition.crl->is_delta) continue;
+      partition.newer_delta_missing = floors_->HadNewerDelta(
+          *partition.crl, partition.delta.get(),
+          KeyOf(*partition.signer, partition.signer_certificate));
+      partition.keys_missing = KeysMissing(partition, at_hand);
+    }
   }
 
   // Tries the keys of the CA itself, then of CRL signers below it. Sets
@@ -235,15 +286,6 @@ class CrlStore::Linker {
                "deltaCRLIndicator: applies to no complete CRL at hand");
       }
     }
-    for (CrlPartition& partition : admitted_) {
-      if (partition.crl->is_delta) continue;
-      partition.newer_delta_missing =
-          floors_ != nullptr &&
-          floors_->HadNewerDelta(
-              *partition.crl, partition.delta.get(),
-              KeyOf(*partition.signer, partition.signer_certificate));
-      store_->partitions_.push_back(std::move(partition));
-    }
   }
 
   static bool Applies(const CrlData& delta, const CrlData& base) {
@@ -272,6 +314,9 @@ class CrlStore::Linker {
 
   void Arrange() {
     auto& partitions = store_->partitions_;
+    for (CrlPartition& partition : admitted_) {
+      if (!partition.crl->is_delta) partitions.push_back(std::move(partition));
+    }
     for (uint32_t i = 0; i < partitions.size(); ++i) {
       const CrlPartition& partition = partitions[i];
       store_->used_.insert(partition.crl->sha256);

@@ -56,6 +56,21 @@ std::string DescribeProfile(const Profile& profile) {
   return text;
 }
 
+// What the word of a partition rests on: its CRLs, and what is missing.
+std::string DescribePartition(const CrlPartition& partition) {
+  std::string text =
+      absl::StrCat(partition.delta != nullptr, partition.newer_delta_missing);
+  text.append(AsText(Bytes(partition.crl->sha256)));
+  if (partition.delta != nullptr) {
+    text.append(AsText(Bytes(partition.delta->sha256)));
+  }
+  for (const Bytes key : partition.keys_missing) {
+    absl::StrAppend(&text, key.size(), ":");
+    text.append(AsText(key));
+  }
+  return text;
+}
+
 std::array<uint8_t, 32> DigestOf(const Snapshot& snapshot) {
   std::string text;
   const auto add = [&text](const std::array<uint8_t, 32>& digest) {
@@ -74,12 +89,13 @@ std::array<uint8_t, 32> DigestOf(const Snapshot& snapshot) {
     for (const auto& owned : one.issuer_paths->vouched()) {
       add(owned->fingerprint);
     }
-    std::set<std::array<uint8_t, 32>> crls;
+    std::set<std::string> partitions;
     for (const CrlPartition& partition : one.crls->partitions()) {
-      crls.insert(partition.crl->sha256);
-      if (partition.delta != nullptr) crls.insert(partition.delta->sha256);
+      partitions.insert(DescribePartition(partition));
     }
-    for (const auto& digest : crls) add(digest);
+    for (const std::string& partition : partitions) {
+      absl::StrAppend(&text, partition.size(), ":", partition);
+    }
   }
   return Sha256(AsBytes(text));
 }

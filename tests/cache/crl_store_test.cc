@@ -12,6 +12,7 @@
 #include "crypto/name.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
+#include "tests/support/temp_folder.h"
 
 namespace inkan {
 namespace {
@@ -27,6 +28,7 @@ using testing_world::LeafBuilder;
 using testing_world::OwnedLeaf;
 using testing_world::Read;
 using testing_world::Revoked;
+using testing_world::TempFolder;
 namespace extension = lab::extension;
 
 constexpr auto kUnknown = RevocationStatus::kUnknown;
@@ -63,14 +65,15 @@ struct World {
     crls.push_back(Read(builder.Sign(KeyOf(key)), source));
     return *this;
   }
-  World& Link(const CrlStore* previous = nullptr) {
+  World& Link(const CrlStore* previous = nullptr,
+              const CrlFloors* floors = nullptr) {
     if (paths == nullptr) {
       auto built = IssuerPaths::Build(profile, {});
       EXPECT_TRUE(built.ok()) << built.status();
       paths = *built;
     }
     store = CrlStore::Link(std::make_shared<const Profile>(profile), paths,
-                           crls, previous);
+                           crls, previous, floors);
     return *this;
   }
   // The path whose CA has this key.
@@ -326,25 +329,86 @@ TEST(CrlStore, TheCrlOfAnotherGenerationSaysNothing) {
   EXPECT_EQ(both.store->partitions().size(), 2U);
 }
 
-// The same where one anchor stands above both generations.
-TEST(CrlStore, UnderOneAnchorTheIssuersOwnCrlIsAsked) {
-  const auto link = [](const std::string& key) {
+// Two generations of CaName(), below one anchor.
+World WorldOfTwoKeys(uint16_t usage_of_ca = lab::kKeyCertSign | lab::kCrlSign) {
+  const auto link = [](const std::string& key, uint16_t usage) {
     lab::CertificateBuilder builder;
     builder.issuer({{"CN", "Root"}}).subject(CaName()).public_key(KeyOf(key));
-    builder.ca();
+    builder.ca().set(extension::KeyUsage(usage));
     return builder.Sign(KeyOf("root"));
   };
   World world;
   world.profile.anchors.clear();
   world.AddAnchor(CaDer("root", {{"CN", "Root"}}))
-      .AddIntermediate(link("ca"))
-      .AddIntermediate(link("ca 2019"));
+      .AddIntermediate(link("ca", usage_of_ca))
+      .AddIntermediate(link("ca 2019", lab::kKeyCertSign | lab::kCrlSign));
+  // One key's CRL counts for another's certificates if its own holds.
+  CrlBuilder of_root;
+  world.Add(of_root.issuer({{"CN", "Root"}}).add(extension::CrlNumber(1)),
+            "root");
+  return world;
+}
+
+// The same where one anchor stands above both generations.
+TEST(CrlStore, UnderOneAnchorTheIssuersOwnCrlIsAsked) {
+  World world = WorldOfTwoKeys();
   CrlBuilder lists_7 = CrlFor("Kyoto");
   lists_7.revoke(Revoked(7, kIssued));
   world.Add(CrlFor("Kyoto", 9), "ca 2019").Add(lists_7, "ca");
   EXPECT_EQ(world.StatusOf(Leaf()), kRevoked);
   EXPECT_EQ(world.StatusOf(LeafBuilder(7, "ca 2019", "Kyoto"), kNow, "ca 2019"),
             kGood);
+}
+
+// Once the issuer's own CRL was in force, that of another key does not speak in
+// its place: the issuer's is missing, or only an older one is there.
+TEST(CrlStore, NoOtherKeysCrlSpeaksForOneThatIsMissing) {
+  const TempFolder folder;
+  const auto floors = *CrlFloors::Open(folder.path() + "/floors");
+  const CrlBuilder older = CrlFor("Kyoto", 4);
+  CrlBuilder own = CrlFor("Kyoto", 5);
+  own.revoke(Revoked(7, kIssued));
+  CrlBuilder others = CrlFor("Kyoto", 9);
+  others.revoke(Revoked(8, kIssued));
+  const CrlBuilder others_osaka = CrlFor("Osaka", 9);
+  const auto with = [&](const std::vector<CrlBuilder>& of_ca) {
+    World world = WorldOfTwoKeys();
+    world.Add(others, "ca 2019").Add(others_osaka, "ca 2019");
+    for (const CrlBuilder& crl : of_ca) world.Add(crl, "ca");
+    world.Link(nullptr, floors.get());
+    return world;
+  };
+  // It never was in force: RFC 5280 lets any key of the CA speak.
+  EXPECT_EQ(with({}).StatusOf(Leaf()), kGood);
+  EXPECT_EQ(with({}).StatusOf(Leaf(8)), kRevoked);
+  World whole = with({own});
+  EXPECT_EQ(whole.StatusOf(Leaf()), kRevoked);
+  whole.store->RaiseFloors(floors.get());
+  for (const auto& of_ca : {std::vector<CrlBuilder>{}, {older}}) {
+    World lost = with(of_ca);
+    for (const uint64_t serial : {7U, 8U, 9U}) {
+      const RevocationEvidence evidence = lost.Check(Leaf(serial));
+      EXPECT_EQ(evidence.status, kUnknown) << serial;
+      EXPECT_THAT(evidence.reason, testing::HasSubstr("not at hand"));
+    }
+    // What that key issued, and what it never had a CRL for.
+    const auto younger = [](uint64_t serial) {
+      return LeafBuilder(serial, "ca 2019", "Kyoto");
+    };
+    EXPECT_EQ(lost.StatusOf(younger(7), kNow, "ca 2019"), kGood);
+    EXPECT_EQ(lost.StatusOf(younger(8), kNow, "ca 2019"), kRevoked);
+    EXPECT_EQ(lost.StatusOf(Leaf(7, "Osaka")), kGood);
+    // One of wider scope is no substitute either.
+    lost.Add(CrlFor("", 9), "ca 2019").Link(nullptr, floors.get());
+    EXPECT_EQ(lost.StatusOf(Leaf()), kUnknown);
+  }
+  World newer = with({CrlFor("Kyoto", 6)});
+  EXPECT_EQ(newer.StatusOf(Leaf(7)), kGood);
+  EXPECT_EQ(newer.StatusOf(Leaf(8)), kGood) << "another's serial";
+  // A key that may not sign CRLs, or under another anchor, has none to miss.
+  World mute = WorldOfTwoKeys(lab::kKeyCertSign);
+  mute.Add(others, "ca 2019").Link(nullptr, floors.get());
+  EXPECT_EQ(mute.StatusOf(Leaf()), kGood);
 }
 
 TEST(CrlStore, ACrlIsBelievedOnlyWithItsIssuersSignature) {

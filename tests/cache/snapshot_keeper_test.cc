@@ -505,6 +505,36 @@ TEST_F(SnapshotKeeperTest, TheDigestTellsRulesAndCrlsApart) {
   }
 }
 
+// A delta that one profile takes, and another one does not, was in force all
+// the same: that the other one misses it is published though its CRLs are the
+// same.
+TEST_F(SnapshotKeeperTest, WhatIsFoundMissingIsPublished) {
+  const TempFolder state;
+  SnapshotOptions options = OptionsFor(folder_);
+  options.state_directory = state.path();
+  Profile lenient = LabProfile();
+  lenient.name = "lenient";
+  lenient.allow_crl_without_next_update = true;
+  lenient.crl_max_age = int64_t{20} * 366 * 86400;
+  options.profiles.push_back(lenient);
+  folder_.Write("a.crl", CrlDer(5));
+  folder_.Write("d.crl", CrlFor("Kyoto", 7)
+                             .this_update(UtcSeconds(2024, 1, 2))
+                             .no_next_update()
+                             .add(lab::extension::DeltaCrlIndicator(5))
+                             .revoke(Revoked(7, UtcSeconds(2023, 1, 1)))
+                             .Sign(KeyOf("ca")));
+  auto keeper = SnapshotKeeper::Start(options, false);
+  ASSERT_TRUE(keeper.ok()) << keeper.status();
+  keeper_ = *std::move(keeper);
+  const auto before = keeper_->Current();
+  EXPECT_EQ(StatusIn(*before), RevocationStatus::kGood);
+  folder_.Write("copy.crl", CrlDer(5));  // changes nothing but links anew
+  Refresh();
+  EXPECT_EQ(Status(), RevocationStatus::kUnknown);
+  EXPECT_NE(keeper_->Current()->digest, before->digest);
+}
+
 TEST_F(SnapshotKeeperTest, AWatchedFolderIsFollowedWithoutBeingAsked) {
   SnapshotOptions options = OptionsFor(folder_);
   options.crl_sources[0].poll_interval = absl::Hours(1);
