@@ -241,9 +241,11 @@ class CrlStore::Linker {
     return job.result == SignatureResult::kValid;
   }
 
-  // Whether `path` leads to `certificate` as a CRL signer.
+  // Whether `path` leads to `certificate` as a CRL signer. The profile's usages
+  // and policies are what it asks of those who sign filings.
   static bool Vouches(const IssuerPath& path, const Certificate& certificate) {
-    const LeafRules any_use;
+    LeafRules any_use;
+    any_use.any_policy = true;
     if (!path.state.Accept(certificate, any_use, nullptr).ok()) return false;
     std::array<uint8_t, kDigestBytesMax> digest;
     const DigestJob hash = {certificate.signature_algorithm.hash,

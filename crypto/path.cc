@@ -261,8 +261,10 @@ PathFault PathState::Accept(const Certificate& leaf, const LeafRules& rules,
   CheckAlone(leaf, rules, rsa_modulus_bits_min_, &checks);
   checks.Report(CheckId::kNameConstraints, Outcome::kChainConstraintsFailure,
                 name_constraints_.Check(leaf));
-  checks.Report(CheckId::kPolicies, Outcome::kChainConstraintsFailure,
-                policies_.Accept(leaf, policies, qualifiers));
+  if (!rules.any_policy) {
+    checks.Report(CheckId::kPolicies, Outcome::kChainConstraintsFailure,
+                  policies_.Accept(leaf, policies, qualifiers));
+  }
   return broken_.outcome <= checks.worst().outcome && !broken_.ok()
              ? broken_
              : checks.worst();

@@ -59,6 +59,9 @@ struct LeafRules {
   uint16_t required_key_usage = 0;
   uint16_t forbidden_key_usage = 0;
   absl::Span<const std::string> required_extended_key_usage;
+  // Whatever policies it asserts: for a CRL signer, whose certificate need not
+  // be for what filings are signed under.
+  bool any_policy = false;
 };
 
 // What a path fails for. `certificate` counts from the anchor downwards: 0 is

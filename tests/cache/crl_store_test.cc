@@ -942,6 +942,22 @@ TEST(CrlStore, ACrlSignerMustHoldItself) {
   EXPECT_EQ(forged.StatusOf(LeafOfIndirect()), kUnknown);
 }
 
+// The policies of a profile are what it asks of those who sign filings.
+TEST(CrlStore, ACrlSignerNeedNotAssertTheProfilesPolicies) {
+  const std::string policy = "\x2a\x83\x08";  // 1.2.392
+  for (const bool asserts_another : {false, true}) {
+    lab::CertificateBuilder signer = SignerBuilder({{"CN", "Signer"}});
+    if (asserts_another) {
+      signer.add(extension::CertificatePolicies({"1.2.3"}));
+    }
+    World world = IndirectWorld(IndirectCrl(), signer);
+    world.profile.initial_policies = {policy};
+    world.profile.require_explicit_policy = true;
+    EXPECT_EQ(world.StatusOf(LeafOfIndirect()), kGood);
+    EXPECT_TRUE(world.store->refusals().empty());
+  }
+}
+
 TEST(CrlStore, ADeltaMadeAfterItsSignersTimeRenewsNothing) {
   lab::CertificateBuilder signer = SignerBuilder({{"CN", "Signer"}});
   signer.validity(UtcSeconds(2020, 1, 1), kIssued + 5);
