@@ -253,8 +253,11 @@ absl::StatusOr<CompiledCrl> ReadCompiledCrl(
   CompiledCrl compiled;
   auto crl = std::make_shared<CrlData>();
   std::vector<std::string> issuers;
-  if (!crl_file::ReadFields(file.subspan(sizeof(header), header.fields_bytes),
-                            crl.get(), &compiled.origin, &issuers) ||
+  const Bytes fields = file.subspan(sizeof(header), header.fields_bytes);
+  if (!crl_file::HasOurUnicode(fields)) {
+    return Unsound("its names are prepared by another version of Unicode");
+  }
+  if (!crl_file::ReadFields(fields, crl.get(), &compiled.origin, &issuers) ||
       issuers.size() != header.images) {
     return Unsound("its fields cannot be read");
   }

@@ -34,7 +34,8 @@ namespace inkan {
 
 // Counts up whenever the layout changes, or what any field of it means: the
 // canonical form of names, the strictness of reading.
-inline constexpr uint32_t kCompiledCrlVersion = 2;  // 2: names by RFC 4518
+// 2: names by RFC 4518; 3: with the version of the Unicode data they are by.
+inline constexpr uint32_t kCompiledCrlVersion = 3;
 inline constexpr char kCompiledCrlSuffix[] = ".crlx";
 
 // The CRL file that a compiled one was made from, as it was then. All zero: no

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "crypto/der.h"
+#include "crypto/string_prep.h"
 
 namespace inkan::crl_file {
 namespace {
@@ -110,6 +111,7 @@ void ReadScope(Reader* in, CrlData* crl) {
 std::string WriteFields(const CrlData& crl, const CrlOrigin& origin,
                         const std::vector<std::string>& issuers) {
   Writer out;
+  out.Text(std::string(UnicodeVersion()));
   out.Text(std::string(AsText(crl.sha256)));
   out.Text(crl.signer_key_sha256);
   out.Text(origin.path);
@@ -139,9 +141,15 @@ std::string WriteFields(const CrlData& crl, const CrlOrigin& origin,
   return out.Take();
 }
 
+bool HasOurUnicode(Bytes fields) {
+  Reader in(fields);
+  return in.Text() == UnicodeVersion() && in.ok();
+}
+
 bool ReadFields(Bytes fields, CrlData* crl, CrlOrigin* origin,
                 std::vector<std::string>* issuers) {
   Reader in(fields);
+  if (in.Text() != UnicodeVersion()) return false;
   const std::string sha256 = in.Text();
   if (sha256.size() != crl->sha256.size()) return false;
   std::memcpy(crl->sha256.data(), sha256.data(), sha256.size());

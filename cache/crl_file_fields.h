@@ -37,6 +37,9 @@ struct ImagePlace {
 
 std::string WriteFields(const CrlData& crl, const CrlOrigin& origin,
                         const std::vector<std::string>& issuers);
+// Whether the names among the fields are prepared by the Unicode data in use.
+// What was made by others is not comparable, and is rebuilt.
+bool HasOurUnicode(Bytes fields);
 // False if they are not exactly what WriteFields writes.
 bool ReadFields(Bytes fields, CrlData* crl, CrlOrigin* origin,
                 std::vector<std::string>* issuers);

@@ -286,6 +286,8 @@ bool IsSimpleText(std::string_view text) {
   return true;
 }
 
+std::string_view UnicodeVersion() { return utf8proc_unicode_version(); }
+
 bool PrepareText(std::string_view text, std::string* prepared) {
   if (!IsUtf8(text)) return false;
   std::string mapped = Map(text);

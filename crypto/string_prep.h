@@ -41,6 +41,10 @@ bool IsPlainStringType(uint8_t tag);
 // preparing is no more than folding A to Z and compressing spaces.
 bool IsSimpleText(std::string_view text);
 
+// Version of the Unicode data in use, e.g. "14.0.0". Under another one a text
+// with characters that were assigned in between may be prepared otherwise.
+std::string_view UnicodeVersion();
+
 // Sections 2.2 to 2.6. False if `text` is not UTF-8 or has a prohibited
 // character: comparing it is then undefined.
 bool PrepareText(std::string_view text, std::string* prepared);

@@ -18,6 +18,7 @@
 #include "cache/crl_file.h"
 #include "cache/pem.h"
 #include "crypto/digest.h"
+#include "crypto/string_prep.h"
 #include "gmock/gmock.h"
 #include "tests/support/lab_world.h"
 #include "tests/support/temp_folder.h"
@@ -273,6 +274,26 @@ TEST_F(CrlLoaderTest, AnotherVersionIsRebuilt) {
       std::string(
           OpenCompiledCrl(loader_.CompiledPath(path), "").status().message()),
       HasSubstr("another version"));
+  EXPECT_TRUE(IsEvery(*Load(path), 3));
+  EXPECT_TRUE(OpenCompiledCrl(loader_.CompiledPath(path), "").ok());
+}
+
+// Names that another libutf8proc has prepared are not compared with ours.
+TEST_F(CrlLoaderTest, AnotherVersionOfUnicodeIsRebuilt) {
+  const std::string path = Compiled(3);
+  std::string old = ReadAll(loader_.CompiledPath(path));
+  const size_t at = old.find(UnicodeVersion());
+  ASSERT_NE(at, std::string::npos);
+  old[at] = '0';
+  old.replace(kCompiledCrlChecksumOffset, 32, 32, '\0');
+  const auto digest = Sha256(AsBytes(old));
+  old.replace(kCompiledCrlChecksumOffset, 32,
+              reinterpret_cast<const char*>(digest.data()), 32);
+  std::ofstream(loader_.CompiledPath(path), std::ios::binary) << old;
+  EXPECT_THAT(
+      std::string(
+          OpenCompiledCrl(loader_.CompiledPath(path), "").status().message()),
+      HasSubstr("Unicode"));
   EXPECT_TRUE(IsEvery(*Load(path), 3));
   EXPECT_TRUE(OpenCompiledCrl(loader_.CompiledPath(path), "").ok());
 }
