@@ -53,6 +53,8 @@ int ExitCodeOfCall(const absl::Status& status) {
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kNotFound:
       return EX_DATAERR;
+    case absl::StatusCode::kResourceExhausted:
+      return EX_TEMPFAIL;
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
       return EX_NOPERM;
@@ -64,6 +66,14 @@ int ExitCodeOfCall(const absl::Status& status) {
 int Complain(const Streams& streams, const absl::Status& status, int code) {
   streams.err << "inkan: " << Printable(std::string(status.message())) << "\n";
   return code;
+}
+
+// What is wrong with the flags about a server, or the files they name.
+int ComplainOfOptions(const Streams& streams, const absl::Status& status) {
+  return Complain(streams, status,
+                  status.code() == absl::StatusCode::kInvalidArgument
+                      ? EX_USAGE
+                      : ExitCodeOfInput(status));
 }
 
 int Usage(const Streams& streams, const std::string& what) {
@@ -88,24 +98,31 @@ int ExitCodeOf(const v1::Verdict& verdict) {
   }
 }
 
-std::string ToJson(const google::protobuf::Message& message) {
+// Prints the message, or says why not: the exit code.
+int PrintJson(const Streams& streams, const google::protobuf::Message& message,
+              int code) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
   std::string json;
   const auto status =
       google::protobuf::util::MessageToJsonString(message, &json, options);
-  return status.ok() ? json : "";
+  if (!status.ok()) {
+    streams.err << "inkan: the answer cannot be written as JSON: "
+                << Printable(status.ToString()) << "\n";
+    return EX_SOFTWARE;
+  }
+  streams.out << json;
+  return Written(streams, code);
 }
 
 int PrintVerdict(const Streams& streams, const JudgeFlags& flags,
                  const v1::Verdict& verdict, Bytes names_of) {
   if (flags.output.json()) {
-    streams.out << ToJson(verdict);
-  } else {
-    streams.out << VerdictText(
-        verdict, flags.local.local ? "the files given" : flags.server.target);
-    if (!names_of.empty()) streams.out << AlternativeNamesText(names_of);
+    return PrintJson(streams, verdict, ExitCodeOf(verdict));
   }
+  streams.out << VerdictText(
+      verdict, flags.local.local ? "the files given" : flags.server.target);
+  if (!names_of.empty()) streams.out << AlternativeNamesText(names_of);
   return Written(streams, ExitCodeOf(verdict));
 }
 
@@ -215,7 +232,7 @@ int Verify(const Streams& streams, const VerifyFlags& flags) {
         VerifyLocally(*std::move(rules), filing, flags.judge.checks), {});
   }
   absl::StatusOr<ClientOptions> options = ClientOptionsOf(flags.judge.server);
-  if (!options.ok()) return Complain(streams, options.status(), EX_USAGE);
+  if (!options.ok()) return ComplainOfOptions(streams, options.status());
   absl::StatusOr<v1::Verdict> verdict =
       Client::Connect(*options)->Verify(filing, flags.judge.checks);
   if (!verdict.ok()) {
@@ -245,7 +262,7 @@ int CheckCertificate(const Streams& streams, const JudgeFlags& flags) {
                        names_of);
   }
   absl::StatusOr<ClientOptions> options = ClientOptionsOf(flags.server);
-  if (!options.ok()) return Complain(streams, options.status(), EX_USAGE);
+  if (!options.ok()) return ComplainOfOptions(streams, options.status());
   absl::StatusOr<v1::Verdict> verdict =
       Client::Connect(*options)->CheckCertificate(request);
   if (!verdict.ok()) {
@@ -258,19 +275,20 @@ int CheckCertificate(const Streams& streams, const JudgeFlags& flags) {
 int Status(const Streams& streams, const ServerFlags& server,
            const OutputFlags& output, bool omit_partitions) {
   absl::StatusOr<ClientOptions> options = ClientOptionsOf(server);
-  if (!options.ok()) return Complain(streams, options.status(), EX_USAGE);
+  if (!options.ok()) return ComplainOfOptions(streams, options.status());
   auto status = Client::Connect(*options)->GetStatus(omit_partitions);
   if (!status.ok()) {
     return Complain(streams, status.status(), ExitCodeOfCall(status.status()));
   }
-  streams.out << (output.json() ? ToJson(*status) : StatusText(*status));
+  if (output.json()) return PrintJson(streams, *status, 0);
+  streams.out << StatusText(*status);
   return Written(streams, 0);
 }
 
 int Health(const Streams& streams, const ServerFlags& server,
            const std::string& service) {
   absl::StatusOr<ClientOptions> options = ClientOptionsOf(server);
-  if (!options.ok()) return Complain(streams, options.status(), EX_USAGE);
+  if (!options.ok()) return ComplainOfOptions(streams, options.status());
   absl::StatusOr<bool> serving = Client::Connect(*options)->IsServing(service);
   if (!serving.ok()) {
     return Complain(streams, serving.status(),
@@ -288,6 +306,15 @@ int RunCli(const std::vector<std::string>& arguments, std::ostream& out,
   CLI::App app("inkan: asks Inkan for verdicts on filings and certificates");
   app.set_version_flag("--version", absl::StrCat("inkan ", BuildVersion()));
   app.require_subcommand(1);
+  app.footer(
+      "Exit codes: verify, check-certificate: 0 TOTAL_PASSED, 1 TOTAL_FAILED, "
+      "2\n"
+      "INDETERMINATE. health: 0 SERVING, 1 not. crl lookup: 0 not listed, 1\n"
+      "listed. All: 64 usage, 65 input refused, 66 a file that cannot be "
+      "opened,\n"
+      "69 no server, or it refuses for now, 70 the server failed, 74 the "
+      "answer\n"
+      "cannot be written, 75 over a quota, try again, 77 not permitted.");
   VerifyFlags verify;
   JudgeFlags check;
   ServerFlags server;

@@ -2,9 +2,10 @@
 //
 // Exit codes: 0 TOTAL_PASSED (health: SERVING), 1 TOTAL_FAILED (health: not
 // SERVING), 2 INDETERMINATE, and from sysexits.h 64 usage, 65 input that is
-// refused, 66 an input that cannot be opened, 69 no server, 70 the server
-// failed, 74 the answer cannot be written, 77 not permitted. Those of inkan crl
-// are in client/crl_tool.h.
+// refused, 66 an input that cannot be opened, 69 no server (or it refuses for
+// now), 70 the server failed, 74 the answer cannot be written, 75 over a quota,
+// 77 not permitted. status: 0 if the server answered, whatever it says. Those
+// of inkan crl are in client/crl_tool.h.
 //
 // One thread. Nothing is thrown.
 #ifndef INKAN_CLIENT_CLI_H_

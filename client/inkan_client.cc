@@ -28,34 +28,6 @@ std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(
   return grpc::SslCredentials(tls);
 }
 
-class GrpcVerifyStream final : public VerifyStream {
- public:
-  explicit GrpcVerifyStream(v1::VerificationService::Stub* stub)
-      : call_(stub->StreamVerify(&context_)) {}
-  ~GrpcVerifyStream() override {
-    if (!finished_) context_.TryCancel();
-  }
-
-  bool Send(const v1::StreamVerifyRequest& request) override {
-    return call_->Write(request);
-  }
-  void SendNoMore() override { call_->WritesDone(); }
-  bool Receive(v1::StreamVerifyResponse* response) override {
-    return call_->Read(response);
-  }
-  absl::Status Finish() override {
-    finished_ = true;
-    return FromGrpc(call_->Finish());
-  }
-
- private:
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::StreamVerifyRequest,
-                                           v1::StreamVerifyResponse>>
-      call_;
-  bool finished_ = false;
-};
-
 }  // namespace
 
 struct Client::Stubs {
@@ -132,10 +104,6 @@ absl::StatusOr<v1::Verdict> Client::CheckCertificate(
       stubs_->verification.get(), request);
   if (!response.ok()) return response.status();
   return std::move(*response->mutable_verdict());
-}
-
-std::unique_ptr<VerifyStream> Client::OpenStream() {
-  return std::make_unique<GrpcVerifyStream>(stubs_->verification.get());
 }
 
 absl::StatusOr<v1::GetStatusResponse> Client::GetStatus(bool omit_partitions) {

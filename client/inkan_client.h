@@ -8,9 +8,7 @@
 // kDeadlineExceeded, kInvalidArgument (the request is wrong; the message names
 // the field), and the other gRPC codes by their usual names.
 //
-// Thread safety: a Client may be used from any thread, a VerifyStream by one
-// writing and one reading thread. Ownership: streams must not outlive their
-// client.
+// Thread safety: a Client may be used from any thread.
 #ifndef INKAN_CLIENT_INKAN_CLIENT_H_
 #define INKAN_CLIENT_INKAN_CLIENT_H_
 
@@ -41,19 +39,6 @@ struct ClientOptions {
   absl::Duration timeout = absl::Seconds(10);   // of each unary call
 };
 
-// One StreamVerify call.
-class VerifyStream {
- public:
-  virtual ~VerifyStream() = default;
-  // False if the stream is over.
-  virtual bool Send(const v1::StreamVerifyRequest& request) = 0;
-  virtual void SendNoMore() = 0;
-  // Answers come in the order of requests. False at the end.
-  virtual bool Receive(v1::StreamVerifyResponse* response) = 0;
-  // After Receive returned false: how the call ended.
-  virtual absl::Status Finish() = 0;
-};
-
 class Client {
  public:
   // Connects when first used.
@@ -69,7 +54,6 @@ class Client {
       absl::Span<const v1::Filing> filings, bool want_checks = false);
   absl::StatusOr<v1::Verdict> CheckCertificate(
       const v1::CheckCertificateRequest& request);
-  std::unique_ptr<VerifyStream> OpenStream();
 
   absl::StatusOr<v1::GetStatusResponse> GetStatus(bool omit_partitions = false);
   absl::StatusOr<v1::LookupRevocationResponse> LookupRevocation(

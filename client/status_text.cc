@@ -1,5 +1,4 @@
 // The part of client/text.h that tells of a server.
-#include <algorithm>
 #include <string>
 
 #include "absl/strings/escaping.h"
@@ -23,7 +22,8 @@ void ProfileText(const v1::ProfileStatus& profile, std::string* out) {
   absl::StrAppend(out, "Profile ", Printable(profile.name()), ": ",
                   profile.anchors_size(), " anchor(s), ",
                   profile.intermediates(), " intermediate(s), ",
-                  profile.issuer_paths(), " issuer path(s)\n");
+                  profile.issuer_paths(), " issuer path(s)",
+                  profile.ready() ? "" : ", NOT READY", "\n");
   for (const v1::TrustAnchorStatus& anchor : profile.anchors()) {
     absl::StrAppend(out, "  ", Printable(anchor.subject()), "\n    key ",
                     anchor.key_identifier(), ", until ",
@@ -33,9 +33,18 @@ void ProfileText(const v1::ProfileStatus& profile, std::string* out) {
 
 // By the server's clock.
 bool IsStale(const v1::CrlPartitionStatus& partition) {
-  return partition.has_next_update() &&
+  return partition.has_stale_at() &&
          partition.this_update().seconds() + partition.age().seconds() >
-             partition.next_update().seconds();
+             partition.stale_at().seconds();
+}
+
+// ", STALE since ..", ", next by ..", or nothing.
+std::string EndText(const v1::CrlPartitionStatus& partition) {
+  if (IsStale(partition)) {
+    return absl::StrCat(", STALE since ", TimeText(partition.stale_at()));
+  }
+  if (!partition.has_next_update()) return "";
+  return absl::StrCat(", next by ", TimeText(partition.next_update()));
 }
 
 void PartitionsText(const v1::GetStatusResponse& status, std::string* out) {
@@ -51,12 +60,55 @@ void PartitionsText(const v1::GetStatusResponse& status, std::string* out) {
     absl::StrAppendFormat(
         out, "  %-20s %9d entries, %s old%s\n    %s\n    %s\n",
         Printable(partition.profile()), partition.entries(),
-        AgeText(partition.age().seconds()),
-        partition.has_next_update()
-            ? absl::StrCat(IsStale(partition) ? ", STALE since " : ", next by ",
-                           TimeText(partition.next_update()))
-            : "",
+        AgeText(partition.age().seconds()), EndText(partition),
         Printable(partition.scope()), Printable(partition.source()));
+  }
+}
+
+// What keeps the server from giving verdicts, or some of them; nothing if
+// nothing does.
+void ReadinessText(const v1::GetStatusResponse& status, std::string* out) {
+  if (!status.serving()) {
+    absl::StrAppend(out,
+                    "WRONG: health says NOT_SERVING: load balancers send "
+                    "nothing here. It is starting or ending, if nothing below "
+                    "says why.\n");
+  }
+  if (!status.audit_log_error().empty()) {
+    absl::StrAppend(out, "WRONG: the audit log cannot be written: ",
+                    Printable(status.audit_log_error()),
+                    status.audit_log_refuses()
+                        ? "; filings are refused\n"
+                        : "; verdicts leave unrecorded\n");
+  }
+  for (const v1::ProfileStatus& profile : status.profiles()) {
+    if (profile.ready()) continue;
+    absl::StrAppend(out, "WRONG: profile ", Printable(profile.name()),
+                    " is not ready: ", Printable(profile.not_ready_reason()),
+                    "\n");
+  }
+  for (const v1::ProfileStatus& profile : status.profiles()) {
+    if (profile.stale_partitions() == 0) continue;
+    absl::StrAppend(out, "WRONG: profile ", Printable(profile.name()), ": ",
+                    profile.stale_partitions(),
+                    " CRL partition(s) are too old; filings of today under "
+                    "them get TRY_LATER. Fetch their CRLs.\n");
+  }
+}
+
+void SourcesText(const v1::GetStatusResponse& status, std::string* out) {
+  for (const v1::CrlSourceError& error : status.source_errors()) {
+    absl::StrAppend(out, "WRONG: ", Printable(error.source()), ": ",
+                    Printable(error.error()), "\n    last tried ",
+                    TimeText(error.last_attempt()),
+                    error.last_good_in_use()
+                        ? "; its last good CRL stays in use\n"
+                        : "; nothing from it is in use\n");
+  }
+  if (status.crl_indexes_unwritten() > 0) {
+    absl::StrAppend(out, "WRONG: ", status.crl_indexes_unwritten(),
+                    " CRL index(es) cannot be kept: ",
+                    Printable(status.crl_index_error()), "\n");
   }
 }
 
@@ -66,7 +118,7 @@ std::string StatusText(const v1::GetStatusResponse& status) {
   std::string out;
   absl::StrAppend(&out, "Inkan ", status.build().version(), " (",
                   status.build().build(), "), ",
-                  status.serving() ? "SERVING" : "NOT SERVING", " since ",
+                  status.serving() ? "SERVING" : "NOT SERVING", ", started ",
                   TimeText(status.started_at()), "\n");
   absl::StrAppend(&out, "  RSA kernel   ", status.build().rsa_kernel(), ": ",
                   Printable(status.build().rsa_kernel_reason()), "\n");
@@ -82,30 +134,10 @@ std::string StatusText(const v1::GetStatusResponse& status) {
     ProfileText(profile, &out);
   }
   if (status.partitions_size() > 0) PartitionsText(status, &out);
-  const auto stale = std::count_if(status.partitions().begin(),
-                                   status.partitions().end(), IsStale);
-  if (stale > 0) {
-    absl::StrAppend(&out, "WRONG: ", stale,
-                    " CRL partition(s) are past nextUpdate; filings of today "
-                    "under them get TRY_LATER. Fetch their CRLs.\n");
-  }
-  if (stale == 0 && status.source_errors_size() == 0 &&
-      status.crl_indexes_unwritten() == 0) {
-    absl::StrAppend(&out, "Nothing is wrong.\n");
-  }
-  for (const v1::CrlSourceError& error : status.source_errors()) {
-    absl::StrAppend(&out, "WRONG: ", Printable(error.source()), ": ",
-                    Printable(error.error()), "\n    last tried ",
-                    TimeText(error.last_attempt()),
-                    error.last_good_in_use()
-                        ? "; its last good CRL stays in use\n"
-                        : "; nothing from it is in use\n");
-  }
-  if (status.crl_indexes_unwritten() > 0) {
-    absl::StrAppend(&out, "WRONG: ", status.crl_indexes_unwritten(),
-                    " CRL index(es) cannot be kept: ",
-                    Printable(status.crl_index_error()), "\n");
-  }
+  const size_t facts = out.size();
+  ReadinessText(status, &out);
+  SourcesText(status, &out);
+  if (out.size() == facts) absl::StrAppend(&out, "Nothing is wrong.\n");
   return out;
 }
 

@@ -318,7 +318,12 @@ int Main(int argc, char** argv) {
   app.add_option("--log-format", flags.log_format, "text or json")
       ->check(CLI::IsMember({"text", "json"}));
   app.add_option("--port-file", flags.port_file,
-                 "Write the port bound to this file, then the operations port");
+                 "Write the ports bound to this file, one a line: listener, "
+                 "operations_listener, ops_http");
+  app.footer(
+      "Exit codes: 0 ended as told, 64 usage, 66 a file that cannot be opened, "
+      "69 an\naddress that is taken, 74 the port file cannot be written, 78 "
+      "configuration.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

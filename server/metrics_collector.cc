@@ -224,6 +224,11 @@ void AddCrls(const OpsView& view, const StatusSampler& sampler, Families* out) {
     };
     add(MetricId::kCrlPartitions, group.partitions);
     add(MetricId::kCrlStale, group.stale);
+    add(MetricId::kCrlUnplaced, group.unplaced);
+    if (group.earliest_stale_at.has_value()) {
+      add(MetricId::kCrlStaleAt,
+          std::max<int64_t>(0, *group.earliest_stale_at));
+    }
     add(MetricId::kCrlEntries, group.entries);
     add(MetricId::kCrlBytes, group.bytes);
     add(MetricId::kCrlThisUpdate, group.oldest_this_update);
@@ -321,7 +326,7 @@ void AddProcess(const OpsView& view, const OpsCounters& http, Families* out) {
   out->Add(MetricId::kProcessFds, static_cast<double>(facts.open_fds));
   out->Add(MetricId::kProcessFdsMax, static_cast<double>(facts.max_fds));
   out->Add(MetricId::kProcessThreads, static_cast<double>(facts.threads));
-  out->Add(MetricId::kProcessStart, facts.start_time);
+  out->Add(MetricId::kProcessStart, Seconds(view.started_at));
 }
 
 }  // namespace

@@ -30,12 +30,18 @@ void Lower(std::optional<T>* least, const std::optional<T>& value) {
   }
 }
 
-void AddPartition(const CrlPartition& partition, const Profile& profile,
+void AddPartition(const CrlPartition& partition, const ProfileSnapshot& profile,
                   int64_t now, CrlGroup* group) {
-  const std::optional<int64_t> stale_at = StaleSeconds(partition, profile);
+  const std::optional<int64_t> stale_at =
+      StaleSeconds(partition, *profile.profile);
   ++group->partitions;
-  if (stale_at.has_value() && *stale_at < now) ++group->stale;
-  Lower(&group->earliest_stale_at, stale_at);
+  if (profile.unplaced != nullptr &&
+      profile.unplaced->contains(partition.crl->sha256)) {
+    ++group->unplaced;
+  } else {
+    if (stale_at.has_value() && *stale_at < now) ++group->stale;
+    Lower(&group->earliest_stale_at, stale_at);
+  }
   for (const CrlData* crl : {partition.crl.get(), partition.delta.get()}) {
     if (crl == nullptr) continue;
     group->entries += crl->entries();
@@ -81,7 +87,7 @@ std::vector<CrlGroup> GroupCrls(const Snapshot& snapshot, absl::Time now) {
         found->second.issuer =
             full ? kOther : NameToText(AsBytes(partition.crl->issuer));
       }
-      AddPartition(partition, *profile.profile, now_seconds, &found->second);
+      AddPartition(partition, profile, now_seconds, &found->second);
     }
   }
   std::vector<CrlGroup> sorted;

@@ -32,12 +32,16 @@ struct CrlGroup {
   std::string profile;
   std::string issuer;  // RFC 4514
   size_t partitions = 0;
+  // Too old, of those that some place gives.
   size_t stale = 0;
+  // That no place gives any more (ProfileSnapshot::unplaced): no newer CRL is
+  // to be expected, so their end is no news.
+  size_t unplaced = 0;
   uint64_t entries = 0;
   uint64_t bytes = 0;
   int64_t oldest_this_update = 0;
   std::optional<int64_t> earliest_next_update;
-  std::optional<int64_t> earliest_stale_at;
+  std::optional<int64_t> earliest_stale_at;  // of those that are not unplaced
   // Every CRL of the group, those that become stale first at the front.
   std::vector<CrlRow> rows;
 };
@@ -51,7 +55,7 @@ inline constexpr size_t kCrlGroupsMax = 200;
 inline constexpr size_t kCrlSourcesMax = 2000;
 
 // In the order of their names, so that it is always the same ones that have
-// metrics of their own. "other" has the times of the one that is latest.
+// metrics of their own. "other" has the times of the one that is oldest.
 std::vector<CrlSourceStatus> BoundedSources(
     std::vector<CrlSourceStatus> sources);
 

@@ -74,6 +74,12 @@ namespace inkan {
     "CRL partitions in force")                                                 \
   V(kCrlStale, Gauge, "inkan_crl_stale_partitions", "profile,issuer",          \
     "CRL partitions too old to speak about filings of now")                    \
+  V(kCrlUnplaced, Gauge, "inkan_crl_unplaced_partitions", "profile,issuer",    \
+    "CRL partitions in force that no place gives any more")                    \
+  V(kCrlStaleAt, Gauge, "inkan_crl_earliest_stale_timestamp_seconds",          \
+    "profile,issuer",                                                          \
+    "When the first CRL in force will be too old; 0: one is believed about "   \
+    "no time")                                                                 \
   V(kCrlEntries, Gauge, "inkan_crl_entries", "profile,issuer",                 \
     "Entries of the CRLs in force")                                            \
   V(kCrlBytes, Gauge, "inkan_crl_index_bytes", "profile,issuer",               \

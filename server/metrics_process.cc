@@ -22,17 +22,6 @@ uint64_t CountEntries(const char* folder) {
   return count > 0 ? count - 1 : 0;  // not the folder just opened
 }
 
-// The line of /proc/stat that says when the machine was started.
-double BootTime() {
-  std::ifstream stat("/proc/stat");
-  std::string word;
-  double seconds = 0;
-  while (stat >> word) {
-    if (word == "btime" && stat >> seconds) return seconds;
-  }
-  return 0;
-}
-
 }  // namespace
 
 ProcessFacts ReadProcessFacts() {
@@ -49,7 +38,7 @@ ProcessFacts ReadProcessFacts() {
   facts.open_fds = CountEntries("/proc/self/fd");
 
   // proc(5): the fields after the name, which is in parentheses and may hold
-  // anything, begin with the third. 20: threads, 22: start, 24: resident pages.
+  // anything, begin with the third. 20: threads, 24: resident pages.
   std::ifstream stat("/proc/self/stat");
   std::string line;
   std::getline(stat, line);
@@ -59,11 +48,6 @@ ProcessFacts ReadProcessFacts() {
   std::string field;
   for (int number = 3; number <= 24 && fields >> field; ++number) {
     if (number == 20) facts.threads = std::stoull(field);
-    if (number == 22) {
-      facts.start_time =
-          BootTime() +
-          std::stod(field) / static_cast<double>(sysconf(_SC_CLK_TCK));
-    }
     if (number == 24) {
       facts.resident_bytes =
           std::stoull(field) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));

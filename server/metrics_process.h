@@ -1,4 +1,5 @@
 // What the operating system says about this process. Linux.
+// Only of itself: in the unit's sandbox /proc shows processes and no more.
 // Thread safety: free functions without state. What cannot be read is 0.
 #ifndef INKAN_SERVER_METRICS_PROCESS_H_
 #define INKAN_SERVER_METRICS_PROCESS_H_
@@ -13,7 +14,6 @@ struct ProcessFacts {
   uint64_t open_fds = 0;
   uint64_t max_fds = 0;
   uint64_t threads = 0;
-  double start_time = 0;  // seconds since 1970
 };
 
 ProcessFacts ReadProcessFacts();

@@ -93,6 +93,7 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(
   ReportSourceErrors(operations_.keeper->source_errors(),
                      response->mutable_source_errors());
   ReportUnwritten(operations_.keeper->unwritten_indexes(), response);
+  ReportAudit(operations_.audit, response);
   const BatcherCounters counters = operations_.batcher->counters();
   response->set_filings_total(counters.filings_judged);
   response->set_filings_refused_total(counters.filings_refused +

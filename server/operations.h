@@ -9,6 +9,7 @@
 #include "cache/snapshot_keeper.h"
 #include "inkan/v1/operations.grpc.pb.h"
 #include "server/answer_watch.h"
+#include "server/audit_log.h"
 #include "server/batcher.h"
 #include "server/gate.h"
 #include "server/health.h"
@@ -25,6 +26,7 @@ struct Operations {
   absl::Time started_at;
   Gate* gate = nullptr;
   AnswerWatch* answers = nullptr;
+  const AuditLog* audit = nullptr;  // null: there is none
 };
 
 class OperationsServiceImpl final

@@ -49,10 +49,6 @@ std::string_view RemedyOf(std::string_view error_class) {
 void FindCrls(const Snapshot& snapshot, absl::Time now,
               std::vector<OpsFinding>* out) {
   for (const CrlGroup& group : GroupCrls(snapshot, now)) {
-    const int64_t left =
-        group.earliest_stale_at.value_or(absl::ToUnixSeconds(now) +
-                                         2 * kCrlEndsSoonSeconds) -
-        absl::ToUnixSeconds(now);
     if (group.stale > 0) {
       out->push_back(
           {true,
@@ -62,7 +58,12 @@ void FindCrls(const Snapshot& snapshot, absl::Time now,
                         " too old. The filings concerned get TRY_LATER."),
            "Look at what publishes the CRLs and at the sources below; the "
            "verdicts come back by themselves with a newer CRL."});
-    } else if (left < kCrlEndsSoonSeconds) {
+      continue;
+    }
+    // Only here is it a time: what is believed about no time is stale.
+    if (!group.earliest_stale_at.has_value()) continue;
+    const int64_t left = *group.earliest_stale_at - absl::ToUnixSeconds(now);
+    if (left < kCrlEndsSoonSeconds) {
       out->push_back(
           {false,
            absl::StrCat("Profile ", group.profile, ": a CRL of ", group.issuer,
@@ -194,9 +195,8 @@ std::vector<OpsFinding> FindingsNow(const OpsView& view, absl::Time now) {
   }
   const std::string stuck = WhyNotAlive(view);
   if (!stuck.empty()) {
-    findings.push_back(
-        {true, absl::StrCat("Not alive: ", stuck, "."),
-         "Restart the server, and keep its log and a core for us."});
+    findings.push_back({true, absl::StrCat("Not alive: ", stuck, "."),
+                        "Restart the server, and keep its log for us."});
   }
   FindAudit(view.audit, &findings);
   FindCrls(*view.keeper->Current(), now, &findings);

@@ -133,7 +133,7 @@ void Server::Parts::MakeServices(const std::string& config_path) {
       options.limits, batcher.get(), gate.get(), answers.get());
   operations = std::make_unique<OperationsServiceImpl>(
       Operations{keeper.get(), batcher.get(), &health, reloader.get(),
-                 absl::Now(), gate.get(), answers.get()});
+                 started_at, gate.get(), answers.get(), audit.get()});
 }
 
 absl::Status Server::Parts::Listen() {

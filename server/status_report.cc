@@ -145,8 +145,11 @@ void ReportProfiles(
     status->set_not_ready_reason(readiness.reason);
     status->set_fresh_partitions(
         static_cast<uint32_t>(readiness.fresh_partitions));
-    status->set_stale_partitions(
-        static_cast<uint32_t>(readiness.stale_partitions));
+    // Where nobody asks them, no filing gets TRY_LATER.
+    if (profile.profile->revocation != RevocationMode::kOff) {
+      status->set_stale_partitions(
+          static_cast<uint32_t>(readiness.stale_partitions));
+    }
   }
 }
 
@@ -164,8 +167,10 @@ void ReportPartitions(
         if (crl == nullptr) continue;
         v1::CrlPartitionStatus* status = out->Add();
         ReportCrl(name, *crl, now, status);
-        if (IsSome(stale_at)) {
-          TimeToProto(absl::ToUnixSeconds(stale_at),
+        if (stale_at != absl::InfiniteFuture()) {
+          TimeToProto(stale_at == absl::InfinitePast()
+                          ? crl->this_update
+                          : absl::ToUnixSeconds(stale_at),
                       status->mutable_stale_at());
         }
         const auto source = by_name.find(crl->source);
@@ -213,6 +218,15 @@ void ReportUnwritten(const UnwrittenIndexes& unwritten,
                      v1::GetStatusResponse* out) {
   out->set_crl_indexes_unwritten(static_cast<uint32_t>(unwritten.crls));
   out->set_crl_index_error(AsUtf8(unwritten.error));
+}
+
+void ReportAudit(const AuditLog* audit, v1::GetStatusResponse* out) {
+  if (audit == nullptr) return;
+  const AuditCounters counters = audit->counters();
+  if (!counters.failing) return;
+  out->set_audit_log_error(AsUtf8(counters.last_error));
+  out->set_audit_log_refuses(audit->options().on_failure ==
+                             AuditFailure::kRefuse);
 }
 
 absl::Status SerialsFromText(absl::string_view text,

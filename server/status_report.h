@@ -12,6 +12,7 @@
 #include "cache/snapshot.h"
 #include "cache/snapshot_keeper.h"
 #include "inkan/v1/operations.pb.h"
+#include "server/audit_log.h"
 
 namespace inkan {
 
@@ -32,6 +33,8 @@ void ReportSourceErrors(
     google::protobuf::RepeatedPtrField<v1::CrlSourceError>* out);
 void ReportUnwritten(const UnwrittenIndexes& unwritten,
                      v1::GetStatusResponse* out);
+// Nothing while it can be written; null: there is none.
+void ReportAudit(const AuditLog* audit, v1::GetStatusResponse* out);
 
 // Serial numbers that hexadecimal text may stand for, as INTEGER contents: the
 // octets as written and, if they would be a negative number, with the sign

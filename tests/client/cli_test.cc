@@ -410,18 +410,88 @@ TEST(TextTest, HostileTextCannotReachTheTerminal) {
   EXPECT_EQ(Printable("\x7f"), "\\x7f");
 }
 
-TEST(TextTest, StaleCrlsAndFailedSourcesAreWrong) {
+TEST_F(CliTest, AFileOfTlsThatIsNotThereIsAnInputNotAMisuse) {
+  const Result missing = Inkan(
+      Words({"health", "--target", "127.0.0.1:1", "--tls-ca", "@nowhere.pem"}));
+  EXPECT_EQ(missing.code, 66);
+  EXPECT_THAT(missing.err, HasSubstr("nowhere.pem"));
+  EXPECT_EQ(Inkan({"health", "--target", "127.0.0.1:1", "--plaintext",
+                   "--tls-ca", "ca.pem"})
+                .code,
+            64);
+}
+
+TEST_F(CliServerTest, AClientOverItsQuotaMayTryAgain) {
+  server_.reset();
+  server_ = world_.StartServer(world_.ConfigText(
+      "default_client_quota { filings_in_flight_max: 1 filings_per_second: 1 "
+      "filings_burst: 1 }"));
+  const auto words =
+      ToServer({"verify", "--profile", "signature", "--certificate",
+                "@signer.cer", "--document", "@document.txt", "--signature",
+                "@signature.bin", "--algorithm", "rsa-pkcs1-sha256"});
+  Result last;
+  // The bucket holds one filing; a slow machine may see it filled again.
+  for (int i = 0; i < 1000 && last.code != 75; ++i) last = Inkan(words);
+  EXPECT_EQ(last.code, 75) << last.err;
+  EXPECT_THAT(last.err, HasSubstr("quota"));
+}
+
+v1::GetStatusResponse AllIsWell() {
   v1::GetStatusResponse status;
-  EXPECT_THAT(StatusText(status), HasSubstr("Nothing is wrong."));
+  status.set_serving(true);
+  v1::ProfileStatus* profile = status.add_profiles();
+  profile->set_name("signature");
+  profile->set_ready(true);
+  return status;
+}
+
+TEST(TextTest, AServerThatIsNotReadyIsWrongAndSaysWhy) {
+  EXPECT_THAT(StatusText(AllIsWell()),
+              AllOf(HasSubstr("Nothing is wrong."), HasSubstr(" SERVING, "),
+                    Not(HasSubstr("WRONG"))));
+  v1::GetStatusResponse ending = AllIsWell();
+  ending.set_serving(false);
+  EXPECT_THAT(StatusText(ending),
+              AllOf(HasSubstr("WRONG: health says NOT_SERV"),
+                    Not(HasSubstr("Nothing is wrong."))));
+  v1::GetStatusResponse waiting = AllIsWell();
+  waiting.mutable_profiles(0)->set_ready(false);
+  waiting.mutable_profiles(0)->set_not_ready_reason("no CRL is here yet");
+  EXPECT_THAT(
+      StatusText(waiting),
+      AllOf(HasSubstr("WRONG: profile signature is not ready: no CRL is here"),
+            Not(HasSubstr("Nothing is wrong."))));
+  v1::GetStatusResponse unrecorded = AllIsWell();
+  unrecorded.set_audit_log_error("cannot write to audit.log");
+  EXPECT_THAT(StatusText(unrecorded),
+              AllOf(HasSubstr("WRONG: the audit log cannot be written: cannot "
+                              "write to audit.log; verdicts leave unrecorded"),
+                    Not(HasSubstr("Nothing is wrong."))));
+  unrecorded.set_audit_log_refuses(true);
+  EXPECT_THAT(StatusText(unrecorded), HasSubstr("; filings are refused\n"));
+}
+
+TEST(TextTest, StaleCrlsAndFailedSourcesAreWrong) {
+  v1::GetStatusResponse status = AllIsWell();
   v1::CrlPartitionStatus* partition = status.add_partitions();
   partition->mutable_this_update()->set_seconds(1000);
   partition->mutable_next_update()->set_seconds(2000);
-  partition->mutable_age()->set_seconds(1000);
-  EXPECT_THAT(StatusText(status), HasSubstr("Nothing is wrong."));
-  partition->mutable_age()->set_seconds(1001);
+  partition->mutable_stale_at()->set_seconds(2500);  // crl_grace
+  partition->mutable_age()->set_seconds(1500);
   EXPECT_THAT(StatusText(status),
-              AllOf(HasSubstr("STALE since"), HasSubstr("WRONG: 1 CRL"),
+              AllOf(HasSubstr("next by 1970-01-01 00:33:20 UTC"),
+                    HasSubstr("Nothing is wrong.")));
+  partition->mutable_age()->set_seconds(1501);
+  status.mutable_profiles(0)->set_stale_partitions(1);
+  EXPECT_THAT(StatusText(status),
+              AllOf(HasSubstr("STALE since 1970-01-01 00:41:40 UTC"),
+                    HasSubstr("WRONG: profile signature: 1 CRL"),
                     Not(HasSubstr("Nothing is wrong."))));
+  // Believed about no time, though it has not ended.
+  partition->mutable_stale_at()->set_seconds(1000);
+  partition->mutable_age()->set_seconds(1);
+  EXPECT_THAT(StatusText(status), HasSubstr("STALE since"));
   v1::CrlSourceError* error = status.add_source_errors();
   error->set_source("x.crl");
   error->set_error("no CRL");
@@ -429,7 +499,7 @@ TEST(TextTest, StaleCrlsAndFailedSourcesAreWrong) {
   EXPECT_THAT(StatusText(status),
               AllOf(HasSubstr("WRONG: x.crl: no CRL"),
                     HasSubstr("its last good CRL stays in use")));
-  v1::GetStatusResponse other;
+  v1::GetStatusResponse other = AllIsWell();
   other.set_crl_indexes_unwritten(2);
   other.set_crl_index_error("no room");
   EXPECT_THAT(StatusText(other),

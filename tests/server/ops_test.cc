@@ -1,5 +1,6 @@
 // Metrics, readiness, status page and audit log of a running server.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -12,11 +13,13 @@
 #include <thread>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "bench/lab/calendar.h"
 #include "cache/crl_data.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -43,6 +46,7 @@ using ::testing::Not;
 using testing::RawClient;
 using ::testing::StartsWith;
 using testing::TestWorld;
+using testing::WorldTime;
 
 constexpr char kOpsHttp[] = "ops_http { address: \"127.0.0.1:0\" }\n";
 
@@ -519,8 +523,13 @@ TEST(OpsTest, AWorkerAtOneBatchForAMinuteMakesHealthzSayThatItIsNotAlive) {
   view.gate = &server->gate();
   view.answers = &server->answers();
   view.serving = [] { return true; };
+  view.started_at = absl::FromUnixSeconds(1'700'000'000);
   const auto port = OpsPort::Start("127.0.0.1:0", view);
   ASSERT_TRUE(port.ok()) << port.status();
+  // Not from /proc, of which the unit hides the half that is needed.
+  EXPECT_EQ(std::stod(Samples(HttpBody(HttpGet(
+                (*port)->port(), "/metrics")))["process_start_time_seconds"]),
+            1.7e9);
   const auto health = [&] { return HttpGet((*port)->port(), "/healthz"); };
   EXPECT_THAT(health(), StartsWith("HTTP/1.1 200")) << "no workers";
 
@@ -577,6 +586,71 @@ TEST(OpsTest, ABrokenCrlIsAFindingWithARemedyAndTheOthersShowTheirAge) {
               AnyOf(HasSubstr(absl::StrCat(">", before, "<")),
                     HasSubstr(absl::StrCat(">", after, "<"))));
   EXPECT_THAT(before, HasSubstr(" d "));
+}
+
+double EarliestStale(const Server& server) {
+  auto samples = Samples(HttpBody(HttpGet(server.ops_http_port(), "/metrics")));
+  return std::stod(
+      samples["inkan_crl_earliest_stale_timestamp_seconds{profile="
+              "\"signature\",issuer=\"CN=World CA,C=JP\"}"]);
+}
+
+// What its newer delta revoked is not known, so it is believed about no time.
+TEST(OpsTest, ACrlWhoseNewerDeltaIsNotAtHandIsTooOldWhereverItIsShown) {
+  TestWorld world;
+  world.Write("crls/delta.crl", world.Delta());
+  const std::string config =
+      world.ConfigText(absl::StrCat(kOpsHttp, "state_directory: \"state\"\n"));
+  world.StartServer(config);
+  std::filesystem::remove(world.Path("crls/delta.crl"));
+  auto server = world.StartServer(config);
+  EXPECT_THAT(HttpBody(HttpGet(server->ops_http_port(), "/statusz")),
+              AllOf(HasSubstr("1 of 1 CRL of CN=World CA,C=JP is too old."),
+                    HasSubstr("not at all")));
+  RawClient client(server->port());
+  grpc::ClientContext context;
+  v1::GetStatusResponse status;
+  ASSERT_TRUE(client.operations->GetStatus(&context, {}, &status).ok());
+  ASSERT_EQ(status.partitions_size(), 1);
+  EXPECT_EQ(status.partitions(0).stale_at().seconds(),
+            status.partitions(0).this_update().seconds());
+  EXPECT_EQ(status.profiles(0).stale_partitions(), 1U);
+  EXPECT_EQ(EarliestStale(*server), 0);
+}
+
+TEST(OpsTest, WhenACrlWillBeTooOldIsByTheRulesOfItsProfile) {
+  TestWorld world;
+  const int64_t day = lab::kSecondsPerDay;
+  const std::pair<const char*, int64_t> rules[] = {
+      {"", WorldTime() + day},
+      {" crl_grace { seconds: 7200 }", WorldTime() + day + 7200},
+      {" crl_max_age { seconds: 3600 }", WorldTime() - day / 2 + 3600}};
+  for (const auto& [rule, end] : rules) {
+    auto server = world.StartServer(StaleConfig(world, rule));
+    EXPECT_EQ(EarliestStale(*server), end) << rule;
+  }
+}
+
+// Nobody can do anything about it, so it must not call anybody.
+TEST(OpsTest, ACrlThatNoPlaceGivesAnyMoreIsNotCountedAsTooOld) {
+  TestWorld world;
+  auto server = world.StartServer(StaleConfig(world, ""));
+  Snapshot snapshot = *server->keeper().Current();
+  const auto groups = GroupCrls(snapshot, absl::Now());
+  ASSERT_EQ(groups.size(), 1U);
+  EXPECT_EQ(groups[0].stale, 1U);
+  EXPECT_EQ(groups[0].unplaced, 0U);
+  ProfileSnapshot& profile = snapshot.profiles["signature"];
+  profile.unplaced =
+      std::make_shared<const absl::flat_hash_set<std::array<uint8_t, 32>>>(
+          absl::flat_hash_set<std::array<uint8_t, 32>>{
+              profile.crls->partitions()[0].crl->sha256});
+  const auto lost = GroupCrls(snapshot, absl::Now());
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_EQ(lost[0].stale, 0U);
+  EXPECT_EQ(lost[0].unplaced, 1U);
+  EXPECT_EQ(lost[0].partitions, 1U);
+  EXPECT_FALSE(lost[0].earliest_stale_at.has_value());
 }
 
 // --- The audit log of a server ---

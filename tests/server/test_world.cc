@@ -81,6 +81,17 @@ std::string TestWorld::Crl(uint64_t number,
   return builder.Sign(ca_key_);
 }
 
+std::string TestWorld::Delta() const {
+  CrlBuilder builder;
+  builder.issuer(CaName())
+      .issued_by(ca_key_)
+      .this_update(WorldTime())
+      .next_update(WorldTime() + lab::kSecondsPerDay)
+      .add(lab::extension::CrlNumber(8))
+      .add(lab::extension::DeltaCrlIndicator(7));
+  return builder.Sign(ca_key_);
+}
+
 void TestWorld::ReplaceCrl(uint64_t number,
                            const std::vector<uint64_t>& also) const {
   Write("next.crl", Crl(number, also));

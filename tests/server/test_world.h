@@ -57,6 +57,9 @@ class TestWorld {
   // revokes the revoked signer and `also`.
   void ReplaceCrl(uint64_t number, const std::vector<uint64_t>& also) const;
 
+  // A delta to the first CRL, number 8, that revokes nothing.
+  std::string Delta() const;
+
   const std::string& ca() const { return ca_; }
   const std::string& signer() const { return signer_; }
   const std::string& revoked_signer() const { return revoked_signer_; }
