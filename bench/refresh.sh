@@ -155,11 +155,11 @@ index_mb=$("$bin/inkan" crl inspect "$work/1.$entries.crl" |
 base_mb=$((resident_mb - index_mb))
 allowed_mb=$((base_mb + 2 * index_mb + crl_mb + 64))
 ratio=$(awk -v a="$quiet" -v b="$busy" 'BEGIN { printf "%.2f", b / a }')
-say "p99 $quiet ms quiet, $busy ms while refreshing: $ratio times (goal: at most 1.5)"
+say "p99 $quiet ms quiet, $busy ms while refreshing: $ratio times (goal: at most $ratio_max)"
 echo "$crls CRLs were fetched and came into force"
 echo "memory: $resident_mb MB at rest, peak $peak_mb MB; at rest + an index" \
   "($index_mb MB) + the CRL ($crl_mb MB) + 64 MB are $allowed_mb MB"
-echo "killed and started again: $restart seconds to the first verdict (goal: 1)"
+echo "killed and started again: $restart seconds to the first verdict (goal: at most $restart_max)"
 awk -v r="$ratio" -v most="$ratio_max" -v p="$peak_mb" -v a="$allowed_mb" \
   -v s="$restart" -v longest="$restart_max" \
   'BEGIN { exit !(r <= most && p <= a && s <= longest) }'

@@ -70,7 +70,7 @@ loader=$!
 change() { # N
   nth_crl "$1"
   kill -HUP "$server"
-  rm -f "$work"/lab/audit.log.* # gigabytes, and only their number matters here
+  rm -f "$work"/lab/audit.log.2* # gigabytes, and only their number matters here
 }
 changes=0
 began=$(date +%s)
