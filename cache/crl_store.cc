@@ -87,6 +87,10 @@ class CrlStore::Query {
     RevocationEvidence evidence;
     const CrlData& base = *partition.crl;
     evidence.crl = &base;
+    if (partition.delta != nullptr) {
+      evidence.complete = &base;
+      evidence.delta = partition.delta.get();
+    }
     if (!SignerHolds(partition)) {
       evidence.reason = "the key that signed the CRL is not good itself";
       return evidence;

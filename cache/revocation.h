@@ -33,8 +33,12 @@ struct RevocationEvidence {
   bool has_entry = false;
   Revocation entry;
   // The CRL that decided, or that came nearest to; null if there is none. Owned
-  // by the snapshot.
+  // by the snapshot, as are the next two.
   const CrlData* crl = nullptr;
+  // Where a delta was read over a complete CRL, both: what is known rests on
+  // the two together. Else null.
+  const CrlData* complete = nullptr;
+  const CrlData* delta = nullptr;
   // Why, in a few static words: "stale: nextUpdate passed".
   const char* reason = "";
 };

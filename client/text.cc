@@ -125,17 +125,30 @@ void CertificateLines(const v1::CertificateFacts& facts, std::string* out) {
   Line(out, "SHA-256", absl::BytesToHexString(facts.sha256_fingerprint()));
 }
 
+// `Crl`: RevocationEvidence or CrlReference, which name these fields alike.
+template <typename Crl>
+std::string CrlText(const Crl& crl) {
+  std::string text = absl::StrCat("of ", TimeText(crl.this_update()));
+  if (crl.has_next_update()) {
+    absl::StrAppend(&text, ", next by ", TimeText(crl.next_update()));
+  }
+  if (!crl.crl_number().empty()) {
+    absl::StrAppend(&text, ", number ", crl.crl_number());
+  }
+  return text;
+}
+
 void RevocationLines(const v1::RevocationEvidence& evidence, std::string* out) {
   Line(out, "Revocation", RevocationSentence(evidence));
   if (!evidence.has_this_update()) return;
-  std::string crl = absl::StrCat("of ", TimeText(evidence.this_update()));
-  if (evidence.has_next_update()) {
-    absl::StrAppend(&crl, ", next by ", TimeText(evidence.next_update()));
+  const bool by_delta = evidence.has_delta() &&
+                        evidence.crl_sha256() == evidence.delta().crl_sha256();
+  Line(out, "CRL", by_delta ? CrlText(evidence.complete()) : CrlText(evidence));
+  if (evidence.has_delta()) {
+    Line(out, "  and delta",
+         absl::StrCat(CrlText(evidence.delta()),
+                      by_delta ? ", which decides" : ""));
   }
-  if (!evidence.crl_number().empty()) {
-    absl::StrAppend(&crl, ", number ", evidence.crl_number());
-  }
-  Line(out, "CRL", crl);
   if (!evidence.crl_scope().empty()) {
     Line(out, "  for", Printable(evidence.crl_scope()));
   }

@@ -30,10 +30,10 @@ void AppendHexField(const char* key, Bytes bytes, std::string* out) {
   AppendHex(bytes, out);
   out->push_back('"');
 }
-// As people compare serial and CRL numbers: without leading zero octets.
-void AppendNumber(const char* key, Bytes integer, std::string* out) {
+// As people compare serial and CRL numbers.
+Bytes WithoutLeadingZeros(Bytes integer) {
   while (integer.size() > 1 && integer[0] == 0) integer.remove_prefix(1);
-  AppendHexField(key, integer, out);
+  return integer;
 }
 
 std::string TimeText(absl::Time time) {
@@ -62,10 +62,24 @@ void AppendCertificate(const FilingVerdict& verdict, std::string* out) {
     return;
   }
   AppendHexField("certificate_sha256", verdict.fingerprint, out);
-  AppendNumber("serial", verdict.certificate.serial, out);
+  AppendHexField("serial", WithoutLeadingZeros(verdict.certificate.serial),
+                 out);
 }
 
-void AppendCrl(const FilingVerdict& verdict, std::string* out) {
+void AppendCrl(const char* prefix, const CrlData& crl, std::string* out) {
+  absl::StrAppend(out, ",\"", prefix, "crl_sha256\":\"");
+  AppendHex(crl.sha256, out);
+  absl::StrAppend(out, "\",\"", prefix, "crl_number\":");
+  if (crl.crl_number.empty()) {
+    out->append("null");
+    return;
+  }
+  out->push_back('"');
+  AppendHex(WithoutLeadingZeros(AsBytes(crl.crl_number)), out);
+  out->push_back('"');
+}
+
+void AppendCrls(const FilingVerdict& verdict, std::string* out) {
   const CrlData* crl =
       verdict.has_revocation ? verdict.revocation.crl : nullptr;
   if (crl == nullptr) {
@@ -73,12 +87,10 @@ void AppendCrl(const FilingVerdict& verdict, std::string* out) {
     AppendNull("crl_number", out);
     return;
   }
-  AppendHexField("crl_sha256", crl->sha256, out);
-  if (crl->crl_number.empty()) {
-    AppendNull("crl_number", out);
-  } else {
-    AppendNumber("crl_number", AsBytes(crl->crl_number), out);
-  }
+  AppendCrl("", *crl, out);
+  if (verdict.revocation.delta == nullptr) return;
+  AppendCrl("complete_", *verdict.revocation.complete, out);
+  AppendCrl("delta_", *verdict.revocation.delta, out);
 }
 
 }  // namespace
@@ -117,7 +129,7 @@ void AuditFormatter::Append(const Snapshot& snapshot,
     const FilingVerdict& verdict =
         record.verdict == nullptr ? *kNothing : *record.verdict;
     AppendCertificate(verdict, out);
-    AppendCrl(verdict, out);
+    AppendCrls(verdict, out);
     out->append(snapshot_text_);
     absl::StrAppend(out, ",\"verification_time\":", record.time);
     if (record.origin == nullptr || record.origin->client.empty()) {

@@ -203,6 +203,24 @@ std::string NumberToHex(Bytes integer) {
   return ToHex(WithoutLeadingZeros(integer));
 }
 
+namespace {
+
+// RevocationEvidence and CrlReference name these fields alike.
+template <typename Message>
+void CrlToProto(const CrlData& crl, Message* out) {
+  if (!crl.crl_number.empty()) {
+    AppendHex(WithoutLeadingZeros(AsBytes(crl.crl_number)),
+              out->mutable_crl_number());
+  }
+  TimeToProto(crl.this_update, out->mutable_this_update());
+  if (crl.has_next_update) {
+    TimeToProto(crl.next_update, out->mutable_next_update());
+  }
+  out->set_crl_sha256(crl.sha256.data(), crl.sha256.size());
+}
+
+}  // namespace
+
 void SnapshotToProto(const Snapshot& snapshot, v1::SnapshotId* out) {
   out->set_generation(snapshot.generation);
   out->set_digest(snapshot.digest.data(), snapshot.digest.size());
@@ -221,16 +239,11 @@ void EvidenceToProto(const RevocationEvidence& evidence,
   }
   const CrlData* crl = evidence.crl;
   if (crl == nullptr) return;
-  if (!crl->crl_number.empty()) {
-    AppendHex(WithoutLeadingZeros(AsBytes(crl->crl_number)),
-              out->mutable_crl_number());
-  }
-  TimeToProto(crl->this_update, out->mutable_this_update());
-  if (crl->has_next_update) {
-    TimeToProto(crl->next_update, out->mutable_next_update());
-  }
-  out->set_crl_sha256(crl->sha256.data(), crl->sha256.size());
+  CrlToProto(*crl, out);
   out->set_crl_scope(crl->scope_text);
+  if (evidence.delta == nullptr) return;
+  CrlToProto(*evidence.delta, out->mutable_delta());
+  CrlToProto(*evidence.complete, out->mutable_complete());
 }
 
 void VerdictToProto(const FilingVerdict& verdict, v1::Verdict* out) {

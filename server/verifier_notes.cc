@@ -234,6 +234,19 @@ std::string ValidityNote(const Validity& validity, int64_t time) {
                       TimeText(validity.not_after));
 }
 
+namespace {
+
+void AppendCrl(const CrlData& crl, std::string* note) {
+  if (!crl.crl_number.empty()) {
+    absl::StrAppend(note, "number ", Hex(AsBytes(crl.crl_number)), " ");
+  }
+  absl::StrAppend(
+      note, "of ", TimeText(crl.this_update), " to ",
+      crl.has_next_update ? TimeText(crl.next_update) : "no nextUpdate");
+}
+
+}  // namespace
+
 std::string RevocationNote(const RevocationEvidence& evidence, Bytes serial,
                            int64_t time) {
   std::string note = absl::StrCat("serial ", Hex(serial), ": ");
@@ -252,14 +265,13 @@ std::string RevocationNote(const RevocationEvidence& evidence, Bytes serial,
   }
   const CrlData* crl = evidence.crl;
   if (crl == nullptr) return note + "; no CRL";
-  absl::StrAppend(&note, "; CRL ");
-  if (!crl->crl_number.empty()) {
-    absl::StrAppend(&note, "number ", Hex(AsBytes(crl->crl_number)), " ");
-  }
-  absl::StrAppend(
-      &note, "of ", TimeText(crl->this_update), " to ",
-      crl->has_next_update ? TimeText(crl->next_update) : "no nextUpdate",
-      " for ", crl->scope_text);
+  const bool by_delta = crl == evidence.delta;
+  absl::StrAppend(&note, by_delta ? "; delta CRL " : "; CRL ");
+  AppendCrl(*crl, &note);
+  absl::StrAppend(&note, " for ", crl->scope_text);
+  if (evidence.delta == nullptr) return note;
+  absl::StrAppend(&note, by_delta ? "; over CRL " : "; with delta CRL ");
+  AppendCrl(by_delta ? *evidence.complete : *evidence.delta, &note);
   return note;
 }
 

@@ -750,6 +750,65 @@ TEST(CrlStore, ARevocationDatedLaterDoesNotLiftTheHoldBeforeIt) {
   EXPECT_EQ(weakened.StatusOf(Leaf(), kNext + 1), kRevoked) << "though stale";
 }
 
+// Which CRL decided, which was complete and which the delta, by their numbers.
+std::string CrlsOf(const RevocationEvidence& evidence) {
+  const auto number = [](const CrlData* crl) {
+    return crl == nullptr ? std::string("-")
+                          : std::to_string(int{crl->crl_number.back()});
+  };
+  return number(evidence.crl) + " " + number(evidence.complete) + " " +
+         number(evidence.delta);
+}
+
+// Months later it must be plain why a certificate was called good after its
+// complete CRL had ended.
+TEST(CrlStore, EvidenceNamesTheDeltaWhateverItSays) {
+  CrlBuilder base = CrlFor("Kyoto", 10);
+  base.revoke(Revoked(7, kIssued))
+      .revoke(Revoked(8, kIssued, Reason::kCertificateHold))
+      .revoke(Revoked(9, kIssued));
+  CrlBuilder delta = Delta(11, 10);
+  delta.revoke(Revoked(8, kIssued + 1, Reason::kRemoveFromCrl))
+      .revoke(Revoked(9, kIssued - 1))
+      .revoke(Revoked(12, kIssued))
+      .revoke(Revoked(13, kNow + 1));
+  World alone;
+  alone.Add(base);
+  World both;
+  both.Add(base).Add(delta);
+  struct Case {
+    const char* what;
+    uint64_t serial;
+    RevocationStatus alone;
+    RevocationStatus status;
+    const char* crls;
+  };
+  for (const Case& c : {
+           Case{"on neither", 6, kGood, kGood, "10 10 11"},
+           {"on the complete one", 7, kRevoked, kRevoked, "10 10 11"},
+           {"on both, off hold", 8, kOnHold, kGood, "11 10 11"},
+           {"on both, earlier by the delta", 9, kRevoked, kRevoked, "11 10 11"},
+           {"on the delta", 12, kGood, kRevoked, "11 10 11"},
+           {"on the delta, later", 13, kGood, kLater, "11 10 11"},
+       }) {
+    SCOPED_TRACE(c.what);
+    const RevocationEvidence by_two = both.Check(Leaf(c.serial));
+    EXPECT_EQ(by_two.status, c.status);
+    EXPECT_EQ(CrlsOf(by_two), c.crls);
+    const RevocationEvidence by_one = alone.Check(Leaf(c.serial));
+    EXPECT_EQ(by_one.status, c.alone);
+    EXPECT_EQ(CrlsOf(by_one), "10 - -");
+  }
+  // Not known any more, because the delta has ended.
+  CrlBuilder ended = Delta(11, 10);
+  ended.this_update(kIssued).next_update(kIssued + 10);
+  World stale;
+  stale.Add(base).Add(ended);
+  const RevocationEvidence unknown = stale.Check(Leaf(6));
+  EXPECT_EQ(unknown.status, kUnknown);
+  EXPECT_EQ(CrlsOf(unknown), "10 10 11");
+}
+
 // CAs write removeFromCRL also when a revoked certificate expires. At any time
 // before that it was revoked all the same.
 TEST(CrlStore, ADeltaNeverUndoesARevocation) {

@@ -97,6 +97,33 @@ class CliTest : public ::testing::Test {
   TestWorld world_;
 };
 
+TEST_F(CliTest, ADeltaIsNamedBesideTheCompleteCrl) {
+  const std::string complete =
+      "  CRL           of 2026-03-15 00:00:00 UTC, next by 2026-03-16 12:00:00 "
+      "UTC, number 07\n";
+  const std::string delta =
+      "  and delta   of 2026-03-15 06:00:00 UTC, next by 2026-03-17 12:00:00 "
+      "UTC, number 08";
+  const auto check = [&](const char* certificate) {
+    return Inkan(LocalCheck({"--crl", "@crls", "--certificate", certificate}));
+  };
+  EXPECT_THAT(check("@signer.cer").out,
+              AllOf(HasSubstr("TOTAL_PASSED"), HasSubstr(complete),
+                    Not(HasSubstr("delta"))));
+  world_.AddDelta(8, {});
+  EXPECT_THAT(check("@signer.cer").out,
+              AllOf(HasSubstr("TOTAL_PASSED"),
+                    HasSubstr(absl::StrCat(complete, "  ", delta, "\n"))));
+  EXPECT_THAT(check("@revoked.cer").out,
+              AllOf(HasSubstr("REVOKED"), HasSubstr("(key compromise)"),
+                    HasSubstr(absl::StrCat(complete, "  ", delta, "\n"))));
+  world_.AddDelta(8, {17});
+  EXPECT_THAT(check("@signer.cer").out,
+              AllOf(HasSubstr("REVOKED"), HasSubstr("(superseded)"),
+                    HasSubstr(absl::StrCat(complete, "  ", delta,
+                                           ", which decides\n"))));
+}
+
 TEST_F(CliTest, AGoodFilingExitsWithZeroAndReadsLikeANote) {
   const Result result =
       Inkan(LocalVerify({"--certificate", "@signer.cer", "--document",

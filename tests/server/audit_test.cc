@@ -162,6 +162,43 @@ TEST(AuditLineTest, SaysWhatWasJudgedAndNothingPersonal) {
   EXPECT_THAT(out, ::testing::Not(HasSubstr("Yamada")));
 }
 
+TEST(AuditLineTest, NamesTheDeltaThatAVerdictRestsOn) {
+  CrlData complete;
+  complete.sha256.fill(0xab);
+  complete.crl_number = std::string("\x00\x81", 2);
+  CrlData delta;
+  delta.sha256.fill(0xde);
+  FilingVerdict verdict;
+  verdict.has_revocation = true;
+  verdict.revocation.crl = verdict.revocation.complete = &complete;
+  verdict.revocation.delta = &delta;
+  Snapshot snapshot;
+  VerdictRecord record;
+  record.verdict = &verdict;
+  const auto line_of = [&] {
+    std::string out;
+    AuditFormatter("run").Append(snapshot, {&record, 1}, absl::UnixEpoch(),
+                                 &out);
+    return json::parse(out);
+  };
+  json line = line_of();
+  EXPECT_EQ(line["crl_sha256"].get<std::string>().substr(0, 4), "abab");
+  EXPECT_EQ(line["crl_number"], "81");
+  EXPECT_EQ(line["complete_crl_sha256"], line["crl_sha256"]);
+  EXPECT_EQ(line["complete_crl_number"], "81");
+  EXPECT_EQ(line["delta_crl_sha256"].get<std::string>().substr(0, 4), "dede");
+  EXPECT_EQ(line["delta_crl_sha256"].get<std::string>().size(), 64U);
+  EXPECT_TRUE(line["delta_crl_number"].is_null());
+  EXPECT_EQ(line.size(), 19U);
+  // The delta has the entry.
+  delta.crl_number = "\x82";
+  verdict.revocation.crl = &delta;
+  line = line_of();
+  EXPECT_EQ(line["crl_number"], "82");
+  EXPECT_EQ(line["complete_crl_number"], "81");
+  EXPECT_EQ(line["delta_crl_number"], "82");
+}
+
 TEST(AuditLineTest, WhatIsNotKnownIsNull) {
   Snapshot snapshot;
   VerdictRecord record;

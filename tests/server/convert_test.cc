@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "cache/crl_data.h"
 #include "crypto/oid.h"
 #include "gmock/gmock.h"
@@ -120,6 +121,53 @@ TEST(ConvertTest, EvidenceNamesTheEntryAndItsCrl) {
   EXPECT_EQ(proto.next_update().seconds(), 2000);
   EXPECT_EQ(proto.crl_sha256(), std::string(32, '\x07'));
   EXPECT_EQ(proto.crl_scope(), "CN=somewhere");
+  // No delta was read over it.
+  EXPECT_FALSE(proto.has_delta());
+  EXPECT_FALSE(proto.has_complete());
+}
+
+// The four fields by which evidence names a CRL.
+template <typename Message>
+std::string CrlOf(const Message& crl) {
+  return absl::StrCat(crl.crl_number(), " ", crl.this_update().seconds(), " ",
+                      crl.has_next_update() ? crl.next_update().seconds() : -1,
+                      " ", crl.crl_sha256());
+}
+
+TEST(ConvertTest, EvidenceOfADeltaNamesTheDeltaAndTheCompleteCrl) {
+  CrlData complete;
+  complete.this_update = 1000;
+  complete.has_next_update = true;
+  complete.next_update = 2000;
+  complete.crl_number = "\x0a";
+  complete.sha256.fill('c');
+  CrlData delta;
+  delta.this_update = 1100;
+  delta.has_next_update = true;
+  delta.next_update = 3000;
+  delta.crl_number = std::string("\x00\xfc", 2);
+  delta.sha256.fill('d');
+  const std::string complete_text = "0a 1000 2000 " + std::string(32, 'c');
+  const std::string delta_text = "fc 1100 3000 " + std::string(32, 'd');
+  for (const bool decided_by_delta : {false, true}) {
+    RevocationEvidence evidence;
+    evidence.crl = decided_by_delta ? &delta : &complete;
+    evidence.complete = &complete;
+    evidence.delta = &delta;
+    v1::RevocationEvidence proto;
+    EvidenceToProto(evidence, &proto);
+    EXPECT_EQ(CrlOf(proto), decided_by_delta ? delta_text : complete_text);
+    EXPECT_EQ(CrlOf(proto.delta()), delta_text);
+    EXPECT_EQ(CrlOf(proto.complete()), complete_text);
+  }
+  delta.has_next_update = false;
+  delta.crl_number.clear();
+  RevocationEvidence evidence;
+  evidence.crl = evidence.complete = &complete;
+  evidence.delta = &delta;
+  v1::RevocationEvidence proto;
+  EvidenceToProto(evidence, &proto);
+  EXPECT_EQ(CrlOf(proto.delta()), " 1100 -1 " + std::string(32, 'd'));
 }
 
 TEST(ConvertTest, EvidenceWithoutEntryOrCrlSaysSo) {

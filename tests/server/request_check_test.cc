@@ -41,6 +41,13 @@ TEST(RequestCheckTest, TheMemoryCountedCoversTheMemoryTaken) {
         revocation->mutable_this_update();
         revocation->mutable_next_update();
         revocation->mutable_revoked_at();
+        for (auto* crl :
+             {revocation->mutable_delta(), revocation->mutable_complete()}) {
+          crl->set_crl_number(std::string(40, 'n'));
+          crl->set_crl_sha256(std::string(32, 'f'));
+          crl->mutable_this_update();
+          crl->mutable_next_update();
+        }
         verdict->mutable_snapshot()->set_digest(std::string(32, 'f'));
         verdict->mutable_verification_time();
         for (int j = 0; want_checks && j < 25; ++j) {

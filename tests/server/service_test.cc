@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "bench/lab/files.h"
 #include "gmock/gmock.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "gtest/gtest.h"
@@ -81,6 +82,46 @@ TEST_F(ServiceTest, AGoodFilingPassesAndTheVerdictSaysWhy) {
   EXPECT_EQ(verdict.snapshot().generation(), 1U);
   EXPECT_EQ(verdict.snapshot().digest().size(), 32U);
   EXPECT_EQ(verdict.checks_size(), 0);
+}
+
+TEST_F(ServiceTest, AVerdictThatRestsOnADeltaNamesIt) {
+  const auto ask = [&](const v1::Filing& filing) {
+    const v1::Verdict verdict = VerdictOn(filing, true);
+    std::string notes;
+    for (const v1::Check& check : verdict.checks()) {
+      if (check.name() == "revocation") notes += check.detail();
+    }
+    return std::pair(verdict.revocation(), notes);
+  };
+  const auto take = [&](uint64_t number, const std::vector<uint64_t>& serials) {
+    world_.AddDelta(number, serials);
+    ASSERT_TRUE(server_->keeper().Refresh().ok());
+  };
+  EXPECT_FALSE(ask(world_.GoodFiling()).first.has_delta());
+  ASSERT_NO_FATAL_FAILURE(take(8, {}));
+  for (const v1::Filing& filing :
+       {world_.GoodFiling(), world_.RevokedFiling()}) {
+    const auto [evidence, note] = ask(filing);
+    EXPECT_EQ(evidence.crl_number(), "07");
+    EXPECT_EQ(evidence.complete().crl_number(), "07");
+    EXPECT_EQ(evidence.complete().crl_sha256(), evidence.crl_sha256());
+    EXPECT_EQ(evidence.delta().crl_number(), "08");
+    EXPECT_EQ(evidence.delta().next_update().seconds(),
+              WorldTime() + 2 * 86400);
+    EXPECT_EQ(evidence.delta().crl_sha256(),
+              lab::Sha256Of(*lab::ReadFile(world_.Path("crls/delta.crl"))));
+    EXPECT_THAT(note, AllOf(HasSubstr("; CRL number 07 of "),
+                            HasSubstr("; with delta CRL number 08 of ")));
+  }
+  ASSERT_NO_FATAL_FAILURE(take(9, {17}));
+  const auto [evidence, note] = ask(world_.GoodFiling());
+  EXPECT_EQ(evidence.status(), v1::REVOCATION_STATUS_REVOKED);
+  EXPECT_EQ(evidence.reason(), v1::REVOCATION_REASON_SUPERSEDED);
+  EXPECT_EQ(evidence.crl_number(), "09");
+  EXPECT_EQ(evidence.crl_sha256(), evidence.delta().crl_sha256());
+  EXPECT_EQ(evidence.complete().crl_number(), "07");
+  EXPECT_THAT(note, AllOf(HasSubstr("; delta CRL number 09 of "),
+                          HasSubstr("; over CRL number 07 of ")));
 }
 
 TEST_F(ServiceTest, ChecksAreListedWhenAskedFor) {

@@ -98,6 +98,24 @@ void TestWorld::ReplaceCrl(uint64_t number,
   std::filesystem::rename(Path("next.crl"), Path("crls/world.crl"));
 }
 
+void TestWorld::AddDelta(uint64_t number,
+                         const std::vector<uint64_t>& serials) const {
+  const int64_t day = lab::kSecondsPerDay;
+  CrlBuilder builder;
+  builder.issuer(CaName())
+      .issued_by(ca_key_)
+      .this_update(WorldTime() - day / 4 + static_cast<int64_t>(number) - 8)
+      .next_update(WorldTime() + 2 * day)
+      .add(lab::extension::CrlNumber(number))
+      .add(lab::extension::DeltaCrlIndicator(7));
+  for (const uint64_t serial : serials) {
+    builder.revoke({.serial = lab::SerialContents(serial),
+                    .revoked_at = WorldTime() - day,
+                    .reason = lab::Reason::kSuperseded});
+  }
+  Write("crls/delta.crl", builder.Sign(ca_key_));
+}
+
 std::string TestWorld::Path(std::string_view name) const {
   return (folder_ / name).string();
 }

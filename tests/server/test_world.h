@@ -56,6 +56,9 @@ class TestWorld {
   // Puts a CRL in the place of the first, whose number is 7, in one step. It
   // revokes the revoked signer and `also`.
   void ReplaceCrl(uint64_t number, const std::vector<uint64_t>& also) const;
+  // Puts a delta to the first CRL beside it, which revokes `serials`. It ends
+  // one day after that.
+  void AddDelta(uint64_t number, const std::vector<uint64_t>& serials) const;
 
   // A delta to the first CRL, number 8, that revokes nothing.
   std::string Delta() const;
