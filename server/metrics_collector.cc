@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "cache/crl_error_class.h"
 #include "crypto/rsa.h"
 #include "server/answer_watch.h"
 #include "server/build_info.h"

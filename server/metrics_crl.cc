@@ -120,40 +120,4 @@ std::vector<CrlSourceStatus> BoundedSources(
   return sources;
 }
 
-namespace {
-
-constexpr std::string_view kClasses[] = {"unreadable", "malformed", "signature",
-                                         "issuer",     "number",    "time",
-                                         "extension",  "network",   "other"};
-
-// What an error begins with, and its class. docs/OPERATIONS.md lists them.
-constexpr std::pair<std::string_view, std::string_view> kPrefixes[] = {
-    {"certificateList", "malformed"},
-    {"signatureValue", "signature"},
-    {"signature", "signature"},
-    {"issuer", "issuer"},
-    {"cRLNumber", "number"},
-    {"thisUpdate", "time"},
-    {"nextUpdate", "time"},
-    {"crlExtensions", "extension"},
-    {"http", "network"},
-    {"ldap", "network"},
-    {"connect", "network"},
-    {"cannot", "unreadable"},
-    {"larger than", "unreadable"},
-    {"not a regular", "unreadable"},
-    {"PEM", "malformed"},
-};
-
-}  // namespace
-
-std::string_view ClassOfSourceError(std::string_view error) {
-  for (const auto& [prefix, name] : kPrefixes) {
-    if (error.starts_with(prefix)) return name;
-  }
-  return "other";
-}
-
-absl::Span<const std::string_view> SourceErrorClasses() { return kClasses; }
-
 }  // namespace inkan

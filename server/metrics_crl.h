@@ -63,11 +63,6 @@ std::vector<CrlSourceStatus> BoundedSources(
 // first, then by what ends first.
 std::vector<CrlGroup> GroupCrls(const Snapshot& snapshot, absl::Time now);
 
-// A few classes for the reasons a CRL file or source cannot be used.
-std::string_view ClassOfSourceError(std::string_view error);
-// All classes there are.
-absl::Span<const std::string_view> SourceErrorClasses();
-
 }  // namespace inkan
 
 #endif  // INKAN_SERVER_METRICS_CRL_H_

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cache/crl_error_class.h"
 #include "cache/crl_freshness.h"
 #include "server/grpc_listener.h"
 #include "server/metrics_crl.h"
@@ -39,6 +40,9 @@ std::string_view RemedyOf(std::string_view error_class) {
       {"time", "Check the clocks (NTP) here and at the CA."},
       {"extension", "Ask the CA: this CRL cannot be used safely."},
       {"network", "Check the network, the address and its certificate."},
+      {"place", "Compare the address with what the CA publishes there."},
+      {"limit", "Check the address; if it is meant, raise the limit named."},
+      {"disk", "Check the state directory: its disk, and its owner."},
   };
   for (const auto& [name, remedy] : kRemedies) {
     if (name == error_class) return remedy;

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "cache/crl_error_class.h"
 #include "cache/crl_fetch_http.h"
 #include "cache/crl_fetch_ldap.h"
 #include "gmock/gmock.h"
@@ -20,6 +21,7 @@
 namespace inkan {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing_world::HttpReplyText;
@@ -29,6 +31,11 @@ using testing_world::LdapResult;
 using testing_world::RawConnection;
 using testing_world::RawServer;
 using testing_world::TempFolder;
+
+// What the metric of failing sources counts the error as.
+MATCHER_P(OfClass, name, "is of class " + std::string(name)) {
+  return ClassOfSourceError(arg) == name;
+}
 
 // Generous: what is measured is that there is an end at all.
 constexpr absl::Duration kSoon = absl::Seconds(30);
@@ -84,7 +91,7 @@ TEST_F(HttpFetch, NotModifiedIsAnAnswerOnlyToAConditionalRequest) {
   });
   HttpReply reply = Get(server);
   EXPECT_EQ(reply.outcome, HttpOutcome::kFailed);
-  EXPECT_THAT(reply.error, HasSubstr("304"));
+  EXPECT_THAT(reply.error, AllOf(HasSubstr("304"), OfClass("network")));
   request_.known = {"\"v1\"", "Wed, 25 Nov 2026 00:00:00 GMT"};
   reply = Get(server);
   EXPECT_EQ(reply.outcome, HttpOutcome::kNotModified) << reply.error;
@@ -105,7 +112,7 @@ TEST_F(HttpFetch, ABrokenTransferIsContinuedWhereItBroke) {
   RawServer server([&](RawConnection& c) { Break(c, "ETag: \"v1\"\r\n"); });
   HttpReply reply = Get(server);
   EXPECT_EQ(reply.outcome, HttpOutcome::kFailed);
-  EXPECT_THAT(reply.error, HasSubstr("400 octets"));
+  EXPECT_THAT(reply.error, AllOf(HasSubstr("400 octets"), OfClass("network")));
   EXPECT_EQ(reply.validators.etag, "\"v1\"");
   std::string seen;
   server.Handle([&](RawConnection& c) {
@@ -152,7 +159,7 @@ TEST_F(HttpFetch, WhatDoesNotContinueThePartIsRefusedAndNotBuiltUpon) {
     });
     const HttpReply reply = Get(server);
     EXPECT_EQ(reply.outcome, HttpOutcome::kFailed) << fields;
-    EXPECT_THAT(reply.error, HasSubstr("206"));
+    EXPECT_THAT(reply.error, AllOf(HasSubstr("206"), OfClass("network")));
     EXPECT_TRUE(reply.validators.empty());
   }
 }
@@ -181,7 +188,7 @@ TEST_F(HttpFetch, TheSizeLimitHoldsWhileStreaming) {
   });
   const HttpReply reply = Get(server);
   EXPECT_EQ(reply.outcome, HttpOutcome::kFailed);
-  EXPECT_THAT(reply.error, HasSubstr("crl_bytes_max"));
+  EXPECT_THAT(reply.error, AllOf(HasSubstr("crl_bytes_max"), OfClass("limit")));
   EXPECT_LE(std::filesystem::file_size(request_.part_file), 1000U);
   EXPECT_TRUE(reply.validators.empty());
 }
@@ -215,7 +222,8 @@ TEST_F(HttpFetch, SilenceAndDrippingComeToAnEnd) {
     c.Hold();
   });
   request_.limits.stall_timeout = absl::Seconds(1);
-  EXPECT_THAT(Get(server).error, HasSubstr("too slow"));
+  EXPECT_THAT(Get(server).error,
+              AllOf(HasSubstr("too slow"), OfClass("network")));
   request_.limits.stall_timeout = absl::Seconds(600);
   request_.limits.total_timeout = absl::Seconds(1);
   server.Handle([](RawConnection& c) {
@@ -223,12 +231,14 @@ TEST_F(HttpFetch, SilenceAndDrippingComeToAnEnd) {
     c.Send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
     c.Drip(std::string(60000, 'x'));
   });
-  EXPECT_THAT(Get(server).error, HasSubstr("too slow"));
+  EXPECT_THAT(Get(server).error,
+              AllOf(HasSubstr("too slow"), OfClass("network")));
   server.Handle([](RawConnection& c) {
     c.ReadHead();
     c.Drip("HTTP/1.1 200 OK\r\n" + std::string(100000, 'x'));
   });
-  EXPECT_THAT(Get(server).error, HasSubstr("too slow"));
+  EXPECT_THAT(Get(server).error,
+              AllOf(HasSubstr("too slow"), OfClass("network")));
 }
 
 TEST_F(HttpFetch, TheStopFlagEndsATransfer) {
@@ -240,7 +250,8 @@ TEST_F(HttpFetch, TheStopFlagEndsATransfer) {
     absl::SleepFor(absl::Milliseconds(100));
     stopping_ = true;
   });
-  EXPECT_THAT(Get(server).error, HasSubstr("shutting down"));
+  EXPECT_THAT(Get(server).error,
+              AllOf(HasSubstr("shutting down"), OfClass("network")));
   stopper.join();
 }
 
@@ -263,7 +274,8 @@ TEST_F(HttpFetch, RedirectsStayWithinTheSchemeAndAreBounded) {
   EXPECT_EQ(reply.validators.etag, "\"final\"");
   target = server.url("/again");
   const int before = server.connections();
-  EXPECT_THAT(Get(server).error, HasSubstr("redirects"));
+  EXPECT_THAT(Get(server).error,
+              AllOf(HasSubstr("redirects"), OfClass("network")));
   EXPECT_EQ(server.connections() - before, kHttpRedirectsMax + 1);
   std::ofstream(folder_.path() + "/secret") << "secret";
   for (const std::string& elsewhere :
@@ -286,20 +298,24 @@ TEST_F(HttpFetch, RepliesThatAreNoCrlAreNamed) {
     EXPECT_EQ(reply.outcome, HttpOutcome::kFailed) << status;
     return reply.error;
   };
-  EXPECT_THAT(error("404 Not Found", ""), HasSubstr("404"));
-  EXPECT_THAT(error("403 Forbidden", ""), HasSubstr("403"));
-  EXPECT_THAT(error("500 Oops", ""), HasSubstr("500"));
+  EXPECT_THAT(error("404 Not Found", ""),
+              AllOf(HasSubstr("404"), OfClass("network")));
+  EXPECT_THAT(error("403 Forbidden", ""),
+              AllOf(HasSubstr("403"), OfClass("network")));
+  EXPECT_THAT(error("500 Oops", ""),
+              AllOf(HasSubstr("500"), OfClass("network")));
   EXPECT_THAT(error("200 OK", "Content-Encoding: gzip\r\n"),
-              HasSubstr("Content-Encoding: gzip"));
+              AllOf(HasSubstr("Content-Encoding: gzip"), OfClass("network")));
   std::string flood;
   for (int i = 0; i < 1000; ++i)
     flood += "X-" + std::string(100, 'x') + ": y\r\n";
-  EXPECT_THAT(error("200 OK", flood), HasSubstr("header"));
+  EXPECT_THAT(error("200 OK", flood),
+              AllOf(HasSubstr("header"), OfClass("limit")));
   RawServer empty([](RawConnection& c) {
     c.ReadHead();
     c.Send(HttpReplyText("200 OK", ""));
   });
-  EXPECT_THAT(Get(empty).error, HasSubstr("empty"));
+  EXPECT_THAT(Get(empty).error, AllOf(HasSubstr("empty"), OfClass("network")));
 }
 
 TEST_F(HttpFetch, RetryAfterIsPassedOn) {
@@ -319,7 +335,8 @@ TEST_F(HttpFetch, WhatIsNotThereIsNamed) {
     port = gone.port();
   }
   request_.url = "http://127.0.0.1:" + std::to_string(port) + "/";
-  EXPECT_THAT(GetUrl().error, HasSubstr("cannot connect"));
+  EXPECT_THAT(GetUrl().error,
+              AllOf(HasSubstr("cannot connect"), OfClass("network")));
 }
 
 // Sets a variable of the environment for as long as it lives.
@@ -419,6 +436,7 @@ std::string SearchError(const LdapRequest& request) {
       [](const std::string&, absl::Span<const Bytes>) { return true; });
   EXPECT_FALSE(reply.ok);
   EXPECT_LT(absl::Now() - start, kSoon);
+  EXPECT_THAT(reply.error, OfClass("network"));
   return reply.error;
 }
 
@@ -490,7 +508,8 @@ TEST(LdapSearch, TheStopFlagEndsASearch) {
       [](const std::string&, absl::Span<const Bytes>) { return true; });
   stopper.join();
   EXPECT_FALSE(reply.ok);
-  EXPECT_THAT(reply.error, HasSubstr("shutting down"));
+  EXPECT_THAT(reply.error,
+              AllOf(HasSubstr("shutting down"), OfClass("network")));
 }
 
 // Keeps every value that comes.
@@ -538,7 +557,8 @@ TEST(LdapSearch, OnlyWhatWasAskedForIsTaken) {
   request.attributes = {"caCertificate;binary"};
   search(request);
   EXPECT_FALSE(reply.ok);
-  EXPECT_THAT(reply.error, HasSubstr("found no CRL"));
+  EXPECT_THAT(reply.error,
+              AllOf(HasSubstr("found no CRL"), OfClass("network")));
   EXPECT_THAT(taken, testing::IsEmpty());
 }
 
@@ -565,7 +585,8 @@ TEST(LdapSearch, AnEntryHasNoMoreAttributesThanWereAskedFor) {
   EXPECT_FALSE(reply.ok);
   EXPECT_EQ(taken, 2);
   EXPECT_THAT(reply.error, HasSubstr("cn=a"));
-  EXPECT_THAT(reply.error, HasSubstr("more attributes"));
+  EXPECT_THAT(reply.error,
+              AllOf(HasSubstr("more attributes"), OfClass("limit")));
 }
 
 TEST(LdapSearch, ANameIsNoLongerThanARecordCanHold) {
@@ -588,7 +609,8 @@ TEST(LdapSearch, ANameIsNoLongerThanARecordCanHold) {
   EXPECT_TRUE(search(4096).ok);
   const LdapReply reply = search(4097);
   EXPECT_FALSE(reply.ok);
-  EXPECT_THAT(reply.error, HasSubstr("more than 4096 octets"));
+  EXPECT_THAT(reply.error,
+              AllOf(HasSubstr("more than 4096 octets"), OfClass("limit")));
 }
 
 TEST(LdapSearch, WhatAServerSaysWentWrongIsCut) {
@@ -603,7 +625,7 @@ TEST(LdapSearch, WhatAServerSaysWentWrongIsCut) {
       request, stopping,
       [](const std::string&, absl::Span<const Bytes>) { return true; });
   EXPECT_FALSE(reply.ok);
-  EXPECT_THAT(reply.error, HasSubstr("xxxx"));
+  EXPECT_THAT(reply.error, AllOf(HasSubstr("xxxx"), OfClass("network")));
   EXPECT_LT(reply.error.size(), 800U);
 }
 
@@ -626,7 +648,8 @@ TEST(LdapSearch, EveryValueIsTakenAndOneTooManyEndsIt) {
   request.values_max = 2;
   const LdapReply reply = search();
   EXPECT_FALSE(reply.ok);
-  EXPECT_THAT(reply.error, HasSubstr("more than 2 values"));
+  EXPECT_THAT(reply.error,
+              AllOf(HasSubstr("more than 2 values"), OfClass("limit")));
   EXPECT_THAT(taken, testing::ElementsAre("1", ""));
 }
 
@@ -655,7 +678,8 @@ TEST(LdapSearch, AnAnswerHasNoMoreEntriesThanItMay) {
   request.entries_max = 2;
   reply = search();
   EXPECT_FALSE(reply.ok);
-  EXPECT_THAT(reply.error, HasSubstr("more than 2 entries"));
+  EXPECT_THAT(reply.error,
+              AllOf(HasSubstr("more than 2 entries"), OfClass("limit")));
   EXPECT_THAT(reply.error, HasSubstr("ldap.entries_max"));
   EXPECT_THAT(taken, testing::ElementsAre("cn=a", "cn=b"));
 }
@@ -675,7 +699,8 @@ TEST(LdapSearch, StopFlagAndClockEndItWithinAnEntry) {
       });
   EXPECT_FALSE(reply.ok);
   EXPECT_EQ(taken, 2);
-  EXPECT_THAT(reply.error, HasSubstr("shutting down"));
+  EXPECT_THAT(reply.error,
+              AllOf(HasSubstr("shutting down"), OfClass("network")));
 
   stopping = false;
   taken = 0;
@@ -687,7 +712,7 @@ TEST(LdapSearch, StopFlagAndClockEndItWithinAnEntry) {
                      });
   EXPECT_FALSE(reply.ok);
   EXPECT_EQ(taken, 2);
-  EXPECT_THAT(reply.error, HasSubstr("too slow"));
+  EXPECT_THAT(reply.error, AllOf(HasSubstr("too slow"), OfClass("network")));
 }
 
 }  // namespace

@@ -20,7 +20,11 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "bench/lab/calendar.h"
+#include "bench/lab/crl_builder.h"
+#include "bench/lab/extensions.h"
+#include "bench/lab/keys.h"
 #include "cache/crl_data.h"
+#include "cache/crl_error_class.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/metrics_crl.h"
@@ -390,6 +394,86 @@ TEST(OpsTest, EverySourceSaysWhenItWasLastAskedAndLastGood) {
   }
   EXPECT_EQ(bad, 1);
   EXPECT_GE(good, 1);
+}
+
+TEST(OpsTest, MetricsOfCrlsAreThoseOfTheCrlsInForce) {
+  TestWorld world;
+  world.AddDelta(8, {21, 22, 23});
+  world.Write("crls/torn.crl", "nonsense");
+  world.Write("crls/text.crl", "-----BEGIN X509 CRL-----\nnonsense\n");
+  {
+    // Of a CA that nobody here knows.
+    const auto key = lab::PrivateKey::RsaFromSeed("stranger");
+    world.Write("crls/stranger.crl",
+                lab::CrlBuilder()
+                    .issuer({{"CN", "Stranger"}})
+                    .issued_by(key)
+                    .this_update(testing::WorldTime() - 9'000'000)
+                    .next_update(testing::WorldTime() - 8'000'000)
+                    .add(lab::extension::CrlNumber(1))
+                    .Sign(key));
+  }
+  auto server = world.StartServer(world.ConfigText(kOpsHttp));
+  auto samples = SamplesOf(*server);
+  const auto value = [&](const std::string& metric) {
+    const std::string sample = absl::StrCat(
+        metric, "{profile=\"signature\",issuer=\"CN=World CA,C=JP\"}");
+    EXPECT_TRUE(samples.contains(sample)) << sample;
+    return static_cast<int64_t>(std::atof(samples[sample].c_str()));
+  };
+  const int64_t day = 86400;
+  EXPECT_EQ(value("inkan_crl_partitions"), 1);
+  // One of the complete CRL, three of the delta.
+  EXPECT_EQ(value("inkan_crl_entries"), 4);
+  EXPECT_EQ(value("inkan_crl_oldest_this_update_timestamp_seconds"),
+            testing::WorldTime() - day / 2);
+  EXPECT_EQ(value("inkan_crl_earliest_next_update_timestamp_seconds"),
+            testing::WorldTime() + day);
+  const auto snapshot = server->keeper().Current();
+  const CrlPartition& partition =
+      snapshot->Find("signature")->crls->partitions().front();
+  ASSERT_NE(partition.delta, nullptr);
+  const uint64_t bytes =
+      partition.crl->memory_bytes() + partition.delta->memory_bytes();
+  EXPECT_GT(bytes, 100U);
+  EXPECT_EQ(value("inkan_crl_index_bytes"), static_cast<int64_t>(bytes));
+
+  std::map<std::string, int> failing;
+  for (const std::string_view name : SourceErrorClasses()) {
+    failing[std::string(name)] = 0;
+  }
+  failing["malformed"] = 2;
+  failing["issuer"] = 1;
+  for (const auto& [name, count] : failing) {
+    EXPECT_EQ(samples[absl::StrCat("inkan_crl_source_failures{class=\"", name,
+                                   "\"}")],
+              absl::StrCat(count))
+        << name;
+  }
+}
+
+TEST(OpsTest, AGroupOfCrlsHasTheEarliestDatesOfAll) {
+  TestWorld world;
+  world.AddDelta(8, {});
+  auto server = world.StartServer(world.ConfigText(kOpsHttp));
+  const auto snapshot = server->keeper().Current();
+  const int64_t day = 86400;
+  const auto group_at = [&](int64_t seconds) {
+    const auto groups = GroupCrls(
+        *snapshot, absl::FromUnixSeconds(testing::WorldTime() + seconds));
+    EXPECT_EQ(groups.size(), 1U);
+    return groups.at(0);
+  };
+  const CrlGroup now = group_at(0);
+  EXPECT_EQ(now.partitions, 1U);
+  EXPECT_EQ(now.stale, 0U);
+  EXPECT_EQ(now.rows.size(), 2U);
+  EXPECT_EQ(now.oldest_this_update, testing::WorldTime() - day / 2);
+  EXPECT_EQ(now.earliest_next_update, testing::WorldTime() + day);
+  // The delta renews the complete CRL.
+  EXPECT_EQ(now.earliest_stale_at, testing::WorldTime() + 2 * day);
+  EXPECT_EQ(group_at(2 * day).stale, 0U);
+  EXPECT_EQ(group_at(2 * day + 1).stale, 1U);
 }
 
 TEST(OpsTest, SourcesPastTheBoundArePutTogether) {
