@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cache/background_thread.h"
+#include "cache/steady_time.h"
 #include "crypto/digest.h"
 
 namespace inkan {
@@ -28,6 +29,10 @@ constexpr absl::Duration kSweepInterval = absl::Hours(1);
 // Until an index that could not be written is tried again: soon after somebody
 // has made room.
 constexpr absl::Duration kWriteAgainInterval = absl::Seconds(10);
+
+// Until readers that still hold a replaced snapshot are looked at again. Those
+// without work move on once a second (server/batcher.cc).
+constexpr absl::Duration kRetiredInterval = absl::Seconds(1);
 
 // Everything of a profile that bears on verdicts, in a fixed order.
 std::string DescribeProfile(const Profile& profile) {
@@ -264,25 +269,27 @@ std::shared_ptr<const Snapshot> SnapshotKeeper::Current() const {
 }
 
 std::vector<CrlSourceError> SnapshotKeeper::source_errors() const {
-  std::vector<CrlSourceError> errors;
+  std::shared_ptr<const Report> report;
   std::vector<std::shared_ptr<const CrlRemote>> remotes;
   {
     MutexLock lock(&mutex_);
-    errors = report_.errors;
+    report = report_;
     remotes = remotes_;
   }
+  std::vector<CrlSourceError> errors = report->errors;
   for (const auto& remote : remotes) remote->AppendErrors(&errors);
   return errors;
 }
 
 std::vector<CrlSourceStatus> SnapshotKeeper::source_statuses() const {
-  std::vector<CrlSourceStatus> statuses;
+  std::shared_ptr<const Report> report;
   std::vector<std::shared_ptr<const CrlRemote>> remotes;
   {
     MutexLock lock(&mutex_);
-    statuses = report_.statuses;
+    report = report_;
     remotes = remotes_;
   }
+  std::vector<CrlSourceStatus> statuses = report->statuses;
   for (const auto& remote : remotes) remote->AppendStatuses(&statuses);
   return statuses;
 }
@@ -352,6 +359,7 @@ absl::Status SnapshotKeeper::Reload(SnapshotOptions options) {
 absl::Status SnapshotKeeper::Refresh() {
   MutexLock lock(&build_mutex_);
   Rebuild(/*force=*/false);
+  if (retired_.any()) eventfd_write(wake_fd_, 1);  // only with a thread
   return absl::OkStatus();
 }
 
@@ -499,16 +507,17 @@ void SnapshotKeeper::LinkAll() {
 void SnapshotKeeper::Publish(Report report,
                              std::shared_ptr<const Snapshot> published) {
   std::function<void(const Snapshot&)> listener;
-  // What is replaced is freed here, after the lock is given back: a large index
-  // takes its time, and requests take this lock.
+  // What is replaced is let go of here, after the lock is given back: requests
+  // take this lock.
   std::shared_ptr<const Snapshot> next = published;
+  auto told = std::make_shared<const Report>(std::move(report));
   std::vector<std::shared_ptr<const CrlRemote>> remotes;
   for (const RemoteSource& source : workshop_.remotes) {
     remotes.push_back(source.remote);
   }
   {
     MutexLock lock(&mutex_);
-    std::swap(report_, report);
+    std::swap(report_, told);
     std::swap(remotes_, remotes);
     listener = listener_;
     loader_ = workshop_.loader;
@@ -517,7 +526,11 @@ void SnapshotKeeper::Publish(Report report,
       generation_.store(published->generation, std::memory_order_release);
     }
   }
-  if (published != nullptr && listener) listener(*published);
+  if (published != nullptr) {
+    // Without a thread nobody would come back for it.
+    if (watch_) retired_.Add(std::move(next));
+    if (listener) listener(*published);
+  }
 }
 
 absl::Duration SnapshotKeeper::ShortestPoll() {
@@ -547,6 +560,27 @@ void SnapshotKeeper::WatchFolders(int inotify) {
   }
 }
 
+bool SnapshotKeeper::WaitForEvents(int inotify) {
+  pollfd fds[] = {{wake_fd_, POLLIN, 0}, {inotify, POLLIN, 0}};
+  const absl::Duration until = SteadyNow() + ShortestPoll();
+  while (true) {
+    bool waits_for_readers = false;
+    {
+      MutexLock lock(&build_mutex_);
+      retired_.Free();
+      waits_for_readers = retired_.any();
+    }
+    const absl::Duration left =
+        std::max(until - SteadyNow(), absl::ZeroDuration());
+    const absl::Duration wait =
+        waits_for_readers ? std::min(left, kRetiredInterval) : left;
+    const int seen = poll(fds, inotify >= 0 ? 2 : 1,
+                          static_cast<int>(absl::ToInt64Milliseconds(
+                              absl::Ceil(wait, absl::Milliseconds(1)))));
+    if (seen > 0 || stopping_ || wait == left) return seen > 0;
+  }
+}
+
 void SnapshotKeeper::Watch() {
   BecomeBackgroundThread();
   GiveWayAtOnce();
@@ -562,12 +596,9 @@ void SnapshotKeeper::Watch() {
       MutexLock lock(&build_mutex_);
       Rebuild(/*force=*/false);
     }
-    pollfd fds[] = {{wake_fd_, POLLIN, 0}, {inotify, POLLIN, 0}};
-    const auto timeout =
-        static_cast<int>(absl::ToInt64Milliseconds(ShortestPoll()));
-    const int events_seen = poll(fds, inotify >= 0 ? 2 : 1, timeout);
+    const bool events_seen = WaitForEvents(inotify);
     if (stopping_) return;
-    if (events_seen > 0) absl::SleepFor(kSettleTime);
+    if (events_seen) absl::SleepFor(kSettleTime);
     eventfd_t ignored;
     eventfd_read(wake_fd_, &ignored);
     char events[4096];

@@ -35,6 +35,7 @@
 #include "cache/crl_source_remote.h"
 #include "cache/crl_spool.h"
 #include "cache/mutex.h"
+#include "cache/retired.h"
 #include "cache/snapshot.h"
 
 namespace inkan {
@@ -275,11 +276,17 @@ class SnapshotKeeper {
   void Publish(Report report, std::shared_ptr<const Snapshot> published)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void Watch();
+  // Until something happens, or it is time to look anyway. True if something
+  // has.
+  bool WaitForEvents(int inotify) ABSL_LOCKS_EXCLUDED(build_mutex_);
   absl::Duration ShortestPoll() ABSL_LOCKS_EXCLUDED(build_mutex_);
   void WatchFolders(int inotify) ABSL_LOCKS_EXCLUDED(build_mutex_);
 
   Mutex build_mutex_ ABSL_ACQUIRED_BEFORE(tell_mutex_, mutex_);
   Workshop workshop_ ABSL_GUARDED_BY(build_mutex_);
+  // Replaced snapshots that readers still hold; they are freed on the keeper's
+  // thread.
+  Retired retired_ ABSL_GUARDED_BY(build_mutex_);
 
   // Held while the listener is told, so that it hears all in order.
   Mutex tell_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
@@ -289,7 +296,9 @@ class SnapshotKeeper {
 
   mutable Mutex mutex_;
   std::shared_ptr<const Snapshot> current_ ABSL_GUARDED_BY(mutex_);
-  Report report_ ABSL_GUARDED_BY(mutex_);
+  // Replaced as a whole, so that nothing is copied while readers wait.
+  std::shared_ptr<const Report> report_ ABSL_GUARDED_BY(mutex_) =
+      std::make_shared<const Report>();
   // Those of the workshop, to be asked how they fare without waiting for it.
   std::vector<std::shared_ptr<const CrlRemote>> remotes_
       ABSL_GUARDED_BY(mutex_);

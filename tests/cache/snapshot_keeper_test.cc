@@ -549,6 +549,31 @@ TEST_F(SnapshotKeeperTest, AWatchedFolderIsFollowedWithoutBeingAsked) {
       Eventually([&] { return Status() == RevocationStatus::kRevoked; }));
 }
 
+TEST_F(SnapshotKeeperTest, AReaderThatMovesOnFreesNothing) {
+  folder_.Write("a.crl", CrlDer(1));
+  Start(/*watch=*/true);
+  int held = 0;
+  for (uint64_t number = 2; number < 8; ++number) {
+    SnapshotReader reader(*keeper_);
+    std::weak_ptr<const Snapshot> before = reader.Pin();
+    folder_.Replace("a.crl", CrlDer(number));
+    const absl::Time deadline = absl::Now() + absl::Seconds(60);
+    while (keeper_->generation() == before.lock()->generation &&
+           absl::Now() < deadline) {
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    ASSERT_NE(reader.Pin(), nullptr);
+    // The reader was the last who used it. The keeper's thread may have looked
+    // in between, but not each time.
+    if (!before.expired()) ++held;
+    while (!before.expired() && absl::Now() < deadline) {
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    EXPECT_TRUE(before.expired());
+  }
+  EXPECT_GT(held, 0);
+}
+
 TEST_F(SnapshotKeeperTest, ReadersSeeWholeSnapshotsWhileTheyChange) {
   folder_.Write("a.crl", CrlDer(1));
   folder_.Write("b.crl", CrlFor("Osaka", 1).Sign(KeyOf("ca")));
