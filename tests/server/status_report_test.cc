@@ -1,56 +1,75 @@
 // What GetStatus says of CRLs and of the places they come from, and when: by a
-// clock of the test's own, then by that of a running server.
+// clock of the test's own, then of files that a keeper follows.
 #include "server/status_report.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "client/inkan_client.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/server/test_world.h"
+#include "tests/support/lab_world.h"
+#include "tests/support/temp_folder.h"
 
 namespace inkan {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::TestWorld;
-using testing::WorldTime;
+using testing_world::CaDer;
+using testing_world::CrlFor;
+using testing_world::KeyOf;
 
+const int64_t kNow = lab::UtcSeconds(2026, 3, 15, 12);
 constexpr int64_t kHour = 3600;
 constexpr int64_t kDay = 24 * kHour;
 using Partitions = google::protobuf::RepeatedPtrField<v1::CrlPartitionStatus>;
 
-// A world's complete CRL is of half a day before WorldTime to one day after it;
-// its delta of a quarter of a day before to two days after.
+// A complete CRL of half a day before kNow to one day after it; a delta of a
+// quarter of a day before to two days after.
 class StatusReportTest : public ::testing::Test {
  protected:
-  // Of the profile, at `seconds` after WorldTime.
-  Partitions PartitionsAt(const Profile& profile, int64_t seconds,
-                          const std::vector<CrlSourceStatus>& sources = {}) {
+  StatusReportTest() {
+    folder_.Write("complete.crl", CrlFor("Kyoto", 7)
+                                      .this_update(kNow - kDay / 2)
+                                      .next_update(kNow + kDay)
+                                      .Sign(KeyOf("ca")));
+  }
+  void AddDelta() {
+    folder_.Write("delta.crl", CrlFor("Kyoto", 8)
+                                   .this_update(kNow - kDay / 4)
+                                   .next_update(kNow + 2 * kDay)
+                                   .add(lab::extension::DeltaCrlIndicator(7))
+                                   .Sign(KeyOf("ca")));
+  }
+  std::unique_ptr<SnapshotKeeper> KeeperOf(const Profile& profile) const {
     SnapshotOptions options;
     options.profiles.push_back(profile);
-    options.crl_sources.push_back(
-        {CrlSourceOptions::Kind::kDirectory, world_.Path("crls")});
+    options.crl_sources.push_back({CrlSourceOptions::Kind::kDirectory,
+                                   folder_.path(), absl::Seconds(90)});
     auto keeper = SnapshotKeeper::Start(std::move(options), /*watch=*/false);
     EXPECT_TRUE(keeper.ok()) << keeper.status();
+    return *std::move(keeper);
+  }
+  // Of the profile, at `seconds` after kNow.
+  Partitions PartitionsAt(const Profile& profile, int64_t seconds,
+                          const std::vector<CrlSourceStatus>& sources = {}) {
+    const auto keeper = KeeperOf(profile);
     Partitions partitions;
-    ReportPartitions(*(*keeper)->Current(), sources,
-                     absl::FromUnixSeconds(WorldTime() + seconds), &partitions);
+    ReportPartitions(*keeper->Current(), sources,
+                     absl::FromUnixSeconds(kNow + seconds), &partitions);
     return partitions;
   }
   Profile SignatureProfile() const {
     Profile profile;
     profile.name = "signature";
-    profile.anchors.push_back({"ca.cer", world_.ca()});
+    profile.anchors.push_back({"ca.cer", CaDer("ca")});
     return profile;
   }
 
-  TestWorld world_;
+  testing_world::TempFolder folder_;
 };
 
 TEST_F(StatusReportTest, AgeAndTimeToNextUpdateAreOfTheClockGiven) {
@@ -61,8 +80,8 @@ TEST_F(StatusReportTest, AgeAndTimeToNextUpdateAreOfTheClockGiven) {
     return partitions[0];
   };
   const v1::CrlPartitionStatus now = at(0);
-  EXPECT_EQ(now.this_update().seconds(), WorldTime() - kDay / 2);
-  EXPECT_EQ(now.next_update().seconds(), WorldTime() + kDay);
+  EXPECT_EQ(now.this_update().seconds(), kNow - kDay / 2);
+  EXPECT_EQ(now.next_update().seconds(), kNow + kDay);
   EXPECT_EQ(now.age().seconds(), kDay / 2);
   EXPECT_EQ(now.time_to_next_update().seconds(), kDay);
   const v1::CrlPartitionStatus ended = at(3 * kDay);
@@ -78,7 +97,7 @@ TEST_F(StatusReportTest, StaleAtFollowsGraceAgeAndDelta) {
     profile.crl_max_age = max_age;
     std::vector<int64_t> at;
     for (const v1::CrlPartitionStatus& one : PartitionsAt(profile, 0)) {
-      at.push_back(one.stale_at().seconds() - WorldTime());
+      at.push_back(one.stale_at().seconds() - kNow);
     }
     return at;
   };
@@ -88,7 +107,7 @@ TEST_F(StatusReportTest, StaleAtFollowsGraceAgeAndDelta) {
   EXPECT_THAT(stale_at(kHour, kDay), ElementsAre(kDay / 2));
   EXPECT_THAT(stale_at(0, 5 * kDay), ElementsAre(kDay));
   // A delta renews its complete CRL: both are believed as long.
-  world_.AddDelta(8, {});
+  AddDelta();
   EXPECT_THAT(stale_at(kHour, std::nullopt),
               ElementsAre(2 * kDay + kHour, 2 * kDay + kHour));
   EXPECT_THAT(stale_at(0, kDay), ElementsAre(kDay - kDay / 4, kDay - kDay / 4));
@@ -103,25 +122,25 @@ TEST_F(StatusReportTest, StaleAtFollowsGraceAgeAndDelta) {
 }
 
 TEST_F(StatusReportTest, EachPartitionHasTheTimesAndErrorOfItsOwnPlace) {
-  world_.AddDelta(8, {});
+  AddDelta();
   const auto time = [](int64_t seconds) {
-    return absl::FromUnixSeconds(WorldTime() + seconds);
+    return absl::FromUnixSeconds(kNow + seconds);
   };
   CrlSourceStatus complete;
-  complete.source = world_.Path("crls/world.crl");
+  complete.source = folder_.path() + "/complete.crl";
   complete.last_attempt = time(-10);
   complete.last_success = time(-70);
   complete.next_attempt = time(50);
   complete.last_error = "cannot stat: gone";
   CrlSourceStatus delta;  // never asked, and not by schedule
-  delta.source = world_.Path("crls/delta.crl");
+  delta.source = folder_.path() + "/delta.crl";
   const std::vector<CrlSourceStatus> sources = {complete, delta};
   const Partitions both = PartitionsAt(SignatureProfile(), 0, sources);
   ASSERT_EQ(both.size(), 2);
   EXPECT_EQ(both[0].source(), complete.source);
-  EXPECT_EQ(both[0].last_attempt().seconds(), WorldTime() - 10);
-  EXPECT_EQ(both[0].last_success().seconds(), WorldTime() - 70);
-  EXPECT_EQ(both[0].next_attempt().seconds(), WorldTime() + 50);
+  EXPECT_EQ(both[0].last_attempt().seconds(), kNow - 10);
+  EXPECT_EQ(both[0].last_success().seconds(), kNow - 70);
+  EXPECT_EQ(both[0].next_attempt().seconds(), kNow + 50);
   EXPECT_EQ(both[0].last_error(), "cannot stat: gone");
   EXPECT_EQ(both[1].source(), delta.source);
   EXPECT_FALSE(both[1].has_last_attempt());
@@ -132,9 +151,9 @@ TEST_F(StatusReportTest, EachPartitionHasTheTimesAndErrorOfItsOwnPlace) {
   google::protobuf::RepeatedPtrField<v1::CrlSourceStatus> places;
   ReportSources(sources, &places);
   ASSERT_EQ(places.size(), 2);
-  EXPECT_EQ(places[0].last_attempt().seconds(), WorldTime() - 10);
-  EXPECT_EQ(places[0].last_success().seconds(), WorldTime() - 70);
-  EXPECT_EQ(places[0].next_attempt().seconds(), WorldTime() + 50);
+  EXPECT_EQ(places[0].last_attempt().seconds(), kNow - 10);
+  EXPECT_EQ(places[0].last_success().seconds(), kNow - 70);
+  EXPECT_EQ(places[0].next_attempt().seconds(), kNow + 50);
   EXPECT_EQ(places[0].last_error(), "cannot stat: gone");
   EXPECT_FALSE(places[1].has_last_attempt());
 }
@@ -145,50 +164,47 @@ MATCHER_P2(Within, begin, end, "") {
          arg.seconds() <= absl::ToUnixSeconds(end);
 }
 
-TEST_F(StatusReportTest, ARunningServerSaysWhenAFileWentBad) {
+TEST_F(StatusReportTest, AFileThatWentBadSaysSince) {
+  const auto report = [](const SnapshotKeeper& keeper) {
+    Partitions partitions;
+    ReportPartitions(*keeper.Current(), keeper.source_statuses(), absl::Now(),
+                     &partitions);
+    EXPECT_EQ(partitions.size(), 1);
+    return partitions[0];
+  };
   const absl::Time started = absl::Now();
-  const auto server = world_.StartServer();
-  auto client =
-      Client::Connect({.target = absl::StrCat("127.0.0.1:", server->port())});
-  auto status = client->GetStatus();
-  absl::Time asked = absl::Now();
-  ASSERT_TRUE(status.ok()) << status.status();
-  ASSERT_EQ(status->partitions_size(), 1);
-  v1::CrlPartitionStatus one = status->partitions(0);
-  EXPECT_THAT(one.last_attempt(), Within(started, asked));
-  EXPECT_THAT(one.last_success(), Within(started, asked));
+  const auto keeper = KeeperOf(SignatureProfile());
+  const absl::Time read = absl::Now();
+  v1::CrlPartitionStatus one = report(*keeper);
+  EXPECT_THAT(one.last_attempt(), Within(started, read));
+  EXPECT_THAT(one.last_success(), Within(started, read));
   EXPECT_EQ(one.last_error(), "");
-  EXPECT_GT(one.next_attempt().seconds(), absl::ToUnixSeconds(started));
-  // By today's clock: the world's CRL is of the past.
-  const int64_t now = absl::ToUnixSeconds(asked);
-  const int64_t seconds = now - absl::ToUnixSeconds(started);
-  EXPECT_LE(one.age().seconds(), now - one.this_update().seconds());
-  EXPECT_GE(one.age().seconds(), now - one.this_update().seconds() - seconds);
-  EXPECT_LT(one.time_to_next_update().seconds(), -kDay);
+  // By poll_interval.
+  EXPECT_THAT(one.next_attempt(),
+              Within(started + absl::Seconds(90), read + absl::Seconds(90)));
 
   // In a later second.
-  while (absl::ToUnixSeconds(absl::Now()) == now) {
+  while (absl::ToUnixSeconds(absl::Now()) == absl::ToUnixSeconds(read)) {
     absl::SleepFor(absl::Milliseconds(10));
   }
+  folder_.Write("complete.crl", "no CRL any more");
   const absl::Time broken = absl::Now();
-  world_.Write("crls/world.crl", "no CRL any more");
-  const absl::Time written = absl::Now();
-  ASSERT_TRUE(server->keeper().Refresh().ok());
-  status = client->GetStatus();
-  asked = absl::Now();
-  ASSERT_TRUE(status.ok()) << status.status();
-  ASSERT_EQ(status->partitions_size(), 1);
-  one = status->partitions(0);
+  ASSERT_TRUE(keeper->Refresh().ok());
+  const absl::Time looked = absl::Now();
+  one = report(*keeper);
   EXPECT_EQ(one.crl_number(), "07");
-  EXPECT_THAT(one.last_attempt(), Within(broken, asked));
-  EXPECT_THAT(one.last_success(), Within(started, written));
+  EXPECT_THAT(one.last_attempt(), Within(broken, looked));
+  EXPECT_THAT(one.last_success(), Within(started, read));
   EXPECT_THAT(one.last_error(), HasSubstr("certificateList"));
-  ASSERT_EQ(status->sources_size(), 1);
-  EXPECT_EQ(status->sources(0).last_error(), one.last_error());
-  EXPECT_EQ(status->sources(0).last_success().seconds(),
-            one.last_success().seconds());
-  EXPECT_TRUE(status->sources(0).in_use());
-  EXPECT_GE(status->sources(0).failures_total(), 1U);
+  const std::vector<CrlSourceStatus> places = keeper->source_statuses();
+  ASSERT_EQ(places.size(), 1U);
+  EXPECT_EQ(places[0].last_error, one.last_error());
+  EXPECT_TRUE(places[0].in_use);
+  EXPECT_EQ(places[0].failures_total, 1U);
+  ASSERT_EQ(keeper->source_errors().size(), 1U);
+  const CrlSourceError error = keeper->source_errors()[0];
+  EXPECT_EQ(error.last_attempt, places[0].last_attempt);
+  EXPECT_TRUE(error.last_good_in_use);
 }
 
 }  // namespace
