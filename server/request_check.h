@@ -20,13 +20,14 @@ RequestFault CheckFilings(
 
 // Octets a request holds from admission until its answer was taken: what was
 // sent, what its messages take beside it (`message_bytes`, of their arena), and
-// what its verdicts and the answer as it is sent will take, measured in
+// what its verdicts (with both CRLs named where a delta was read over another
+// one) and the answer as it is sent will take, measured in
 // tests/server/request_check_test. Names of a certificate are written out in
 // its verdict: an octet takes up to four in text (".127" of an OID), in the
 // facts and once more in a diagnostic, each in the message and as it is sent.
 // The first 2,048 octets (PKITS' largest certificate) are within kFilingMemory:
 // their names are short, or their filings are few.
-inline constexpr size_t kFilingMemory = 3072;
+inline constexpr size_t kFilingMemory = 3712;
 inline constexpr size_t kChecksMemory = 6144;
 inline constexpr size_t kPlainCertificateBytes = 2048;
 inline constexpr size_t kNameMemory = 4 * 2 * 2;
