@@ -176,12 +176,16 @@ bool CrlFloors::HadNewerDelta(const CrlData& complete, const CrlData* delta,
   if (found == floors_.end()) return false;
   const Floor& floor = found->second;
   // A CA may have ended with deltas, and count its complete CRLs by themselves:
-  // one made later than the last delta needs none, nor one of its number.
+  // one made later than the last delta needs none, nor one of its number. Of
+  // two made in the same second the numbers tell.
   const bool numbered =
       !floor.crl_number.empty() && !complete.crl_number.empty();
-  if (floor.this_update <= complete.this_update ||
-      (numbered &&
-       CompareNumbers(floor.crl_number, complete.crl_number) <= 0)) {
+  if (numbered) {
+    if (CompareNumbers(floor.crl_number, complete.crl_number) <= 0 ||
+        floor.this_update < complete.this_update) {
+      return false;
+    }
+  } else if (floor.this_update <= complete.this_update) {
     return false;
   }
   return delta == nullptr || IsNewer(floor.crl_number, floor.this_update,

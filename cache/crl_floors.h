@@ -56,8 +56,8 @@ class CrlFloors {
   // was in force.
   bool IsBelow(const CrlData& crl, Bytes key) const;
   // Whether a delta of the partition of `complete` was in force that was made
-  // after it, by its number (if both have one) and its time, and after `delta`,
-  // the one at hand, if there is one.
+  // after it, by its number and no earlier (if both have one; else by its
+  // time), and after `delta`, the one at hand, if there is one.
   bool HadNewerDelta(const CrlData& complete, const CrlData* delta,
                      Bytes key) const;
   void Raise(const CrlData& crl, Bytes key);

@@ -75,7 +75,12 @@ TEST(CrlFloors, ADeltaThatWasInForceIsMissedUntilTheCompleteCrlIsLater) {
   EXPECT_FALSE(floors->HadNewerDelta(Crl("\x05", 50), &other, kKey));
   // By number and by time, whatever the one says about the other.
   EXPECT_FALSE(floors->HadNewerDelta(Crl("\x07", 60), nullptr, kKey));
-  EXPECT_FALSE(floors->HadNewerDelta(Crl("\x06", 70), nullptr, kKey));
+  EXPECT_FALSE(floors->HadNewerDelta(Crl("\x06", 71), nullptr, kKey));
+  // Made in the same second: the number tells, where both have one.
+  EXPECT_TRUE(floors->HadNewerDelta(Crl("\x06", 70), nullptr, kKey));
+  EXPECT_FALSE(floors->HadNewerDelta(Crl("\x07", 70), nullptr, kKey));
+  EXPECT_FALSE(floors->HadNewerDelta(Crl("", 70), nullptr, kKey));
+  EXPECT_TRUE(floors->HadNewerDelta(Crl("", 69), nullptr, kKey));
   EXPECT_FALSE(floors->HadNewerDelta(Crl("\x05", 50), nullptr, AsBytes("x")));
 }
 
@@ -85,6 +90,8 @@ TEST(CrlFloors, EachPartitionHasItsOwn) {
   floors->Raise(Crl("\x05", 50), kKey);
   const CrlData old = Crl("\x04", 40);
   ASSERT_TRUE(floors->IsBelow(old, kKey));
+  EXPECT_TRUE(floors->Has(old, kKey));
+  EXPECT_FALSE(floors->Has(old, AsBytes("another key")));
   EXPECT_FALSE(floors->IsBelow(old, AsBytes("another key")));
   std::vector<CrlData> others(8, old);
   others[0].canonical_issuer = "cb";
@@ -97,6 +104,7 @@ TEST(CrlFloors, EachPartitionHasItsOwn) {
   others[7].scope.some_reasons = 2;
   for (size_t i = 0; i < others.size(); ++i) {
     EXPECT_FALSE(floors->IsBelow(others[i], kKey)) << i;
+    EXPECT_FALSE(floors->Has(others[i], kKey)) << i;
   }
   // Deltas to whatever base share their numbers.
   CrlData delta = Crl("\x08", 80);
