@@ -184,6 +184,7 @@ Config ReadConfig(const config::v1::ServerConfig& proto, const ConfigNode& root,
   ReadProfiles(proto, root, folder, &out.snapshot);
   ReadCrlSources(proto, root, folder, server.limits.crl_bytes_max,
                  &out.snapshot);
+  server.state_directory = out.snapshot.state_directory;
   out.snapshot.crl_bytes_max = server.limits.crl_bytes_max;
   out.snapshot.path_limits.filing_signatures_max =
       server.limits.path_signatures_max;

@@ -70,6 +70,7 @@ struct ServerOptions {
   unsigned worker_threads = 0;  // 0: one for each CPU
   absl::Duration drain_timeout = absl::Seconds(30);
   uint32_t verified_certificates_max = kVerifiedCertificatesMax;
+  std::string state_directory;  // that of the snapshot
 };
 
 struct Config {

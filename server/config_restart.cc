@@ -119,6 +119,9 @@ std::string NeedsRestart(const ServerOptions& running,
                       absl::StrCat("\"", running.ops_http_address, "\""),
                       absl::StrCat("\"", wanted.ops_http_address, "\""));
   CompareAuditLogs(running.audit, wanted.audit, &differences);
+  differences.Compare("state_directory",
+                      absl::StrCat("\"", running.state_directory, "\""),
+                      absl::StrCat("\"", wanted.state_directory, "\""));
   differences.Compare("verified_certificates_max",
                       running.verified_certificates_max,
                       wanted.verified_certificates_max);

@@ -843,7 +843,7 @@ TEST(OpsTest, ConfigurationMistakesAreNamed) {
               HasSubstr("rotate_interval"));
 }
 
-TEST(OpsTest, ChangesOfPortAndAuditLogAreNamedAsNeedingARestart) {
+TEST(OpsTest, ChangesOfPortAuditLogAndStateAreNamedAsNeedingARestart) {
   struct Case {
     const char* running;
     const char* wanted;
@@ -882,6 +882,9 @@ TEST(OpsTest, ChangesOfPortAndAuditLogAreNamedAsNeedingARestart) {
       {"audit_log { file: \"a\" }",
        "audit_log { file: \"a\" buffer_bytes_max: 65536 }",
        "audit_log.buffer_bytes_max: is "},
+      {"state_directory: \"one\"", "state_directory: \"two\"",
+       "/one\" and cannot become \""},
+      {"state_directory: \"one\"", "", "cannot become \"\""},
   };
   for (const Case& each : cases) {
     SCOPED_TRACE(each.named);
