@@ -20,8 +20,9 @@ struct CrlControl {
   std::function<void(uint64_t done, uint64_t total)> progress;
   // The work ends with kCancelled soon after this becomes true.
   const std::atomic<bool>* cancelled = nullptr;
-  // Asked once by whoever reads a CRL, before its entries are: what it says is
-  // all there is then. If it is not OK the work ends with that.
+  // Asked once by whoever reads a CRL, before its entries are: what its head
+  // says, and the digest that is signed, is all there is then. If it is not OK
+  // the work ends with that. Costs one more pass over the octets.
   std::function<absl::Status(const CrlData& head)> admit = {};
 
   absl::Status Report(uint64_t done, uint64_t total) const {

@@ -280,6 +280,12 @@ absl::StatusOr<std::shared_ptr<const CrlData>> ReadCrl(
     return status;
   }
   if (control.admit) {
+    // Whoever asks may verify the signature before an index is made of what
+    // anybody may have sent. The octets are hashed once more with the entries.
+    const DigestJob hash = {
+        crl.signature_algorithm.hash, crl.tbs,
+        reinterpret_cast<uint8_t*>(data->tbs_digest.data())};
+    DigestBatch({&hash, 1});
     if (absl::Status status = control.admit(*data); !status.ok()) return status;
   }
   OverlappingDigests digests(der, crl.tbs, crl.signature_algorithm.hash);

@@ -68,7 +68,7 @@ void CrlSource::Note(const struct stat& status, absl::Time now,
   file->size = settled ? status.st_size : -1;
 }
 
-bool CrlSource::RescanFile(const std::string& path) {
+bool CrlSource::RescanFile(const std::string& path, const CrlControl& control) {
   CrlFile& file = files_[path];
   file.seen = true;
   struct stat status = {};
@@ -81,7 +81,11 @@ bool CrlSource::RescanFile(const std::string& path) {
   file.last_attempt = absl::Now();
   ++file.attempts;
   Note(status, file.last_attempt, SteadyNow(), &file);
-  auto crl = loader_->Load(path, path);
+  auto crl = loader_->Load(path, path, control);
+  if (absl::IsCancelled(crl.status())) {
+    file.size = -1;
+    return false;
+  }
   if (!crl.ok()) {
     // Again with the next look: descriptors and memory come back.
     if (absl::IsUnavailable(crl.status()) ||
@@ -118,11 +122,11 @@ void CrlSource::ForgetUnseen(bool* changed) {
   }
 }
 
-bool CrlSource::Rescan() {
+bool CrlSource::Rescan(const CrlControl& control) {
   error_.clear();
   for (auto& [path, file] : files_) file.seen = false;
   if (options_.kind == CrlSourceOptions::Kind::kFile) {
-    return RescanFile(options_.path);
+    return RescanFile(options_.path, control);
   }
   bool changed = false;
   std::error_code error;
@@ -132,7 +136,7 @@ bool CrlSource::Rescan() {
     const std::string name = entries->path().filename().string();
     std::error_code ignored;
     if (name.front() != '.' && !entries->is_directory(ignored)) {
-      changed |= RescanFile(entries->path().string());
+      changed |= RescanFile(entries->path().string(), control);
     }
     entries.increment(error);
   }

@@ -23,6 +23,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "cache/crl_control.h"
 #include "cache/crl_data.h"
 #include "cache/crl_fetch_ldap.h"
 #include "cache/crl_loader.h"
@@ -118,8 +119,9 @@ class CrlSource {
       : CrlSource(std::move(options), std::make_shared<CrlLoader>(
                                           CrlLoaderOptions{"", bytes_max})) {}
 
-  // Looks for changes and reads what changed. True if anything did.
-  bool Rescan();
+  // Looks for changes and reads what changed. True if anything did. What
+  // `control` cancels is read another time.
+  bool Rescan(const CrlControl& control = {});
 
   // Writes down what a file that is about to be read is known by. Its size only
   // if every later write will show. Public for tests.
@@ -134,7 +136,7 @@ class CrlSource {
   const std::string& error() const { return error_; }
 
  private:
-  bool RescanFile(const std::string& path);
+  bool RescanFile(const std::string& path, const CrlControl& control);
   static bool Lose(CrlFile* file, const std::string& error);
   void ForgetUnseen(bool* changed);
 

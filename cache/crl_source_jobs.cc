@@ -71,7 +71,9 @@ std::optional<RemoteJobs::Work> RemoteJobs::Next() {
     const absl::Duration now = SteadyNow();
     absl::Duration earliest = now + kSleepMax;
     Job* first = nullptr;
+    const bool room = unjudged_bytes_ <= options_.limits.bytes_max;
     for (Job& job : jobs_) {
+      if (!room) break;
       if (job.phase != Job::Phase::kWaiting) continue;
       if (job.next_attempt < earliest) {
         earliest = job.next_attempt;
@@ -115,10 +117,26 @@ std::optional<RemoteItem> RemoteJobs::Find(const std::string& id) const {
   return found->second;
 }
 
-void RemoteJobs::SetPartial(const std::string& id,
-                            const HttpValidators& partial) {
+bool RemoteJobs::SetPartial(const std::string& id,
+                            const HttpValidators& partial, uint64_t bytes) {
   MutexLock lock(&mutex_);
-  items_[id].partial = partial;
+  RemoteItem& item = items_[id];
+  partial_bytes_ -= std::exchange(item.partial_bytes, 0);
+  item.partial = HttpValidators();
+  if (partial.empty() || partial_bytes_ + bytes > options_.limits.bytes_max) {
+    return false;
+  }
+  item.partial = partial;
+  item.partial_bytes = bytes;
+  partial_bytes_ += bytes;
+  return true;
+}
+
+void RemoteJobs::DropCandidate(RemoteItem* item) {
+  if (!item->candidate.has_value()) return;
+  unjudged_bytes_ -= item->candidate->bytes;
+  item->candidate.reset();
+  changed_.Signal();  // there may be room again
 }
 
 void RemoteJobs::Unchanged(const std::string& id,
@@ -158,9 +176,11 @@ std::optional<FileDigest> RemoteJobs::Deliver(const std::string& id,
   std::optional<FileDigest> replaced;
   if (item.candidate.has_value()) {
     replaced = item.candidate->sha256;
+    DropCandidate(&item);
   } else {
     ++jobs_[job].unjudged;
   }
+  unjudged_bytes_ += candidate.bytes;
   item.candidate = std::move(candidate);
   jobs_[job].delivered.push_back(id);
   return replaced;
@@ -269,6 +289,7 @@ absl::Duration RemoteJobs::WaitAfterSuccess(size_t index) {
 void RemoteJobs::Conclude(size_t index) {
   Job& job = jobs_[index];
   job.phase = Job::Phase::kWaiting;
+  job.asked |= !job.spool_only;
   absl::Duration wait;  // the place itself comes next, after the spool
   if (!job.spool_only && job.faulty) {
     ++job.failures;
@@ -320,7 +341,7 @@ RemoteJobs::Consequence RemoteJobs::Judge(const std::string& id,
   const RemoteCandidate candidate = *item.candidate;
   const bool from_spool = candidate.from_spool;
   const std::string& error = judgement.error;
-  item.candidate.reset();
+  DropCandidate(&item);
   if (!from_spool || !item.error_of_place) item.error = error;
   if (!from_spool) item.error_of_place = !error.empty();
   Job& job = jobs_[item.job];
@@ -421,6 +442,16 @@ std::vector<std::string> RemoteJobs::Gone() const {
   return ids;
 }
 
+bool RemoteJobs::HasAsked() const {
+  MutexLock lock(&mutex_);
+  std::vector<bool> settled;
+  for (const Job& job : jobs_) settled.push_back(job.asked);
+  for (const auto& [id, item] : items_) {
+    if (item.good && !item.displaced()) settled[item.job] = true;
+  }
+  return std::find(settled.begin(), settled.end(), false) == settled.end();
+}
+
 void RemoteJobs::AskNow() {
   MutexLock lock(&mutex_);
   for (auto& [id, item] : items_) {
@@ -435,6 +466,23 @@ void RemoteJobs::AskNow() {
     job.ask_now = job.phase == Job::Phase::kJudging;
   }
   changed_.SignalAll();
+}
+
+RemoteJobs::Leftovers RemoteJobs::TakeLeftovers() {
+  MutexLock lock(&mutex_);
+  Leftovers leftovers;
+  for (auto& [id, item] : items_) {
+    if (std::exchange(item.partial_bytes, 0) > 0) leftovers.parts.push_back(id);
+    item.partial = HttpValidators();
+    if (!item.candidate.has_value() || item.candidate->from_spool) continue;
+    const FileDigest digest = item.candidate->sha256;
+    if (!item.record.has_value() || item.record->sha256 != digest) {
+      leftovers.crls.emplace_back(id, digest);
+    }
+    DropCandidate(&item);
+  }
+  partial_bytes_ = 0;
+  return leftovers;
 }
 
 bool RemoteJobs::TakeClaim(size_t job) {

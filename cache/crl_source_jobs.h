@@ -12,6 +12,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -27,6 +28,7 @@ struct RemoteCandidate {
   HttpValidators validators;
   absl::Time fetched_at;
   bool from_spool = false;
+  uint64_t bytes = 0;  // on disk for this alone
 };
 
 // One partition.
@@ -58,6 +60,7 @@ struct RemoteItem {
   // The record's CRL is in use, and what its place is compared with.
   bool holds_record() const { return good && kept && record.has_value(); }
   HttpValidators partial;  // of what the part file holds
+  uint64_t partial_bytes = 0;
   std::optional<RemoteCandidate> candidate;
   bool queued = false;  // nobody has taken it
 };
@@ -77,7 +80,9 @@ class RemoteJobs {
     std::string place;
   };
   // Waits for a job whose time has come and marks it as fetching. Nothing once
-  // ended.
+  // ended. While what came and has not been judged is more than one CRL may be
+  // (limits.bytes_max), none is handed out: on disk lies as much at most, and
+  // what was being fetched then.
   std::optional<Work> Next();
   void End();
   bool ended() const;
@@ -85,7 +90,10 @@ class RemoteJobs {
   // The fetching thread's reports. Postpone: the place is being asked already.
   void Postpone(size_t job);
   std::optional<RemoteItem> Find(const std::string& id) const;
-  void SetPartial(const std::string& id, const HttpValidators& partial);
+  // False if the part of so many octets is not to be kept: all those of a
+  // source together take no more than one CRL may.
+  bool SetPartial(const std::string& id, const HttpValidators& partial,
+                  uint64_t bytes);
   // What came could not be taken, and there is nothing to judge.
   void Reject(const std::string& id, const std::string& place, size_t job,
               const std::string& error);
@@ -145,8 +153,18 @@ class RemoteJobs {
   size_t CountDisplaced(const std::string& id) const;
   // Ids of what is in use and is in its directory no longer.
   std::vector<std::string> Gone() const;
+  // Whether every job has been asked and what came judged, or has something in
+  // use.
+  bool HasAsked() const;
   void AskNow();
 
+  // At the end: what came and will not be judged any more, and whose part will
+  // not be continued. Neither is remembered.
+  struct Leftovers {
+    std::vector<std::pair<std::string, FileDigest>> crls;
+    std::vector<std::string> parts;
+  };
+  Leftovers TakeLeftovers();
   // Claims that are to be given back now, since nothing more is judged; each is
   // said once, here or by Judge.
   bool TakeClaim(size_t job);
@@ -167,6 +185,7 @@ class RemoteJobs {
     std::optional<absl::Duration> retry_after;
     bool faulty = false;      // this time, in whatever part
     bool spool_only = false;  // what is judged came from there
+    bool asked = false;       // once at least, and what came was judged
     bool ask_now = false;     // as soon as that has been judged
     // Something that was fetched is to be judged; the place is claimed so long.
     bool claimed = false;
@@ -193,6 +212,8 @@ class RemoteJobs {
   // What was wrong with it at the last attempt.
   std::string ErrorOf(const RemoteItem& item) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes an item's candidate from it.
+  void DropCandidate(RemoteItem* item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   double Random() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsLdap() const { return options_.kind == CrlSourceOptions::Kind::kLdap; }
   const char* KindName() const { return IsLdap() ? "ldap" : "http"; }
@@ -205,6 +226,8 @@ class RemoteJobs {
   std::map<std::string, RemoteItem> items_ ABSL_GUARDED_BY(mutex_);
   // Ids of items that are queued, each once.
   std::deque<std::string> untaken_ ABSL_GUARDED_BY(mutex_);
+  uint64_t unjudged_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of candidates
+  uint64_t partial_bytes_ ABSL_GUARDED_BY(mutex_) = 0;   // of parts
   std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
 };
 

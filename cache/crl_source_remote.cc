@@ -131,6 +131,11 @@ class CrlRemote::State {
     while (running_ > 0 && SteadyNow() < deadline) {
       ended_.WaitFor(&mutex_, std::chrono::milliseconds(50));
     }
+    // While the places are still claimed. (What a thread that hangs has begun
+    // is removed at the next start.)
+    const RemoteJobs::Leftovers leftovers = jobs_.TakeLeftovers();
+    for (const auto& [id, digest] : leftovers.crls) spool_->Drop(id, digest);
+    for (const std::string& id : leftovers.parts) spool_->DropPart(id);
     for (const std::string& id : jobs_.TakeClaims()) spool_->Release(id);
     return running_ == 0;
   }
@@ -270,8 +275,8 @@ class CrlRemote::State {
     } else if (reply.outcome == HttpOutcome::kFetched) {
       reply.error = TakeFetched(item, reply.validators, work.job);
     }
-    if (partial.empty()) spool_->DropPart(work.id);
-    jobs_.SetPartial(work.id, partial);
+    const uint64_t bytes = partial.empty() ? 0 : spool_->PartBytes(work.id);
+    if (!jobs_.SetPartial(work.id, partial, bytes)) spool_->DropPart(work.id);
     return jobs_.EndFetch(work.job, reply.error, reply.retry_after,
                           reply.bytes_received);
   }
@@ -294,6 +299,9 @@ class CrlRemote::State {
     candidate.sha256 = *digest;
     candidate.validators = validators;
     candidate.fetched_at = absl::Now();
+    if (!IsKept(item, *digest)) {
+      candidate.bytes = spool_->CrlBytes(item.id, *digest);
+    }
     const auto replaced = jobs_.Deliver(item.id, item.place, job, candidate);
     if (replaced.has_value() && *replaced != *digest &&
         !IsKept(item, *replaced)) {
@@ -419,8 +427,10 @@ class CrlRemote::State {
       return "";
     }
     const absl::Status written = WriteWholeFile(spool_->PartPath(id), value);
-    if (!written.ok()) return std::string(written.message());
-    return TakeFetched(item, HttpValidators(), job);
+    std::string error(written.message());
+    if (written.ok()) error = TakeFetched(item, HttpValidators(), job);
+    if (!error.empty()) spool_->DropPart(id);  // nobody goes on with it
+    return error;
   }
 
   const CrlSourceOptions options_;
@@ -512,6 +522,10 @@ void CrlRemote::ForgetDisplaced() { state_->ForgetDisplaced(); }
 absl::StatusOr<std::string> CrlRemote::Displace(const std::string& id) {
   return state_->Displace(id);
 }
+bool CrlRemote::Knows(const std::string& id) const {
+  return state_->jobs().Find(id).has_value();
+}
+bool CrlRemote::HasAsked() const { return state_->jobs().HasAsked(); }
 std::vector<std::string> CrlRemote::Gone() const {
   return state_->jobs().Gone();
 }

@@ -69,6 +69,12 @@ class CrlRemote {
   CrlRemote(const CrlRemote&) = delete;
   CrlRemote& operator=(const CrlRemote&) = delete;
 
+  // Whether something of the configuration is known by this id, or of what the
+  // spool holds for it.
+  bool Knows(const std::string& id) const;
+  // Whether every place has been asked and what came judged, or has something
+  // in use.
+  bool HasAsked() const;
   // How a search is called in reports, and by what it is known.
   static std::string PlaceOf(const LdapRequest& ldap);
   // Two sources with one identity are one: same places, same rules.

@@ -137,6 +137,12 @@ absl::Status Sync(const std::string& path) {
   return synced == 0 ? absl::OkStatus() : DiskError("sync", path);
 }
 
+uint64_t BytesOf(const std::string& path) {
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(path, error);
+  return error ? 0 : bytes;
+}
+
 }  // namespace
 
 std::vector<fs::path> FilesIn(const std::string& folder) {
@@ -261,6 +267,14 @@ std::string CrlSpool::CrlPath(const std::string& id,
 }
 std::string CrlSpool::PartPath(const std::string& id) const {
   return absl::StrCat(folder_, "/", id, ".part");
+}
+
+uint64_t CrlSpool::CrlBytes(const std::string& id,
+                            const FileDigest& digest) const {
+  return BytesOf(CrlPath(id, digest));
+}
+uint64_t CrlSpool::PartBytes(const std::string& id) const {
+  return BytesOf(PartPath(id));
 }
 
 absl::StatusOr<FileDigest> CrlSpool::Finish(const std::string& id) {

@@ -85,6 +85,9 @@ class CrlSpool {
 
   std::string CrlPath(const std::string& id, const FileDigest& digest) const;
   std::string PartPath(const std::string& id) const;
+  // Octets of those files; 0 if they are not there.
+  uint64_t CrlBytes(const std::string& id, const FileDigest& digest) const;
+  uint64_t PartBytes(const std::string& id) const;
 
   // Makes a whole part (synced to disk) a CRL, and says its digest.
   absl::StatusOr<FileDigest> Finish(const std::string& id)

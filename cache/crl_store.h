@@ -19,6 +19,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "cache/crl_data.h"
 #include "cache/crl_floors.h"
@@ -61,6 +62,13 @@ class CrlStore {
       std::shared_ptr<const IssuerPaths> paths,
       absl::Span<const std::shared_ptr<const CrlData>> crls,
       const CrlStore* previous = nullptr, const CrlFloors* floors = nullptr);
+
+  // Whether linking under `paths` would find the key that `crl` is signed with,
+  // of which its entries need not be known yet. kNotFound if nobody under
+  // `paths` has the issuer's name, kInvalidArgument if no key of that name
+  // verifies. The keys, SubjectPublicKeyInfos that `paths` owns, each once.
+  static absl::StatusOr<std::vector<Bytes>> SigningKeys(
+      std::shared_ptr<const IssuerPaths> paths, const CrlData& crl);
 
   // What is known at `time` about `certificate`, whose issuer is the CA of
   // `issuer`: its name is the same (as FindIssuers sees to), whoever signed it.

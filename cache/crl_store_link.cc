@@ -70,12 +70,32 @@ class CrlStore::Linker {
     Arrange();
   }
 
+  absl::StatusOr<std::vector<Bytes>> SigningKeys(const CrlData& crl) {
+    bool issuer_known = false;
+    std::vector<Bytes> keys;
+    for (const Signer& signer : FindSigners(crl, &issuer_known)) {
+      const Bytes key = KeyOf(*signer.path, signer.certificate);
+      if (std::none_of(keys.begin(), keys.end(),
+                       [key](Bytes one) { return SameBytes(one, key); })) {
+        keys.push_back(key);
+      }
+    }
+    if (!keys.empty()) return keys;
+    if (!issuer_known) return absl::NotFoundError("nobody of this name");
+    return absl::InvalidArgumentError(WhyNotSigned(crl));
+  }
+
  private:
   const Profile& profile() const { return *store_->profile_; }
   const IssuerPaths& paths() const { return *store_->paths_; }
 
   void Refuse(const CrlData& crl, std::string reason) {
     store_->refusals_.push_back({crl.source, std::move(reason)});
+  }
+
+  static std::string WhyNotSigned(const CrlData& crl) {
+    return absl::StrCat("signatureValue: does not verify with any key that ",
+                        NameToText(AsBytes(crl.issuer)), " may sign CRLs with");
   }
 
   void Supersede(const CrlData& crl) { store_->superseded_.insert(crl.sha256); }
@@ -89,12 +109,7 @@ class CrlStore::Linker {
       signers = FindSigners(*crl, &issuer_known);
     }
     if (signers.empty()) {
-      if (issuer_known) {
-        Refuse(*crl,
-               absl::StrCat(
-                   "signatureValue: does not verify with any key that ",
-                   NameToText(AsBytes(crl->issuer)), " may sign CRLs with"));
-      }
+      if (issuer_known) Refuse(*crl, WhyNotSigned(*crl));
       return;
     }
     if (!crl->has_next_update && !profile().allow_crl_without_next_update) {
@@ -403,6 +418,13 @@ std::shared_ptr<const CrlStore> CrlStore::Link(
   store->paths_ = std::move(paths);
   Linker(store.get(), previous, floors).Link(crls);
   return store;
+}
+
+absl::StatusOr<std::vector<Bytes>> CrlStore::SigningKeys(
+    std::shared_ptr<const IssuerPaths> paths, const CrlData& crl) {
+  CrlStore store;
+  store.paths_ = std::move(paths);
+  return Linker(&store, nullptr, nullptr).SigningKeys(crl);
 }
 
 void CrlStore::RaiseFloors(CrlFloors* floors) const {

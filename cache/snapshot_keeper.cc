@@ -29,6 +29,9 @@ constexpr absl::Duration kSweepInterval = absl::Hours(1);
 // Until an index that could not be written is tried again: soon after somebody
 // has made room.
 constexpr absl::Duration kWriteAgainInterval = absl::Seconds(10);
+// Between two looks whether what is configured no longer may go: a place that
+// gave nothing wakes nobody.
+constexpr absl::Duration kFormerInterval = absl::Seconds(1);
 
 // Until readers that still hold a replaced snapshot are looked at again. Those
 // without work move on once a second (server/batcher.cc).
@@ -157,7 +160,7 @@ absl::Status SnapshotKeeper::FurnishState(const Workshop& old,
                          ? old.loader
                          : std::make_shared<const CrlLoader>(loading);
   if (folder.empty()) return absl::OkStatus();
-  if (old.spool != nullptr && old.options.state_directory == folder) {
+  if (old.spool != nullptr) {
     workshop->spool = old.spool;
     workshop->floors = old.floors;
     return absl::OkStatus();
@@ -182,6 +185,7 @@ void SnapshotKeeper::FurnishRemotes(std::vector<RemoteSource> old,
     RemoteSource source;
     source.identity = CrlRemote::IdentityOf(options);
     source.is_ldap = options.kind == CrlSourceOptions::Kind::kLdap;
+    if (source.is_ldap) source.search = CrlRemote::PlaceOf(options.ldap);
     const auto same = std::find_if(
         old.begin(), old.end(), [&source](const RemoteSource& other) {
           return other.identity == source.identity && other.remote != nullptr;
@@ -203,13 +207,29 @@ void SnapshotKeeper::FurnishRemotes(std::vector<RemoteSource> old,
   }
   for (RemoteSource& source : old) {
     if (source.remote != nullptr) source.remote->Stop();
-    // What was good from a place that is now part of another source stays so.
-    for (auto& [id, file] : source.files) file.newest = nullptr;  // unjudged
-    for (RemoteSource& heir : workshop->remotes) {
-      heir.files.insert(source.files.begin(), source.files.end());
-      heir.paths.insert(source.paths.begin(), source.paths.end());
+    for (auto& [id, file] : source.files) {
+      file.newest = nullptr;  // unjudged
+      bool inherited = false;
+      for (RemoteSource& heir : workshop->remotes) {
+        inherited |= Inherit(source, id, &heir);
+      }
+      // Who only looks asks nobody, and would wait for ever.
+      if (!inherited && watch_) workshop->former.push_back(file);
     }
   }
+}
+
+bool SnapshotKeeper::Inherit(const RemoteSource& old, const std::string& id,
+                             RemoteSource* heir) {
+  // One search finds the same names again, though the disk may have had no room
+  // for what they gave.
+  const bool same_search =
+      old.is_ldap && heir->is_ldap && old.search == heir->search;
+  if (!same_search && !heir->remote->Knows(id)) return false;
+  heir->files.emplace(id, old.files.at(id));
+  const auto path = old.paths.find(id);
+  if (path != old.paths.end()) heir->paths.insert(*path);
+  return true;
 }
 
 absl::StatusOr<std::unique_ptr<SnapshotKeeper>> SnapshotKeeper::Start(
@@ -319,6 +339,13 @@ void SnapshotKeeper::SetPublishListener(
 
 absl::Status SnapshotKeeper::Reload(SnapshotOptions options) {
   MutexLock lock(&build_mutex_);
+  if (options.state_directory != workshop_.options.state_directory) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "state_directory: is \"", workshop_.options.state_directory,
+        "\" and cannot become \"", options.state_directory,
+        "\" while the server runs; restart it, or take the change "
+        "back"));
+  }
   absl::StatusOr<Workshop> workshop = Furnish(std::move(options), workshop_);
   if (!workshop.ok()) return workshop.status();
   workshop->generation = workshop_.generation;
@@ -344,9 +371,12 @@ absl::Status SnapshotKeeper::Reload(SnapshotOptions options) {
   for (const RemoteSource& source : workshop_.remotes) {
     running.insert(source.remote.get());
   }
+  workshop->former = std::move(workshop_.former);
   FurnishRemotes(std::move(workshop_.remotes), &*workshop);
   workshop_ = *std::move(workshop);
   Rebuild(/*force=*/true);
+  // What is former and nobody waits for is not in force when this returns.
+  if (workshop_.to_link) Rebuild(/*force=*/false);
   for (RemoteSource& source : workshop_.remotes) {
     if (watch_ && !running.contains(source.remote.get())) {
       source.remote->Start();
@@ -393,8 +423,10 @@ bool SnapshotKeeper::TakeInVouched(bool force) {
 void SnapshotKeeper::Rebuild(bool force) {
   bool changed = TakeInVouched(force) || force;
   changed |= std::exchange(workshop_.to_link, false);
+  CrlControl control;
+  control.cancelled = &stopping_;
   for (CrlSource& source : workshop_.sources) {
-    changed |= source.Rescan();
+    changed |= source.Rescan(control);
     for (auto& [path, file] : source.files()) {
       if (file.newest != nullptr && file.newest != file.last_good &&
           !WhyNotNow(file, *file.newest).empty()) {
@@ -468,6 +500,12 @@ std::vector<CrlFile*> SnapshotKeeper::AllFiles() {
   return files;
 }
 
+std::vector<CrlFile*> SnapshotKeeper::AllFilesAndFormer() {
+  std::vector<CrlFile*> files = AllFiles();
+  for (CrlFile& file : workshop_.former) files.push_back(&file);
+  return files;
+}
+
 // What is built by now; null if verdicts would not be any different and it is
 // not `wanted` anyway.
 std::shared_ptr<const Snapshot> SnapshotKeeper::NewSnapshot(bool wanted) {
@@ -493,7 +531,7 @@ void SnapshotKeeper::LinkAll() {
   const auto add = [&](const std::shared_ptr<const CrlData>& crl) {
     if (crl != nullptr && listed.insert(crl.get()).second) crls.push_back(crl);
   };
-  for (const CrlFile* file : AllFiles()) {
+  for (const CrlFile* file : AllFilesAndFormer()) {
     for (const auto& crl : file->displaced) add(crl);
     add(file->last_good);
     add(file->newest);
@@ -542,6 +580,7 @@ absl::Duration SnapshotKeeper::ShortestPoll() {
   if (workshop_.loader->unwritten().crls > 0) {
     shortest = std::min(shortest, kWriteAgainInterval);
   }
+  if (!workshop_.former.empty()) shortest = std::min(shortest, kFormerInterval);
   return std::max(shortest, absl::Milliseconds(100));
 }
 

@@ -19,6 +19,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -78,7 +79,8 @@ class SnapshotKeeper {
   }
 
   // Replaces the options and reads every source again. On error nothing
-  // changes.
+  // changes: kFailedPrecondition if state_directory is another one, whose
+  // copies and floors would be believed beside those of the sources that go on.
   absl::Status Reload(SnapshotOptions options);
   // Reads every source again under the options in force.
   absl::Status Refresh();
@@ -108,6 +110,7 @@ class SnapshotKeeper {
   struct RemoteSource {
     std::string identity;
     bool is_ldap = false;
+    std::string search;  // is_ldap: CrlRemote::PlaceOf
     std::shared_ptr<CrlRemote> remote;
     std::map<std::string, CrlFile> files;
     // What `newest` was read from, to be judged once linked.
@@ -117,10 +120,12 @@ class SnapshotKeeper {
     };
     std::map<std::string, Unjudged> unjudged;
     std::map<std::string, std::string> paths;  // of what is in use
-    // What the spool holds, could not be read for a passing reason, and has no
-    // floor, as after a server from before there were any: until it is read, or
-    // its file is gone, nobody knows what is older.
+    // What the spool holds, could not be read for a passing reason, and is no
+    // partition's newest by the floors: it was superseded, or there were none
+    // yet. Until it is read, or its file is gone, nobody knows what is older.
     std::map<std::string, CrlDelivery> unread;
+    // What is read after all else that was delivered, to be seen beside that.
+    std::deque<CrlDelivery> last;
   };
   // What building works on; the keeper's thread and Reload take turns.
   struct Workshop {
@@ -129,6 +134,12 @@ class SnapshotKeeper {
     absl::btree_map<std::string, ProfileSnapshot> profiles;
     std::vector<CrlSource> sources;
     std::vector<RemoteSource> remotes;
+    // What was in force from places on the network that are configured no
+    // longer. It stays until those that are there now have been asked, so that
+    // a change of addresses leaves no gap.
+    std::vector<CrlFile> former;
+    // What had lost its place, and was found damaged on disk.
+    std::vector<CrlSourceError> lost;
     std::shared_ptr<const CrlLoader> loader;
     std::shared_ptr<CrlSpool> spool;  // null without a state directory
     // The same; and whether what is linked has been saved to it.
@@ -152,8 +163,13 @@ class SnapshotKeeper {
   absl::StatusOr<Workshop> Furnish(SnapshotOptions options,
                                    const Workshop& old);
   absl::Status FurnishState(const Workshop& old, Workshop* workshop);
-  // Sources on the network: those that stay go on as they are.
+  // Sources on the network: those that stay go on as they are. Of the others
+  // what is in force goes on under the source that has its place now, or is
+  // former.
   void FurnishRemotes(std::vector<RemoteSource> old, Workshop* workshop);
+  // False if `heir` does not have the place.
+  static bool Inherit(const RemoteSource& old, const std::string& id,
+                      RemoteSource* heir);
   // Looks at every source, links, and publishes if something that bears on
   // verdicts changed, or `force`.
   void Rebuild(bool force) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
@@ -161,10 +177,15 @@ class SnapshotKeeper {
   // as much as read_time_max allows; the rest, and what comes meanwhile, is
   // left for another time, soon. True if there was anything.
   bool TakeDeliveries(bool all) ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  // Whether any profile has a CA, or CRL signer, of the name that `head` bears.
-  absl::Status AdmitIssuer(const CrlData& head) const
+  // Whether some profile has the key that signed the CRL with this head.
+  absl::Status AdmitSigned(const CrlData& head) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   void Read(const CrlDelivery& delivery, RemoteSource* source)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // The same if the spool's copy is not what it should be, or cannot be read.
+  void ReadBadCopy(const CrlDelivery& delivery,
+                   const absl::StatusOr<std::shared_ptr<const CrlData>>& crl,
+                   RemoteSource* source)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // A file that was fetched is gone after this, and its index too.
   void Refuse(const CrlDelivery& delivery, const std::string& reason,
@@ -193,15 +214,17 @@ class SnapshotKeeper {
   // Whether it is older, and that can be told after a restart too.
   bool IsSuperseded(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  // Whether its nextUpdate and every profile's grace have passed.
   // Whether `crl`, which has lost its place, may be let go for its age: nobody
   // would be asked in its place who was not asked before.
   bool MayGoAtItsEnd(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Whether its nextUpdate and every profile's grace have passed.
   bool HasEnded(const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Of every source.
   std::vector<CrlFile*> AllFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  std::vector<CrlFile*> AllFilesAndFormer()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Whether another CRL than `file.newest` is the last good one there and still
   // the newest of its partition.
   bool IsBeside(const CrlFile& file) const
@@ -234,11 +257,19 @@ class SnapshotKeeper {
   // ever supersede it.
   std::string WhyNotHere(const CrlFile& file, const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
-  // The same of what comes from the network: not while what the place had is
-  // `unread`. And a place that holds nothing else takes
-  // an expired complete CRL only if it is a URL that never gave anything. A
-  // directory may name what nobody ever configured, and what expired there
-  // would stay for ever.
+  // Whether the floors keep what is older than was in force out of the
+  // partition of `crl`, whatever else is known of it.
+  bool HasFloor(const CrlData& crl) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Whether it is a complete CRL that has ended, and comes to a place that has
+  // nothing else and is not a URL that never gave anything.
+  bool IsDeadNews(const CrlDelivery& delivery, const RemoteSource& source,
+                  const CrlData& crl) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // The same as WhyNotHere of what comes from the network: not while what the
+  // place had is `unread`, unless a floor stands in for it. And no dead news
+  // while anything of the same directory lives: a directory may name what
+  // nobody ever configured, and what expired there would stay for ever.
   std::string WhyNotAnew(const CrlDelivery& delivery,
                          const RemoteSource& source, const CrlData& crl) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
@@ -267,6 +298,8 @@ class SnapshotKeeper {
   // the old one's certificates.)
   void SettleDisplacedOnDisk(Report* report)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
+  // Lets go of what is former once nothing is waited for.
+  void SettleFormer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);
   // Lets go of what is not in use any more.
   void ReleaseUnused(RemoteSource* source)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(build_mutex_);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "cache/snapshot_keeper.h"
 #include "cache/steady_time.h"
 #include "crypto/name.h"
@@ -29,7 +30,9 @@ bool SnapshotKeeper::TakeDeliveries(bool all) {
   }
   bool any = false;
   const size_t count = sources.size();
-  const auto in_time = [&] { return all || !any || SteadyNow() < until; };
+  const auto in_time = [&] {
+    return !stopping_ && (all || !any || SteadyNow() < until);
+  };
   // By turns, so that no source waits for all that another one has, and none
   // is always the last: one CRL may take longer than there is time.
   size_t done = 0;  // sources in a row that had nothing
@@ -46,54 +49,46 @@ bool SnapshotKeeper::TakeDeliveries(bool all) {
       }
     }
   }
-  workshop_.more_to_read = std::any_of(
-      sources.begin(), sources.end(),
-      [](const RemoteSource& one) { return one.remote->queued() > 0; });
+  for (RemoteSource& source : sources) {
+    while (!source.last.empty() && source.remote->queued() == 0 && in_time()) {
+      const CrlDelivery delivery = std::move(source.last.front());
+      source.last.pop_front();
+      Read(delivery, &source);
+      any = true;
+    }
+  }
+  workshop_.more_to_read =
+      std::any_of(sources.begin(), sources.end(), [](const RemoteSource& one) {
+        return one.remote->queued() > 0 || !one.last.empty();
+      });
   if (workshop_.more_to_read && wake_fd_ >= 0) eventfd_write(wake_fd_, 1);
   return any;
 }
 
-absl::Status SnapshotKeeper::AdmitIssuer(const CrlData& head) const {
-  for (const auto& [name, profile] : workshop_.profiles) {
-    const IssuerPaths& paths = *profile.issuer_paths;
-    if (!paths.FindCanonical(head.canonical_issuer).empty()) {
-      return absl::OkStatus();
-    }
-    for (const OwnedCertificate& owned : paths.intermediates()) {
-      if (CanonicalName(owned.view.subject) == head.canonical_issuer) {
-        return absl::OkStatus();
-      }
-    }
-  }
-  return absl::InvalidArgumentError(
+absl::Status SnapshotKeeper::AdmitSigned(const CrlData& head) const {
+  absl::Status refusal = absl::InvalidArgumentError(
       absl::StrCat("issuer: no profile has a CA of this name: ",
                    NameToText(AsBytes(head.issuer))));
+  for (const auto& [name, profile] : workshop_.profiles) {
+    const auto keys = CrlStore::SigningKeys(profile.issuer_paths, head);
+    if (keys.ok()) return absl::OkStatus();
+    if (!absl::IsNotFound(keys.status())) refusal = keys.status();
+  }
+  return refusal;
 }
 
 void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
   CrlControl control;
   control.cancelled = &stopping_;
   if (!delivery.expected.has_value()) {
-    // Who sends what nobody here may have issued is not worth an index.
+    // What nobody here has signed is not worth an index.
     control.admit = [this](const CrlData& head) ABSL_EXCLUSIVE_LOCKS_REQUIRED(
-                        build_mutex_) { return AdmitIssuer(head); };
+                        build_mutex_) { return AdmitSigned(head); };
   }
   auto crl = workshop_.loader->Load(delivery.path, delivery.place, control);
   if (delivery.expected.has_value() &&
       (!crl.ok() || (*crl)->sha256 != *delivery.expected)) {
-    // A lack of memory or of file descriptors passes, and so may a disk's
-    // fault.
-    const bool damaged = crl.ok() || absl::IsInvalidArgument(crl.status());
-    if (!damaged && !workshop_.floors->Knows(*delivery.expected)) {
-      source->unread[delivery.id] = delivery;
-    }
-    Refuse(
-        delivery,
-        absl::StrCat("the copy kept in the state directory ",
-                     damaged ? "is damaged (" : "cannot be read now (",
-                     crl.ok() ? "its digest differs" : crl.status().message(),
-                     "); it is fetched again"),
-        /*superseded=*/false, source);
+    ReadBadCopy(delivery, crl, source);
     return;
   }
   CrlFile& file = source->files[delivery.id];
@@ -106,6 +101,12 @@ void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
     // wrong, and a CRL that is older may not profit from that.
     error = WhyNotNow(file, **crl);
     if (error.empty()) error = WhyNotAnew(delivery, *source, **crl);
+    // What comes after it may live; then it is refused.
+    if (error.empty() && source->remote->queued() > 0 &&
+        IsDeadNews(delivery, *source, **crl)) {
+      source->last.push_back(delivery);
+      return;
+    }
   }
   if (!error.empty()) {
     Refuse(delivery, error, /*superseded=*/false, source);
@@ -116,6 +117,31 @@ void SnapshotKeeper::Read(const CrlDelivery& delivery, RemoteSource* source) {
   file.newest = same ? file.last_good : *std::move(crl);
   source->unread.erase(delivery.id);
   source->unjudged[delivery.id] = {delivery, SteadyNow()};
+}
+
+void SnapshotKeeper::ReadBadCopy(
+    const CrlDelivery& delivery,
+    const absl::StatusOr<std::shared_ptr<const CrlData>>& crl,
+    RemoteSource* source) {
+  // A lack of memory or of file descriptors passes, and so may a disk's fault.
+  const bool damaged = crl.ok() || absl::IsInvalidArgument(crl.status());
+  const bool has_floor = workshop_.floors->Knows(*delivery.expected);
+  if (!damaged && !has_floor) source->unread[delivery.id] = delivery;
+  // Its place gives another partition's CRL, so that nothing is gained by
+  // keeping it; and the floor keeps out what is older.
+  const bool lost = damaged && has_floor && !delivery.displaced_from.empty() &&
+                    workshop_.floors_saved.ok();
+  const std::string reason = absl::StrCat(
+      "the copy kept in the state directory ",
+      damaged ? "is damaged (" : "cannot be read now (",
+      crl.ok() ? "its digest differs" : crl.status().message(),
+      lost ? "), and the place gives another partition's CRL: this one is lost "
+             "until one as new comes from anywhere; check the disk"
+           : "); it is fetched again");
+  if (lost) {
+    workshop_.lost.push_back({delivery.place, reason, absl::Now(), false});
+  }
+  Refuse(delivery, reason, /*superseded=*/lost, source);
 }
 
 void SnapshotKeeper::Refuse(const CrlDelivery& delivery,

@@ -167,6 +167,32 @@ std::string SnapshotKeeper::WhyNotHere(const CrlFile& file,
   return "";
 }
 
+// What was superseded has the floor of what superseded it. (A server from
+// before there were floors left none; another source's CRL that is linked first
+// may then raise one that is lower than what is unread.)
+bool SnapshotKeeper::HasFloor(const CrlData& crl) const {
+  bool any = false;
+  for (const auto& [name, profile] : workshop_.profiles) {
+    const auto keys = CrlStore::SigningKeys(profile.issuer_paths, crl);
+    if (!keys.ok()) continue;
+    for (const Bytes key : *keys) {
+      if (!workshop_.floors->Has(crl, key)) return false;
+      any = true;
+    }
+  }
+  return any;
+}
+
+bool SnapshotKeeper::IsDeadNews(const CrlDelivery& delivery,
+                                const RemoteSource& source,
+                                const CrlData& crl) const {
+  const auto file = source.files.find(delivery.id);
+  const bool holds =
+      file != source.files.end() && file->second.last_good != nullptr;
+  return !holds && !crl.is_delta && (source.is_ldap || delivery.has_record) &&
+         HasEnded(crl);
+}
+
 std::string SnapshotKeeper::WhyNotAnew(const CrlDelivery& delivery,
                                        const RemoteSource& source,
                                        const CrlData& crl) const {
@@ -174,19 +200,14 @@ std::string SnapshotKeeper::WhyNotAnew(const CrlDelivery& delivery,
   std::error_code ignored;
   if (unread != source.unread.end() && unread->second.expected != crl.sha256 &&
       std::filesystem::exists(
-          std::filesystem::symlink_status(unread->second.path, ignored))) {
+          std::filesystem::symlink_status(unread->second.path, ignored)) &&
+      !HasFloor(crl)) {
     return absl::StrCat(
         "the copy kept in the state directory cannot be read now, and it is "
         "not known whether this one is older; check the disk, or remove ",
         unread->second.path);
   }
-  const auto file = source.files.find(delivery.id);
-  const bool holds =
-      file != source.files.end() && file->second.last_good != nullptr;
-  if (holds || crl.is_delta || !(source.is_ldap || delivery.has_record) ||
-      !HasEnded(crl)) {
-    return "";
-  }
+  if (!IsDeadNews(delivery, source, crl)) return "";
   // Where a directory has nothing else, what has ended is all there is: it
   // still speaks about times before its end.
   const auto lives =
@@ -234,9 +255,21 @@ SnapshotKeeper::Report SnapshotKeeper::Settle(bool linked) {
                              std::string(workshop_.floors_saved.message()),
                              absl::Now(), false});
   }
+  report.errors.insert(report.errors.end(), workshop_.lost.begin(),
+                       workshop_.lost.end());
   SettleDisplaced(&report);
   SettleDisplacedOnDisk(&report);
+  SettleFormer();
   return report;
+}
+
+void SnapshotKeeper::SettleFormer() {
+  if (workshop_.former.empty() || workshop_.more_to_read) return;
+  for (const RemoteSource& source : workshop_.remotes) {
+    if (!source.remote->HasAsked()) return;
+  }
+  workshop_.former.clear();
+  workshop_.to_link = true;
 }
 
 void SnapshotKeeper::SettleFiles(
@@ -462,7 +495,8 @@ bool SnapshotKeeper::FindUnplaced() {
       if (file != source.files.end()) gone.insert(&file->second);
     }
   }
-  for (const CrlFile* file : AllFiles()) {
+  // What is former is not lost yet: what takes its place may be on the way.
+  for (const CrlFile* file : AllFilesAndFormer()) {
     for (const auto& crl : file->displaced) unplaced.insert(crl->sha256);
     if (file->last_good == nullptr) continue;
     const bool lost = !file->displaced_from.empty() || gone.contains(file);

@@ -55,6 +55,31 @@ TEST(CrlData, KeepsWhoSaysItForWhatAndWhen) {
   EXPECT_EQ(crl->scope_text, "CN=Kyoto");
 }
 
+TEST(CrlData, WhoeverIsAskedFirstCanVerifyTheSignature) {
+  const std::string der = CrlFor("Kyoto", 300)
+                              .revoke(Revoked(17, UtcSeconds(2026, 1, 1)))
+                              .Sign(KeyOf("ca"));
+  std::string digest;
+  std::string signature;
+  CrlControl control;
+  control.admit = [&](const CrlData& head) {
+    digest = head.tbs_digest;
+    signature = head.signature;
+    EXPECT_EQ(head.entries(), 0U);
+    return absl::OkStatus();
+  };
+  const auto crl = ReadCrl(AsBytes(der), "file", control);
+  ASSERT_TRUE(crl.ok()) << crl.status();
+  EXPECT_EQ(digest, (*crl)->tbs_digest);
+  EXPECT_EQ(signature, (*crl)->signature);
+  EXPECT_EQ((*crl)->tbs_digest, Read(der)->tbs_digest);
+  control.admit = [](const CrlData&) {
+    return absl::InvalidArgumentError("not ours");
+  };
+  EXPECT_EQ(ReadCrl(AsBytes(der), "file", control).status().message(),
+            "not ours");
+}
+
 TEST(CrlData, ARelativeNameIsOneBelowTheIssuer) {
   lab::IssuingDistributionPointFields relative;
   relative.relative_name = {{"CN", "Kyoto"}};

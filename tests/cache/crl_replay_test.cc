@@ -16,14 +16,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "cache/crl_freshness.h"
-#include "cache/snapshot_keeper.h"
 #include "crypto/digest.h"
-#include "gmock/gmock.h"
-#include "tests/support/lab_world.h"
-#include "tests/support/ldap_answer.h"
-#include "tests/support/raw_server.h"
-#include "tests/support/temp_folder.h"
+#include "tests/cache/network_keeper.h"
 
 namespace inkan {
 namespace {
@@ -31,176 +25,20 @@ namespace {
 namespace fs = std::filesystem;
 using lab::UtcSeconds;
 using testing::HasSubstr;
-using testing_world::CaDer;
 using testing_world::CrlFor;
 using testing_world::DeltaDer;
+using testing_world::Eventually;
 using testing_world::HttpReplyText;
 using testing_world::KeyOf;
+using testing_world::Kyoto;
 using testing_world::LdapEntry;
 using testing_world::LdapResult;
-using testing_world::LeafBuilder;
-using testing_world::OwnedLeaf;
+using testing_world::Other;
 using testing_world::RawConnection;
-using testing_world::RawServer;
 using testing_world::Revoked;
 using testing_world::TempFolder;
 
-// Kyoto's CRL, which lists serial 7 or does not.
-std::string Kyoto(uint64_t number, bool lists_7,
-                  const std::string& key = "ca") {
-  lab::CrlBuilder builder = CrlFor("Kyoto", number);
-  builder.this_update(UtcSeconds(2024, 1, 1))
-      .next_update(UtcSeconds(2040, 1, 1));
-  if (lists_7) builder.revoke(Revoked(7, UtcSeconds(2023, 1, 1)));
-  return builder.Sign(KeyOf(key));
-}
-
-// A CRL of the same CA for another partition.
-std::string Other(const std::string& point = "Osaka", uint64_t number = 1,
-                  int64_t next_update = UtcSeconds(2040, 1, 1)) {
-  return CrlFor(point, number)
-      .this_update(UtcSeconds(2024, 1, 1))
-      .next_update(next_update)
-      .Sign(KeyOf("ca"));
-}
-
-bool Eventually(const std::function<bool()>& holds) {
-  for (int i = 0; i < 6000; ++i) {
-    if (holds()) return true;
-    absl::SleepFor(absl::Milliseconds(10));
-  }
-  return false;
-}
-
-class CrlReplay : public testing::Test {
- protected:
-  CrlReplay() {
-    Profile profile;
-    profile.name = "lab";
-    profile.anchors.push_back({"ca.cer", CaDer("ca")});
-    options_.profiles.push_back(std::move(profile));
-    options_.state_directory = state_.path();
-    options_.crl_bytes_max = 1 << 20;
-    AddUrl("/a.crl");
-  }
-  void AddUrl(const std::string& path) {
-    CrlSourceOptions source;
-    source.kind = CrlSourceOptions::Kind::kHttp;
-    source.urls = {server_.url(path)};
-    SetTimes(&source);
-    options_.crl_sources.push_back(std::move(source));
-  }
-  void UseDirectory() {
-    CrlSourceOptions source;
-    source.kind = CrlSourceOptions::Kind::kLdap;
-    source.ldap.url = absl::StrCat("ldap://127.0.0.1:", server_.port());
-    SetTimes(&source);
-    options_.crl_sources = {std::move(source)};
-  }
-  static void SetTimes(CrlSourceOptions* source) {
-    source->limits.bytes_max = 1 << 20;
-    source->limits.stall_timeout = source->limits.total_timeout =
-        absl::Seconds(20);
-    source->poll_interval = source->schedule.poll_interval =
-        source->schedule.retry_first = source->schedule.retry_max =
-            absl::Milliseconds(50);
-  }
-
-  void Start() {
-    Stop();
-    auto keeper = SnapshotKeeper::Start(options_);
-    ASSERT_TRUE(keeper.ok()) << keeper.status();
-    keeper_ = *std::move(keeper);
-  }
-  void Stop() { keeper_ = nullptr; }
-
-  // What every URL answers from now on.
-  void Publish(const std::string& body) {
-    server_.Handle([body](RawConnection& c) {
-      c.ReadHead();
-      c.Send(HttpReplyText("200 OK", body));
-    });
-  }
-  // What /a.crl answers, and /d.crl; 404 if it is empty.
-  void PublishTwo(const std::string& a, const std::string& d) {
-    server_.Handle([a, d](RawConnection& c) {
-      const std::string& body =
-          absl::StrContains(c.ReadHead(), "/d.crl") ? d : a;
-      c.Send(body.empty() ? HttpReplyText("404 Not Found", "")
-                          : HttpReplyText("200 OK", body));
-    });
-  }
-  // Nobody answers.
-  void CutOff() {
-    server_.Handle([](RawConnection& c) { c.Hold(); });
-  }
-  // Entries of a directory with one value each.
-  void Answer(const std::map<std::string, std::string>& value_by_dn) {
-    std::string answer;
-    for (const auto& [dn, value] : value_by_dn) {
-      answer += LdapEntry(dn, {{"certificateRevocationList;binary", {value}}});
-    }
-    answer += LdapResult();
-    server_.Handle([answer](RawConnection& c) {
-      c.Send(answer);
-      c.Hold();
-    });
-  }
-  // Waits until what is published now has been asked for and judged.
-  void AskedAnew() {
-    const int asked = server_.connections();
-    ASSERT_TRUE(Eventually([&] { return server_.connections() > asked + 2; }));
-  }
-
-  RevocationStatus Status() {
-    static const auto* const kLeaf =
-        new OwnedLeaf(LeafBuilder(7, "ca", "Kyoto").Sign(KeyOf("ca")));
-    const auto snapshot = keeper_->Current();
-    const ProfileSnapshot* profile = snapshot->Find("lab");
-    const auto paths = profile->issuer_paths->Find(kLeaf->view.issuer);
-    return profile->crls->Check(kLeaf->view, *paths[0], UtcSeconds(2026, 3, 16))
-        .status;
-  }
-  bool Becomes(RevocationStatus status) {
-    return Eventually([&] { return Status() == status; });
-  }
-  size_t Partitions() {
-    return keeper_->Current()->Find("lab")->crls->partitions().size();
-  }
-  ProfileReadiness ReadinessAt(int64_t time) {
-    return ReadinessOf(*keeper_->Current()->Find("lab"),
-                       absl::FromUnixSeconds(time));
-  }
-  std::string Errors() {
-    std::string text;
-    for (const CrlSourceError& error : keeper_->source_errors()) {
-      absl::StrAppend(&text, error.error, "\n");
-    }
-    return text;
-  }
-  bool AnyError(const std::string& text) {
-    return absl::StrContains(Errors(), text);
-  }
-  bool ErrorComes(const std::string& text) {
-    return Eventually([&] { return AnyError(text); });
-  }
-  std::vector<fs::path> Spooled(const std::string& extension) {
-    std::vector<fs::path> found;
-    for (const fs::path& path : FilesIn(state_.path() + "/spool")) {
-      if (path.extension() == extension) found.push_back(path);
-    }
-    return found;
-  }
-  std::string FloorsPath() { return state_.path() + "/floors"; }
-
-  TempFolder state_;
-  RawServer server_{[](RawConnection& c) {
-    c.ReadHead();
-    c.Send(HttpReplyText("404 Not Found", ""));
-  }};
-  SnapshotOptions options_;
-  std::unique_ptr<SnapshotKeeper> keeper_;
-};
+class CrlReplay : public testing_world::NetworkKeeper {};
 
 TEST_F(CrlReplay, WhatLostItsPlaceComesBackAfterARestartAndIsNotSetBack) {
   Publish(Kyoto(5, true));
@@ -491,6 +329,58 @@ TEST_F(CrlReplay, ACopyWithoutAFloorIsReadBeforeAnyOtherIsTaken) {
   EXPECT_TRUE(Becomes(RevocationStatus::kGood));
 }
 
+// Whatever is in it: a floor keeps out what is older than its CRL was.
+TEST_F(CrlReplay, ACopyThatWasSupersededHoldsNothingUp) {
+  const TempFolder folder;
+  CrlSourceOptions files;
+  files.kind = CrlSourceOptions::Kind::kDirectory;
+  files.path = folder.path();
+  options_.crl_sources.push_back(files);
+  Publish(Kyoto(5, true));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  folder.Replace("kyoto.crl", Kyoto(6, false));
+  ASSERT_TRUE(Becomes(RevocationStatus::kGood));
+  Stop();
+  ASSERT_EQ(Spooled(".crl").size(), 1U);
+  const fs::path copy = Spooled(".crl")[0];
+  fs::remove(copy);
+  fs::create_symlink(copy, copy);
+  Publish(Kyoto(7, true));
+  Start();
+  EXPECT_TRUE(Becomes(RevocationStatus::kRevoked)) << Errors();
+  EXPECT_FALSE(AnyError("not known whether")) << Errors();
+}
+
+TEST_F(CrlReplay, ADamagedCopyOfWhatLostItsPlaceIsNamedOnceAndForgotten) {
+  Publish(Kyoto(5, true));
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  Publish(Other());
+  ASSERT_TRUE(ErrorComes("another partition"));
+  Stop();
+  for (const fs::path& path : Spooled(".crl")) {
+    std::ifstream in(path, std::ios::binary);
+    const std::string octets{std::istreambuf_iterator<char>(in), {}};
+    if (octets == Kyoto(5, true)) std::ofstream(path) << "junk";
+  }
+  ASSERT_EQ(Spooled(".meta").size(), 2U);
+  CutOff();
+  Start();
+  EXPECT_TRUE(AnyError("lost until one as new comes")) << Errors();
+  EXPECT_EQ(Partitions(), 1U);
+  EXPECT_EQ(Spooled(".meta").size(), 1U);
+  EXPECT_EQ(Spooled(".crl").size(), 1U);
+  // Nothing older comes in its stead.
+  Publish(Kyoto(4, false));
+  EXPECT_TRUE(ErrorComes("in force before")) << Errors();
+  EXPECT_TRUE(AnyError("lost until one as new comes")) << Errors();
+  EXPECT_EQ(Status(), RevocationStatus::kUnknown);
+  CutOff();
+  Start();
+  EXPECT_FALSE(AnyError("damaged")) << Errors();
+}
+
 TEST_F(CrlReplay, WhatCouldNotBeKeptIsNoGoodNewsAndNotSetBack) {
   server_.Handle([body = Kyoto(5, false)](RawConnection& c) {
     c.ReadHead();
@@ -584,6 +474,33 @@ TEST_F(CrlReplay, WhatIsDeadCannotComeFromADirectoryAndTurnHealthOff) {
       Eventually([&] { return !ReadinessAt(UtcSeconds(2036, 2, 1)).ready; }));
 }
 
+// In whatever order they come.
+TEST_F(CrlReplay, WhatIsDeadIsSeenBesideAllThatLives) {
+  UseDirectory();
+  const std::string dead = Other("Osaka", 1, UtcSeconds(2024, 1, 2));
+  Answer({{"cn=0", dead}, {"cn=a", Kyoto(5, true)}});
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  EXPECT_TRUE(ErrorComes("has expired")) << Errors();
+  EXPECT_EQ(Partitions(), 1U);
+  // Over slices, too: one CRL each.
+  Stop();
+  fs::remove_all(state_.path() + "/spool");
+  options_.read_time_max = absl::ZeroDuration();
+  Start();
+  ASSERT_TRUE(Becomes(RevocationStatus::kRevoked));
+  EXPECT_TRUE(ErrorComes("has expired")) << Errors();
+  EXPECT_EQ(Partitions(), 1U);
+  // Where nothing lives, all that is dead is taken.
+  Stop();
+  fs::remove_all(state_.path() + "/spool");
+  Answer({{"cn=0", dead},
+          {"cn=1", Other("Nara", 1, UtcSeconds(2024, 1, 2))},
+          {"cn=2", Other("Kobe", 1, UtcSeconds(2024, 1, 2))}});
+  Start();
+  EXPECT_TRUE(Eventually([&] { return Partitions() == 3; })) << Errors();
+}
+
 TEST_F(CrlReplay, WhatHasLostItsPlaceIsNotWaitedFor) {
   options_.profiles[0].freshness = FreshnessPolicy{/*margin=*/0};
   Publish(Other("Osaka", 1, UtcSeconds(2036, 1, 1)));
@@ -651,6 +568,28 @@ TEST_F(CrlReplay, ACrlThatNobodyHereMayHaveIssuedIsNotIndexed) {
   Start();
   EXPECT_TRUE(ErrorComes("no profile has a CA of this name")) << Errors();
   EXPECT_FALSE(AnyError("userCertificate"));
+}
+
+TEST_F(CrlReplay, ACrlThatIsNotSignedIsNotIndexed) {
+  const auto with_bad_serial = [](const std::string& key) {
+    lab::CrlEntry entry;
+    entry.serial = std::string(30, '\x7f');
+    entry.revoked_at = UtcSeconds(2023, 1, 1);
+    return CrlFor("Kyoto", 6)
+        .this_update(UtcSeconds(2024, 1, 1))
+        .next_update(UtcSeconds(2040, 1, 1))
+        .revoke(entry)
+        .Sign(KeyOf(key));
+  };
+  Publish(with_bad_serial("someone"));
+  Start();
+  EXPECT_TRUE(ErrorComes("signatureValue: does not verify")) << Errors();
+  EXPECT_FALSE(AnyError("userCertificate"));
+  // One that is signed is read as far as it goes.
+  Publish(with_bad_serial("ca"));
+  EXPECT_TRUE(ErrorComes("userCertificate")) << Errors();
+  Publish(Kyoto(7, true));
+  EXPECT_TRUE(Becomes(RevocationStatus::kRevoked));
 }
 
 }  // namespace

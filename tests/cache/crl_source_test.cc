@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -112,6 +113,33 @@ TEST(CrlSource, SeesFilesComeChangeAndGo) {
   file.last_good = nullptr;
   EXPECT_TRUE(source.Rescan());
   EXPECT_TRUE(source.files().empty());
+}
+
+TEST(CrlSource, WhatIsCancelledIsReadAnotherTime) {
+  const TempFolder folder;
+  CrlSource source = FolderSource(folder);
+  const std::string path = folder.Write("a.crl", CrlDer(1));
+  ASSERT_TRUE(source.Rescan());
+  CrlFile& file = source.files().at(path);
+  const auto before = file.newest;
+  lab::CrlBuilder next = CrlFor("Kyoto", 2);
+  for (const uint64_t serial : {7, 5}) {
+    next.revoke(testing_world::Revoked(serial, lab::UtcSeconds(2023, 1, 1)));
+  }
+  folder.Write("a.crl", next.Sign(KeyOf("ca")));
+  // In the midst of the work, which takes more than one reading.
+  std::atomic<bool> cancelled{false};
+  CrlControl control;
+  control.cancelled = &cancelled;
+  control.progress = [&cancelled](uint64_t, uint64_t) { cancelled = true; };
+  EXPECT_FALSE(source.Rescan(control));
+  EXPECT_TRUE(cancelled);
+  EXPECT_EQ(file.newest, before);
+  EXPECT_EQ(file.error, "");
+  EXPECT_FALSE(source.Rescan(control));  // nor begun
+  EXPECT_EQ(file.newest, before);
+  EXPECT_TRUE(source.Rescan());
+  EXPECT_EQ(file.newest->crl_number, "\x02");
 }
 
 TEST(CrlSource, SeesAWriteOfTheSameSizeAtTheSameTime) {

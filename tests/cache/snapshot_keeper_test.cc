@@ -213,6 +213,48 @@ TEST_F(SnapshotKeeperTest, AStartRemovesAtOnceWhatKilledWritersLeft) {
   EXPECT_FALSE(std::filesystem::exists(left));
 }
 
+// Whether this process has the file open.
+bool IsOpen(const std::string& path) {
+  std::error_code error;
+  for (const std::filesystem::path& one : FilesIn("/proc/self/fd")) {
+    if (std::filesystem::read_symlink(one, error) == path) return true;
+  }
+  return false;
+}
+
+TEST_F(SnapshotKeeperTest, AnEndDoesNotWaitForWhatIsBeingRead) {
+  // Out of order, which takes its time.
+  constexpr uint64_t kEntries = 300000;
+  const std::string large =
+      CrlFor("Kyoto", 1)
+          .this_update(UtcSeconds(2024, 1, 1))
+          .next_update(UtcSeconds(2040, 1, 1))
+          .entries(kEntries,
+                   [](uint64_t i, lab::CrlEntry* entry) {
+                     *entry = Revoked(1 + i * 104729 % kEntries,
+                                      UtcSeconds(2023, 1, 1));
+                   })
+          .Sign(KeyOf("ca"));
+  // Whoever reads to the end leaves an index. It may well come to its end
+  // before it is stopped, now and then.
+  bool left_off = false;
+  for (int i = 0; i < 20 && !left_off; ++i) {
+    const TempFolder state;
+    const TempFolder folder;
+    SnapshotOptions options = OptionsFor(folder);
+    options.state_directory = state.path();
+    auto keeper = SnapshotKeeper::Start(options);
+    ASSERT_TRUE(keeper.ok()) << keeper.status();
+    const std::string path = folder.Replace("large.crl", large);
+    while (!IsOpen(path) && (*keeper)->generation() == 1) {
+      absl::SleepFor(absl::Microseconds(200));
+    }
+    keeper->reset();
+    left_off = FilesIn(state.path() + "/compiled").empty();
+  }
+  EXPECT_TRUE(left_off);
+}
+
 struct BadReplacement {
   const char* what;
   std::string contents;
