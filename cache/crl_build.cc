@@ -24,7 +24,8 @@ uint64_t Aligned(uint64_t offset) {
 // Lays out one image and fills it.
 class Build {
  public:
-  explicit Build(CrlEntries* entries) : entries_(entries) {}
+  Build(CrlEntries* entries, size_t sorted_max)
+      : entries_(entries), sorted_max_(sorted_max) {}
 
   absl::StatusOr<CrlIndex> Run() {
     if (!statistics_.ok()) return absl::ResourceExhaustedError("no memory");
@@ -33,9 +34,8 @@ class Build {
     if (!status.ok()) return status;
     if (statistics_.entries() == 0) return CrlIndex();
     if (statistics_.entries() > kIndexEntriesMax) {
-      return absl::ResourceExhaustedError(
-          "revokedCertificates: more entries "
-          "than an index can hold");
+      return absl::InvalidArgumentError(
+          "revokedCertificates: more entries than an index can hold");
     }
     statistics_.ChooseCodings(&view_.header);
     if (status = LayOut(); !status.ok()) return status;
@@ -87,8 +87,9 @@ class Build {
     const SegmentRoom room = {image_.data(), Aligned(end_),
                               RoomFor(statistics)};
     if (CanBeBlocks(statistics)) {
-      absl::StatusOr<bool> done = BuildBlocks(
-          entries_, i, statistics, coder_.get(), room, header, &end_);
+      absl::StatusOr<bool> done =
+          BuildBlocks(entries_, i, statistics, sorted_max_, coder_.get(), room,
+                      header, &end_);
       if (!done.ok()) return done.status();
       if (*done) return absl::OkStatus();
     }
@@ -112,6 +113,7 @@ class Build {
   }
 
   CrlEntries* const entries_;
+  const size_t sorted_max_;
   EntryStatistics statistics_;
   CrlIndexView view_;
   MemoryBlock image_;
@@ -192,8 +194,8 @@ Payload PayloadCoder::Merge(const Payload& a, const Payload& b) {
   return Encode(merged);
 }
 
-absl::StatusOr<CrlIndex> BuildCrlIndex(CrlEntries* entries) {
-  return std::make_unique<Build>(entries)->Run();
+absl::StatusOr<CrlIndex> BuildCrlIndex(CrlEntries* entries, size_t sorted_max) {
+  return std::make_unique<Build>(entries, sorted_max)->Run();
 }
 
 }  // namespace inkan

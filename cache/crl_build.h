@@ -7,8 +7,10 @@
 // places in the index, which takes two readings. So hostile input, too, costs a
 // bounded number of readings (kReadingsMax) and n log n work.
 //
-// Memory: the index, and kBuildBufferBytes. Errors: those of the entries;
-// kResourceExhausted if there is no memory, or more than kIndexEntriesMax.
+// Memory: the index, as large as it is before entries for one serial are put
+// together, and kBuildBufferBytes. Errors: those of the entries;
+// kInvalidArgument if there are more than kIndexEntriesMax; kResourceExhausted
+// if there is no memory.
 #ifndef INKAN_CACHE_CRL_BUILD_H_
 #define INKAN_CACHE_CRL_BUILD_H_
 
@@ -28,6 +30,9 @@ inline constexpr uint64_t kIndexEntriesMax = uint64_t{1} << 28;
 // 15 MiB of statistics about days and seconds, and either 40 MiB for sorting a
 // range or 32 MiB of cursors for scattering.
 inline constexpr size_t kBuildBufferBytes = size_t{56} << 20;
+inline constexpr size_t kSortBufferBytes = size_t{40} << 20;
+// Of 16 octets each.
+inline constexpr size_t kSortedEntriesMax = kSortBufferBytes / 16;
 
 // Ranges into which serials out of order are sorted; where more were needed
 // they are scattered instead.
@@ -36,7 +41,10 @@ inline constexpr uint64_t kSortedRangesMax = 8;
 // after these went wrong a histogram and the scattering.
 inline constexpr uint64_t kReadingsMax = 1 + 3 * (1 + kSortedRangesMax + 2);
 
-absl::StatusOr<CrlIndex> BuildCrlIndex(CrlEntries* entries);
+// `sorted_max` is how many entries may lie in one range. Tests take fewer, so
+// that they have many ranges.
+absl::StatusOr<CrlIndex> BuildCrlIndex(CrlEntries* entries,
+                                       size_t sorted_max = kSortedEntriesMax);
 
 }  // namespace inkan
 

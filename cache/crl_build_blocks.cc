@@ -16,12 +16,11 @@ using crl_format::SetCoding;
 
 namespace {
 
-// 40 MiB of them, see kBuildBufferBytes.
 struct SortItem {
   uint64_t offset;
   uint64_t payload;  // code x 16 + symbol
 };
-constexpr size_t kSortItems = (size_t{40} << 20) / sizeof(SortItem);
+static_assert(sizeof(SortItem) * kSortedEntriesMax == kSortBufferBytes);
 
 // What an entry can take at most: a number, a date and a unary reason; its
 // share of the zeros of the set; and, alone in its block, the count.
@@ -223,16 +222,19 @@ class BlockWriter {
 class RangeSorter {
  public:
   RangeSorter(CrlEntries* entries, size_t segment,
-              const SegmentStatistics& statistics)
-      : entries_(entries), segment_(segment), statistics_(statistics) {}
+              const SegmentStatistics& statistics, size_t sorted_max)
+      : entries_(entries),
+        segment_(segment),
+        statistics_(statistics),
+        sorted_max_(sorted_max) {}
 
   // False if it would take too many readings.
   absl::StatusOr<bool> Run(PayloadCoder* coder, BlockWriter* writer) {
-    if (statistics_.count > kSortedRangesMax * kSortItems / 2) return false;
+    if (statistics_.count > kSortedRangesMax * sorted_max_ / 2) return false;
     absl::StatusOr<bool> planned = Plan();
     if (!planned.ok() || !*planned) return planned;
     std::vector<SortItem> items;
-    items.reserve(std::min<uint64_t>(kSortItems, statistics_.count));
+    items.reserve(std::min<uint64_t>(sorted_max_, statistics_.count));
     for (size_t range = 0; range + 1 < bounds_.size(); ++range) {
       items.clear();
       absl::Status status =
@@ -279,8 +281,8 @@ class RangeSorter {
     bounds_ = {0};
     uint64_t fill = 0;
     for (uint64_t bucket = 0; bucket < counts.size(); ++bucket) {
-      if (counts[bucket] > kSortItems) return false;
-      if (fill + counts[bucket] > kSortItems) {
+      if (counts[bucket] > sorted_max_) return false;
+      if (fill + counts[bucket] > sorted_max_) {
         bounds_.push_back(bucket);
         fill = 0;
       }
@@ -293,6 +295,7 @@ class RangeSorter {
   CrlEntries* const entries_;
   const size_t segment_;
   const SegmentStatistics& statistics_;
+  const size_t sorted_max_;
   unsigned bucket_shift_ = 0;
   std::vector<uint64_t> bounds_;
 };
@@ -312,8 +315,9 @@ bool CanBeBlocks(const SegmentStatistics& statistics) {
 
 absl::StatusOr<bool> BuildBlocks(CrlEntries* entries, size_t segment,
                                  const SegmentStatistics& statistics,
-                                 PayloadCoder* coder, SegmentRoom room,
-                                 SegmentHeader* header, uint64_t* end) {
+                                 size_t sorted_max, PayloadCoder* coder,
+                                 SegmentRoom room, SegmentHeader* header,
+                                 uint64_t* end) {
   const unsigned shift = ShiftFor(statistics);
   const uint64_t directory_bytes = DirectoryBytes(statistics, shift);
   const uint64_t exceptions = coder->exceptions();
@@ -329,7 +333,7 @@ absl::StatusOr<bool> BuildBlocks(CrlEntries* entries, size_t segment,
       writer->Add(key.words[2] - first, coder->Encode(entry.revocation));
     });
   } else {
-    RangeSorter sorter(entries, segment, statistics);
+    RangeSorter sorter(entries, segment, statistics, sorted_max);
     absl::StatusOr<bool> sorted = sorter.Run(coder, writer.get());
     if (sorted.ok()) {
       fits = *sorted;

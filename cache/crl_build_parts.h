@@ -81,11 +81,12 @@ uint64_t RecordsRoom(const SegmentStatistics& statistics,
 bool CanBeBlocks(const SegmentStatistics& statistics);
 
 // Both fill in `header` and leave the end of what they used in *end. Blocks
-// answer false if the numbers are too unevenly spread; the room is then as it
-// was.
+// answer false if the numbers are too unevenly spread, or out of order and too
+// many for ranges of `sorted_max`; the room is then as it was.
 absl::StatusOr<bool> BuildBlocks(CrlEntries* entries, size_t segment,
                                  const SegmentStatistics& statistics,
-                                 PayloadCoder* coder, SegmentRoom room,
+                                 size_t sorted_max, PayloadCoder* coder,
+                                 SegmentRoom room,
                                  crl_format::SegmentHeader* header,
                                  uint64_t* end);
 absl::Status BuildRecords(CrlEntries* entries, size_t segment,

@@ -74,7 +74,7 @@ class CrlIndex {
 };
 
 // Collects entries in any order, for indexes of a modest size: an entry takes
-// 64 octets until Build. For a serial listed twice see Merge.
+// 48 octets until Build. For a serial listed twice see Merge.
 class CrlIndexBuilder {
  public:
   // REQUIRES: 1 <= serial.size() <= kSerialBytesMax.
