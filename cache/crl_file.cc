@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "cache/crl_file_fields.h"
 
@@ -58,25 +60,23 @@ class Sha256Sum {
   EVP_MD_CTX* context_;
 };
 
-// Over the whole file, the checksum itself taken as zero.
-void Checksum(Bytes file, uint8_t* digest) {
-  FileHeader header;
-  std::memcpy(&header, file.data(), sizeof(header));
-  std::memset(header.checksum, 0, sizeof(header.checksum));
-  Sha256Sum sum;
-  sum.Add(Bytes(reinterpret_cast<const uint8_t*>(&header), sizeof(header)));
-  sum.Add(file.subspan(sizeof(header)));
-  sum.Finish(digest);
-}
+// What is hashed of a file, and what is written, at a time: the former stays in
+// the second cache.
+constexpr size_t kHashedBytes = size_t{128} << 10;
+constexpr size_t kWrittenBytes = size_t{4} << 20;
 
-absl::Status WriteAll(int fd, Bytes piece) {
-  constexpr size_t kPieceBytes = size_t{1} << 24;
+absl::Status WriteAll(int fd, Bytes piece, const CrlControl& control,
+                      uint64_t* done, uint64_t total) {
   while (!piece.empty()) {
     const ssize_t wrote =
-        write(fd, piece.data(), std::min(piece.size(), kPieceBytes));
+        write(fd, piece.data(), std::min(piece.size(), kWrittenBytes));
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0) return FileError("cannot write");
     piece.remove_prefix(static_cast<size_t>(wrote));
+    *done += static_cast<uint64_t>(wrote);
+    if (absl::Status status = control.Report(*done, total); !status.ok()) {
+      return status;
+    }
   }
   return absl::OkStatus();
 }
@@ -125,7 +125,8 @@ absl::Status SyncFolder(const std::string& folder) {
 // Writes the pieces one after the other to a new file that appears under `path`
 // all at once.
 absl::Status WriteAtOnce(const std::string& path,
-                         const std::vector<Bytes>& pieces) {
+                         const std::vector<Bytes>& pieces, uint64_t total,
+                         const CrlControl& control) {
   static std::atomic<uint64_t> count = 0;
   const std::string folder = FolderOf(path);
   RemoveUnfinished(folder, kSurelyDeadSeconds);
@@ -137,8 +138,9 @@ absl::Status WriteAtOnce(const std::string& path,
   if (fd < 0) return FileError(absl::StrCat("cannot create in ", folder));
   absl::Cleanup remove = [&] { unlink(unfinished.c_str()); };
   absl::Status status;
+  uint64_t done = 0;
   for (const Bytes& piece : pieces) {
-    if (status.ok()) status = WriteAll(fd, piece);
+    if (status.ok()) status = WriteAll(fd, piece, control, &done, total);
   }
   if (status.ok() && fsync(fd) != 0) status = FileError("cannot sync");
   if (close(fd) != 0 && status.ok()) status = FileError("cannot close");
@@ -150,8 +152,91 @@ absl::Status WriteAtOnce(const std::string& path,
   return SyncFolder(folder);
 }
 
-absl::StatusOr<std::shared_ptr<const MemoryBlock>> OpenFile(
-    const std::string& path, CompiledCrlAccess access, uint64_t bytes_max) {
+// The next piece of a file, from its start on.
+using PieceReader =
+    absl::FunctionRef<absl::StatusOr<Bytes>(uint64_t offset, size_t size)>;
+
+// The header says what this file is; the checksum, over all with zeros in its
+// place, that it is whole.
+absl::Status CheckWhole(uint64_t size, PieceReader read,
+                        const CrlControl& control) {
+  FileHeader header;
+  if (size < sizeof(header)) return Unsound("shorter than a header");
+  absl::StatusOr<Bytes> piece = read(0, sizeof(header));
+  if (!piece.ok()) return piece.status();
+  std::memcpy(&header, piece->data(), sizeof(header));
+  if (header.magic != crl_file::kMagic) return Unsound("not one");
+  if (header.byte_order != crl_file::kByteOrder ||
+      header.version != kCompiledCrlVersion) {
+    return Unsound("of another version, or another kind of machine");
+  }
+  if (header.file_bytes != size) return Unsound("cut short");
+  const FileHeader as_written = header;
+  std::memset(header.checksum, 0, sizeof(header.checksum));
+  Sha256Sum sum;
+  sum.Add(Bytes(reinterpret_cast<const uint8_t*>(&header), sizeof(header)));
+  for (uint64_t at = sizeof(header); at < size; at += piece->size()) {
+    piece = read(at, std::min<uint64_t>(kHashedBytes, size - at));
+    if (!piece.ok()) return piece.status();
+    sum.Add(*piece);
+    if (absl::Status status = control.Report(at, size); !status.ok()) {
+      return status;
+    }
+  }
+  uint8_t checksum[sizeof(header.checksum)];
+  sum.Finish(checksum);
+  return std::memcmp(checksum, as_written.checksum, sizeof(checksum)) == 0
+             ? absl::OkStatus()
+             : Unsound("damaged (its checksum does not match)");
+}
+
+absl::Status CheckWhole(Bytes file, const CrlControl& control) {
+  return CheckWhole(
+      file.size(),
+      [file](uint64_t offset, size_t size) -> absl::StatusOr<Bytes> {
+        return file.subspan(offset, size);
+      },
+      control);
+}
+
+// Read once to be hashed, then mapped: of what is in memory by now.
+absl::StatusOr<MemoryBlock> CheckAndMap(int fd, uint64_t size,
+                                        const CompiledCrlOptions& options) {
+  std::vector<uint8_t> buffer(kHashedBytes);
+  absl::Status status = CheckWhole(
+      size,
+      [&](uint64_t offset, size_t piece) -> absl::StatusOr<Bytes> {
+        absl::Status read =
+            ReadPiece(fd, offset, buffer.data(), piece, options.read);
+        if (!read.ok()) return read;
+        return Bytes(buffer.data(), piece);
+      },
+      options.control);
+  if (!status.ok()) return status;
+  absl::StatusOr<MemoryBlock> memory =
+      MemoryBlock::MapFile(fd, static_cast<size_t>(size));
+  struct stat now;
+  if (fstat(fd, &now) != 0 || static_cast<uint64_t>(now.st_size) != size) {
+    return absl::UnavailableError("the file's size changed while read");
+  }
+  return memory;
+}
+
+absl::StatusOr<MemoryBlock> CheckCopy(int fd, uint64_t size,
+                                      const CompiledCrlOptions& options) {
+  absl::StatusOr<MemoryBlock> memory =
+      ReadOpenFile(fd, static_cast<size_t>(size), options.read);
+  if (!memory.ok()) return memory;
+  if (absl::Status status = CheckWhole(memory->bytes(), options.control);
+      !status.ok()) {
+    return status;
+  }
+  return memory;
+}
+
+// A file that is whole, in memory.
+absl::StatusOr<std::shared_ptr<const MemoryBlock>> OpenWhole(
+    const std::string& path, const CompiledCrlOptions& options) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return FileError("cannot open");
   const auto close_fd = absl::MakeCleanup([fd] { close(fd); });
@@ -161,89 +246,23 @@ absl::StatusOr<std::shared_ptr<const MemoryBlock>> OpenFile(
     return absl::InvalidArgumentError("not a regular file");
   }
   const auto size = static_cast<uint64_t>(status.st_size);
-  if (size > bytes_max) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("larger than limits.crl_bytes_max (", bytes_max, ")"));
+  if (size > options.bytes_max) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "larger than limits.crl_bytes_max (", options.bytes_max, ")"));
   }
-  absl::StatusOr<MemoryBlock> memory =
-      access == CompiledCrlAccess::kMap
-          ? MemoryBlock::MapFile(fd, static_cast<size_t>(size))
-          : ReadOpenFile(fd, static_cast<size_t>(size));
+  absl::StatusOr<MemoryBlock> memory = options.access == CompiledCrlAccess::kMap
+                                           ? CheckAndMap(fd, size, options)
+                                           : CheckCopy(fd, size, options);
   if (!memory.ok()) return memory.status();
   return std::make_shared<const MemoryBlock>(*std::move(memory));
 }
 
-// The header says what this file is; the checksum, that it is whole.
-absl::Status CheckHeader(Bytes file, FileHeader* header) {
-  if (file.size() < sizeof(FileHeader)) return Unsound("shorter than a header");
-  std::memcpy(header, file.data(), sizeof(*header));
-  if (header->magic != crl_file::kMagic) return Unsound("not one");
-  if (header->byte_order != crl_file::kByteOrder ||
-      header->version != kCompiledCrlVersion) {
-    return Unsound("of another version, or another kind of machine");
-  }
-  if (header->file_bytes != file.size()) return Unsound("cut short");
-  uint8_t checksum[sizeof(header->checksum)];
-  Checksum(file, checksum);
-  if (std::memcmp(checksum, header->checksum, sizeof(checksum)) != 0) {
-    return Unsound("damaged (its checksum does not match)");
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-void RemoveUnfinishedCrls(const std::string& folder) {
-  RemoveUnfinished(folder, 0);
-}
-
-absl::Status WriteCompiledCrl(const CrlData& crl, const CrlOrigin& origin,
-                              const std::string& path) {
-  // One image for each certificate issuer, the CRL issuer's own first.
-  std::vector<Bytes> images = {crl.index.image()};
-  std::vector<std::string> issuers = {""};
-  for (const auto& [issuer, index] : crl.indirect) {
-    images.push_back(index.image());
-    issuers.push_back(issuer);
-  }
-  const std::string fields = crl_file::WriteFields(crl, origin, issuers);
-  const auto aligned = [](uint64_t offset) {
-    return (offset + crl_file::kAlignment - 1) / crl_file::kAlignment *
-           crl_file::kAlignment;
-  };
-  static constexpr std::array<uint8_t, crl_file::kAlignment> kPadding = {};
-  FileHeader header;
-  header.fields_bytes = fields.size();
-  header.images = images.size();
-  std::string table;
-  std::vector<Bytes> pieces = {
-      Bytes(reinterpret_cast<const uint8_t*>(&header), sizeof(header)),
-      AsBytes(fields), Bytes()};
-  uint64_t end = sizeof(header) + fields.size() +
-                 images.size() * sizeof(crl_file::ImagePlace);
-  for (const Bytes& image : images) {
-    const uint64_t start = aligned(end);
-    pieces.push_back(Bytes(kPadding.data(), start - end));
-    pieces.push_back(image);
-    const crl_file::ImagePlace place = {start, image.size()};
-    table.append(reinterpret_cast<const char*>(&place), sizeof(place));
-    end = start + image.size();
-  }
-  pieces[2] = AsBytes(table);
-  header.file_bytes = end;
-  Sha256Sum sum;
-  for (const Bytes& piece : pieces) sum.Add(piece);
-  sum.Finish(header.checksum);
-  return WriteAtOnce(path, pieces);
-}
-
-absl::StatusOr<CompiledCrl> ReadCompiledCrl(
-    std::shared_ptr<const MemoryBlock> memory, std::string source) {
+// What a file that is whole says, as far as its parts fit together.
+absl::StatusOr<CompiledCrl> ReadWhole(
+    const std::shared_ptr<const MemoryBlock>& memory, std::string source) {
   const Bytes file = memory->bytes();
   FileHeader header;
-  if (absl::Status status = CheckHeader(file, &header); !status.ok()) {
-    return status;
-  }
+  std::memcpy(&header, file.data(), sizeof(header));
   const uint64_t left = file.size() - sizeof(header);
   if (header.fields_bytes > left || header.images == 0 ||
       header.images >
@@ -282,14 +301,68 @@ absl::StatusOr<CompiledCrl> ReadCompiledCrl(
   return compiled;
 }
 
+}  // namespace
+
+void RemoveUnfinishedCrls(const std::string& folder) {
+  RemoveUnfinished(folder, 0);
+}
+
+absl::Status WriteCompiledCrl(const CrlData& crl, const CrlOrigin& origin,
+                              const std::string& path,
+                              const CrlControl& control) {
+  // One image for each certificate issuer, the CRL issuer's own first.
+  std::vector<Bytes> images = {crl.index.image()};
+  std::vector<std::string> issuers = {""};
+  for (const auto& [issuer, index] : crl.indirect) {
+    images.push_back(index.image());
+    issuers.push_back(issuer);
+  }
+  const std::string fields = crl_file::WriteFields(crl, origin, issuers);
+  const auto aligned = [](uint64_t offset) {
+    return (offset + crl_file::kAlignment - 1) / crl_file::kAlignment *
+           crl_file::kAlignment;
+  };
+  static constexpr std::array<uint8_t, crl_file::kAlignment> kPadding = {};
+  FileHeader header;
+  header.fields_bytes = fields.size();
+  header.images = images.size();
+  std::string table;
+  std::vector<Bytes> pieces = {
+      Bytes(reinterpret_cast<const uint8_t*>(&header), sizeof(header)),
+      AsBytes(fields), Bytes()};
+  uint64_t end = sizeof(header) + fields.size() +
+                 images.size() * sizeof(crl_file::ImagePlace);
+  for (const Bytes& image : images) {
+    const uint64_t start = aligned(end);
+    pieces.push_back(Bytes(kPadding.data(), start - end));
+    pieces.push_back(image);
+    const crl_file::ImagePlace place = {start, image.size()};
+    table.append(reinterpret_cast<const char*>(&place), sizeof(place));
+    end = start + image.size();
+  }
+  pieces[2] = AsBytes(table);
+  header.file_bytes = end;
+  Sha256Sum sum;
+  for (const Bytes& piece : pieces) sum.Add(piece);
+  sum.Finish(header.checksum);
+  return WriteAtOnce(path, pieces, header.file_bytes, control);
+}
+
+absl::StatusOr<CompiledCrl> ReadCompiledCrl(
+    const std::shared_ptr<const MemoryBlock>& memory, std::string source) {
+  if (absl::Status status = CheckWhole(memory->bytes(), {}); !status.ok()) {
+    return status;
+  }
+  return ReadWhole(memory, std::move(source));
+}
+
 absl::StatusOr<CompiledCrl> OpenCompiledCrl(const std::string& path,
                                             std::string source,
-                                            CompiledCrlAccess access,
-                                            uint64_t bytes_max) {
+                                            const CompiledCrlOptions& options) {
   absl::StatusOr<std::shared_ptr<const MemoryBlock>> memory =
-      OpenFile(path, access, bytes_max);
+      OpenWhole(path, options);
   if (!memory.ok()) return memory.status();
-  return ReadCompiledCrl(*std::move(memory), std::move(source));
+  return ReadWhole(*memory, std::move(source));
 }
 
 }  // namespace inkan

@@ -7,10 +7,12 @@
 //
 // The layout is drawn in docs/ARCHITECTURE.md, "Compiled CRLs". A file is
 // written under another name, synced, renamed and the folder synced, so that at
-// every moment the name leads to a whole file or to none. Reading checks the
+// every moment the name leads to a whole file or to none. Opening checks the
 // version, the size and a SHA-256 over all, then every offset and width: what
 // is torn, cut short, changed, of another version or no such file at all is
-// kDataLoss, and no content can make a look-up leave the file.
+// kDataLoss, and no content found then can make a look-up leave the file. What
+// cannot be read is kUnavailable: a file is hashed by reading before it is
+// mapped, because a mapped page that cannot be read is a signal, not an error.
 //
 // A checksum is no signature: whoever can write the file can write what he
 // likes into the index. So only files in folders that the operator answers for
@@ -27,14 +29,16 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "cache/crl_control.h"
 #include "cache/crl_data.h"
 #include "cache/memory_block.h"
 
 namespace inkan {
 
-// Counts up whenever the layout changes, or what any field of it means: the
-// canonical form of names, the strictness of reading.
-// 2: names by RFC 4518; 3: with the version of the Unicode data they are by.
+// To be counted up whenever the layout changes, or what any field of it means:
+// the canonical form of names (2; 3: with the version of the Unicode data they
+// are by), the strictness of reading and what several entries for one serial
+// come to (3). An index of before would be believed.
 inline constexpr uint32_t kCompiledCrlVersion = 3;
 inline constexpr char kCompiledCrlSuffix[] = ".crlx";
 
@@ -55,9 +59,11 @@ struct CompiledCrl {
   CrlOrigin origin;
 };
 
-// kUnavailable if it cannot be written; whatever was there before stays.
+// kUnavailable if it cannot be written, kCancelled; whatever was there before
+// stays.
 absl::Status WriteCompiledCrl(const CrlData& crl, const CrlOrigin& origin,
-                              const std::string& path);
+                              const std::string& path,
+                              const CrlControl& control = {});
 
 // Removes what writers to a folder have left half done. Only for who alone
 // writes to it; every writer removes what is older than an hour by itself.
@@ -68,16 +74,23 @@ enum class CompiledCrlAccess : uint8_t {
   kCopy,  // a file that someone may write to in place
 };
 
+struct CompiledCrlOptions {
+  CompiledCrlAccess access = CompiledCrlAccess::kMap;
+  uint64_t bytes_max = UINT64_MAX;
+  CrlControl control = {};
+  ReadAt read = &pread;
+};
+
 // kUnavailable if there is none or it cannot be read, kInvalidArgument if it is
-// no regular file or larger than `bytes_max`, kDataLoss if it is not sound.
+// no regular file or larger than `bytes_max`, kDataLoss if it is not sound,
+// kCancelled.
 absl::StatusOr<CompiledCrl> OpenCompiledCrl(
     const std::string& path, std::string source,
-    CompiledCrlAccess access = CompiledCrlAccess::kMap,
-    uint64_t bytes_max = UINT64_MAX);
+    const CompiledCrlOptions& options = {});
 
 // The same from memory.
 absl::StatusOr<CompiledCrl> ReadCompiledCrl(
-    std::shared_ptr<const MemoryBlock> memory, std::string source);
+    const std::shared_ptr<const MemoryBlock>& memory, std::string source);
 
 // Where the checksum stands, for tests that repair it.
 inline constexpr size_t kCompiledCrlChecksumOffset = 24;

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <ctime>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cache/crl_file.h"
@@ -43,7 +44,9 @@ CrlOrigin OriginOf(const std::string& path, const struct stat& status) {
 struct OpenCrl {
   OpenCrl() = default;
   OpenCrl(OpenCrl&& other) noexcept
-      : fd(std::exchange(other.fd, -1)), origin(std::move(other.origin)) {}
+      : fd(std::exchange(other.fd, -1)),
+        origin(std::move(other.origin)),
+        opened(other.opened) {}
   OpenCrl& operator=(OpenCrl&&) = delete;
   ~OpenCrl() {
     if (fd >= 0) close(fd);
@@ -51,11 +54,13 @@ struct OpenCrl {
 
   int fd = -1;
   CrlOrigin origin;
+  absl::Duration opened;  // by SteadyNow
 };
 
 absl::StatusOr<OpenCrl> OpenCrlFile(const std::string& path,
                                     uint64_t bytes_max) {
   OpenCrl file;
+  file.opened = SteadyNow();
   file.fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file.fd < 0) return FileError("cannot open");
   struct stat status;
@@ -72,13 +77,16 @@ absl::StatusOr<OpenCrl> OpenCrlFile(const std::string& path,
 }
 
 // Whether the file is still what it was when opened, and was written to so long
-// ago that another write would show.
-bool IsSettled(const OpenCrl& file) {
-  timespec now;
+// ago that another write would show: by the clock or, where that is behind the
+// file's time (it was set back, or the time is another machine's), by having
+// been watched for so long.
+bool IsSettled(const OpenCrl& file, int64_t now_ns) {
+  const int64_t age = now_ns - file.origin.changed_ns;
+  const bool is_old =
+      age > kClockTickNs ||
+      (age < 0 && SteadyNow() - file.opened > absl::Nanoseconds(kClockTickNs));
   struct stat status;
-  return clock_gettime(CLOCK_REALTIME, &now) == 0 &&
-         Nanoseconds(now) - file.origin.changed_ns > kClockTickNs &&
-         fstat(file.fd, &status) == 0 &&
+  return is_old && fstat(file.fd, &status) == 0 &&
          OriginOf(file.origin.path, status) == file.origin;
 }
 
@@ -88,7 +96,7 @@ absl::StatusOr<MemoryBlock> ReadCrlBytes(const OpenCrl& file) {
   absl::StatusOr<MemoryBlock> contents =
       ReadOpenFile(file.fd, static_cast<size_t>(file.origin.size));
   if (!contents.ok() || !LooksLikePem(contents->bytes())) return contents;
-  return PemToDer(contents->bytes(), "X509 CRL");
+  return PemToDer(*std::move(contents), "X509 CRL");
 }
 
 // Whether the file at the path is still what it was when it was read.
@@ -114,6 +122,12 @@ bool IsCompiled(const std::string& path) {
 
 }  // namespace
 
+int64_t WallClockNs() {
+  timespec now = {};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return Nanoseconds(now);
+}
+
 std::string CrlLoader::CompiledPath(const std::string& path) const {
   const std::array<uint8_t, 32> digest = Sha256(AsBytes(path));
   std::string name;
@@ -131,8 +145,11 @@ absl::StatusOr<std::shared_ptr<const CrlData>> CrlLoader::Load(
     return absl::CancelledError("cancelled");
   }
   if (IsCompiled(path)) {
-    absl::StatusOr<CompiledCrl> compiled = OpenCompiledCrl(
-        path, std::move(source), CompiledCrlAccess::kCopy, options_.bytes_max);
+    absl::StatusOr<CompiledCrl> compiled =
+        OpenCompiledCrl(path, std::move(source),
+                        {.access = CompiledCrlAccess::kCopy,
+                         .bytes_max = options_.bytes_max,
+                         .control = control});
     if (compiled.ok()) return compiled->crl;
     return absl::IsDataLoss(compiled.status())
                ? absl::InvalidArgumentError(compiled.status().message())
@@ -141,13 +158,16 @@ absl::StatusOr<std::shared_ptr<const CrlData>> CrlLoader::Load(
   absl::StatusOr<OpenCrl> file = OpenCrlFile(path, options_.bytes_max);
   if (!file.ok()) return file.status();
   const bool cached = !options_.cache_folder.empty();
-  if (cached && IsSettled(*file)) {
+  if (cached) {
+    // Whoever wrote it had seen to it that the file was settled, so whatever
+    // the clock says now: with the same times it is the same file.
     absl::StatusOr<CompiledCrl> compiled =
-        OpenCompiledCrl(CompiledPath(path), source);
+        OpenCompiledCrl(CompiledPath(path), source, {.control = control});
     if (compiled.ok() && compiled->origin == file->origin) {
       Forget(path);
       return compiled->crl;
     }
+    if (absl::IsCancelled(compiled.status())) return compiled.status();
   }
   absl::StatusOr<MemoryBlock> der = ReadCrlBytes(*file);
   if (!der.ok()) return der.status();
@@ -156,20 +176,28 @@ absl::StatusOr<std::shared_ptr<const CrlData>> CrlLoader::Load(
   der = MemoryBlock();
   // A file that was written to a moment ago may be again without showing it: it
   // is read anew next time.
-  if (cached && IsSettled(*file)) Write(*crl, file->origin).IgnoreError();
+  if (cached && IsSettled(*file, options_.clock_ns())) {
+    // To its end even if cancelled: the next start needs it.
+    Write(*crl, file->origin, {.progress = control.progress}).IgnoreError();
+  }
   return crl;
 }
 
 absl::Status CrlLoader::Write(const std::shared_ptr<const CrlData>& crl,
-                              const CrlOrigin& origin) const {
+                              const CrlOrigin& origin,
+                              const CrlControl& control) const {
   const absl::Status written =
-      WriteCompiledCrl(*crl, origin, CompiledPath(origin.path));
+      WriteCompiledCrl(*crl, origin, CompiledPath(origin.path), control);
   if (written.ok()) {
     Forget(origin.path);
     return written;
   }
   const MutexLock lock(&mutex_);
-  last_attempt_ = SteadyNow();
+  // Of what nobody holds any more no index is missed; and where CRLs come all
+  // the time, the next attempt must not be put off by each of them.
+  std::erase_if(unwritten_,
+                [](const auto& entry) { return entry.second.crl.expired(); });
+  if (unwritten_.empty()) last_attempt_ = SteadyNow();
   unwritten_[origin.path] = {
       crl->source, crl, origin,
       absl::StrCat(written.message(), " (", options_.cache_folder, ")")};
@@ -184,12 +212,17 @@ void CrlLoader::WriteAgain(absl::Duration interval) const {
     last_attempt_ = SteadyNow();
     entries = unwritten_;
   }
+  std::vector<std::pair<std::shared_ptr<const CrlData>, CrlOrigin>> missed;
   for (const auto& [path, entry] : entries) {
-    const std::shared_ptr<const CrlData> crl = entry.crl.lock();
+    std::shared_ptr<const CrlData> crl = entry.crl.lock();
     if (crl == nullptr || !IsStill(entry.origin)) {
       Forget(path);
-    } else if (HasRoomFor(*crl, options_.cache_folder) &&
-               !Write(crl, entry.origin).ok()) {
+    } else {
+      missed.emplace_back(std::move(crl), entry.origin);
+    }
+  }
+  for (const auto& [crl, origin] : missed) {
+    if (HasRoomFor(*crl, options_.cache_folder) && !Write(crl, origin).ok()) {
       return;  // as it would be with the next
     }
   }

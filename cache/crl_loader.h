@@ -5,20 +5,22 @@
 //
 // A CRL that was read before has a compiled index in the cache folder
 // (cache/crl_file.h). If that file truly belongs to the CRL file as it is now
-// (size, times, inode), it is mapped and checked instead of reading the CRL;
-// otherwise the CRL is read, DER or PEM, and its compiled index written.
+// (size, times, inode), it is checked and mapped instead of reading the CRL;
+// otherwise, or if it is damaged or cannot be read, the CRL is read, DER or
+// PEM, and its compiled index written.
 // A file whose name ends in .crlx and that an operator put in place is a
 // compiled index itself; bytes that came from a network never are, so what was
 // fetched must not be stored under such a name.
 //
 // Errors: kUnavailable if the file cannot be read now, kInvalidArgument if what
-// it holds is refused, kResourceExhausted if the index would not fit,
+// it holds is refused, kResourceExhausted if there is no memory for it,
 // kCancelled. That a cache folder cannot be written is no error of Load: see
 // unwritten(), and WriteAgain for when there is room again. Trust is not
 // decided here but by linking (cache/crl_store.h).
 //
-// Thread safety: any thread at once. One Load holds the CRL's bytes and its
-// index in memory, and a fixed buffer of kBuildBufferBytes (cache/crl_build.h).
+// Thread safety: any thread at once. One Load holds the CRL's bytes (of PEM the
+// text, then the DER in its place) and its index in memory, and a fixed buffer
+// of kBuildBufferBytes (cache/crl_build.h).
 #ifndef INKAN_CACHE_CRL_LOADER_H_
 #define INKAN_CACHE_CRL_LOADER_H_
 
@@ -38,11 +40,16 @@
 
 namespace inkan {
 
+// Nanoseconds since 1970.
+int64_t WallClockNs();
+
 struct CrlLoaderOptions {
   // Where compiled indexes are kept; empty: nowhere.
   std::string cache_folder;
   // Larger CRL files are refused before they are read.
   uint64_t bytes_max = uint64_t{4} << 30;
+  // Tests have another one.
+  int64_t (*clock_ns)() = &WallClockNs;
 
   friend bool operator==(const CrlLoaderOptions&,
                          const CrlLoaderOptions&) = default;
@@ -71,8 +78,8 @@ class CrlLoader {
   UnwrittenIndexes unwritten() const;
   // Writes those whose CRL is still held by somebody and whose file is still
   // the same, as far as there is room, and forgets the others; does nothing
-  // within `interval` of the last time. (What replaces a CRL is read within
-  // that time, and tells by itself whether its index can be written.)
+  // within `interval` of the last time, or of the first that could not be
+  // written.
   void WriteAgain(absl::Duration interval) const;
 
  private:
@@ -86,7 +93,8 @@ class CrlLoader {
   using UnwrittenByPath = std::map<std::string, Unwritten>;
 
   absl::Status Write(const std::shared_ptr<const CrlData>& crl,
-                     const CrlOrigin& origin) const;
+                     const CrlOrigin& origin,
+                     const CrlControl& control = {}) const;
   void Forget(const std::string& path) const;
 
   const CrlLoaderOptions options_;

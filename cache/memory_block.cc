@@ -99,6 +99,12 @@ absl::StatusOr<MemoryBlock> MemoryBlock::MapFile(int fd, size_t size) {
   block.data_ = static_cast<uint8_t*>(start);
   block.size_ = size;
   block.mapped_ = RoundUp(size, kPage);
+  // An error here instead of a signal later. Systems that do not know it (Linux
+  // before 5.14) bring pages in when they are used.
+  if (madvise(start, block.mapped_, MADV_POPULATE_READ) != 0 &&
+      (errno == EFAULT || errno == EHWPOISON)) {
+    return absl::UnavailableError("cannot read what was mapped");
+  }
   return block;
 }
 
@@ -121,15 +127,14 @@ absl::Status MemoryBlock::Compact() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<MemoryBlock> ReadOpenFile(int fd, size_t size) {
-  constexpr size_t kPieceBytes = size_t{4} << 20;
-  absl::StatusOr<MemoryBlock> block = MemoryBlock::Allocate(size);
-  if (!block.ok()) return block;
+absl::Status ReadPiece(int fd, uint64_t offset, uint8_t* to, size_t size,
+                       ReadAt read) {
+  constexpr size_t kReadBytes = size_t{4} << 20;
   size_t filled = 0;
   while (filled < size) {
     const ssize_t got =
-        pread(fd, block->data() + filled, std::min(kPieceBytes, size - filled),
-              static_cast<off_t>(filled));
+        read(fd, to + filled, std::min(kReadBytes, size - filled),
+             static_cast<off_t>(offset + filled));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       return absl::UnavailableError(
@@ -139,6 +144,16 @@ absl::StatusOr<MemoryBlock> ReadOpenFile(int fd, size_t size) {
       return absl::UnavailableError("the file became shorter while read");
     }
     filled += static_cast<size_t>(got);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<MemoryBlock> ReadOpenFile(int fd, size_t size, ReadAt read) {
+  absl::StatusOr<MemoryBlock> block = MemoryBlock::Allocate(size);
+  if (!block.ok()) return block;
+  if (absl::Status status = ReadPiece(fd, 0, block->data(), size, read);
+      !status.ok()) {
+    return status;
   }
   return block;
 }

@@ -8,6 +8,9 @@
 #ifndef INKAN_CACHE_MEMORY_BLOCK_H_
 #define INKAN_CACHE_MEMORY_BLOCK_H_
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -18,6 +21,9 @@
 
 namespace inkan {
 
+// pread; in a test, a disk that fails.
+using ReadAt = ssize_t (*)(int fd, void* to, size_t size, off_t offset);
+
 class MemoryBlock {
  public:
   MemoryBlock() = default;
@@ -27,8 +33,10 @@ class MemoryBlock {
 
   // `size` zero octets; kResourceExhausted if the system has no room for them.
   static absl::StatusOr<MemoryBlock> Allocate(size_t size);
-  // The first `size` octets of an open file, read-only. Whoever can shorten the
-  // file can end this process (SIGBUS), so only for files of our own.
+  // The first `size` octets of an open file, read-only, all brought in at once;
+  // kUnavailable if some cannot be read. What is evicted later and then cannot
+  // be read again ends this process (SIGBUS), as does whoever shortens the
+  // file, so only for files of our own.
   static absl::StatusOr<MemoryBlock> MapFile(int fd, size_t size);
 
   // Gives back what lies beyond `size`. REQUIRES: Allocate, size <= size().
@@ -52,7 +60,12 @@ class MemoryBlock {
 
 // Reads `size` octets of an open file into memory, whatever others do to the
 // file meanwhile. kUnavailable if it cannot be read or is shorter.
-absl::StatusOr<MemoryBlock> ReadOpenFile(int fd, size_t size);
+absl::StatusOr<MemoryBlock> ReadOpenFile(int fd, size_t size,
+                                         ReadAt read = &pread);
+
+// The same for a piece of it.
+absl::Status ReadPiece(int fd, uint64_t offset, uint8_t* to, size_t size,
+                       ReadAt read = &pread);
 
 }  // namespace inkan
 

@@ -3,7 +3,10 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -23,13 +26,13 @@ bool LooksLikePem(Bytes contents) {
   return AsText(contents).substr(0, kStart.size()) == kStart;
 }
 
-absl::StatusOr<MemoryBlock> PemToDer(Bytes text, std::string_view label) {
-  constexpr size_t kPieceBytes = size_t{1} << 20;
+absl::StatusOr<MemoryBlock> PemToDer(MemoryBlock text, std::string_view label) {
+  constexpr size_t kPieceBytes = size_t{64} << 10;
   const std::string begin = absl::StrCat(
       "-----BEGIN ", absl::string_view(label.data(), label.size()), "-----");
   const std::string end = absl::StrCat(
       "-----END ", absl::string_view(label.data(), label.size()), "-----");
-  const std::string_view all = AsText(text);
+  const std::string_view all = AsText(text.bytes());
   const absl::Status refused = absl::InvalidArgumentError(
       absl::StrCat("PEM without a well-formed ",
                    absl::string_view(label.data(), label.size()), " block"));
@@ -45,29 +48,30 @@ absl::StatusOr<MemoryBlock> PemToDer(Bytes text, std::string_view label) {
       body.find(':') != std::string_view::npos) {
     return refused;
   }
-  absl::StatusOr<MemoryBlock> der =
-      MemoryBlock::Allocate((last - first) / 4 * 3 + 64);
-  if (!der.ok()) return der;
   const std::unique_ptr<EVP_ENCODE_CTX, ContextDeleter> context(
       EVP_ENCODE_CTX_new());
   if (context == nullptr) return absl::ResourceExhaustedError("no memory");
   EVP_DecodeInit(context.get());
+  // What is written are three octets for four that were read, so it never
+  // catches up with the text that is left; the piece at hand is a copy.
+  std::vector<uint8_t> piece(kPieceBytes);
   size_t filled = 0;
   int got = 0;
   for (size_t at = first; at < last; at += kPieceBytes) {
-    const int piece = static_cast<int>(std::min(kPieceBytes, last - at));
-    if (EVP_DecodeUpdate(context.get(), der->data() + filled, &got,
-                         text.data() + at, piece) < 0) {
+    const size_t size = std::min(kPieceBytes, last - at);
+    std::memcpy(piece.data(), text.data() + at, size);
+    if (EVP_DecodeUpdate(context.get(), text.data() + filled, &got,
+                         piece.data(), static_cast<int>(size)) < 0) {
       return refused;
     }
     filled += static_cast<size_t>(got);
   }
-  if (EVP_DecodeFinal(context.get(), der->data() + filled, &got) != 1 ||
+  if (EVP_DecodeFinal(context.get(), text.data() + filled, &got) != 1 ||
       filled + static_cast<size_t>(got) == 0) {
     return refused;
   }
-  der->Shrink(filled + static_cast<size_t>(got));
-  return der;
+  text.Shrink(filled + static_cast<size_t>(got));
+  return text;
 }
 
 }  // namespace inkan

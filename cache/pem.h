@@ -13,8 +13,9 @@ namespace inkan {
 bool LooksLikePem(Bytes contents);
 
 // The octets of the first block with this label, "X509 CRL" for one, of any
-// size. kInvalidArgument if there is none, or it is not base64.
-absl::StatusOr<MemoryBlock> PemToDer(Bytes text, std::string_view label);
+// size, decoded in the memory of the text: it never takes more than that.
+// kInvalidArgument if there is none, or it is not base64.
+absl::StatusOr<MemoryBlock> PemToDer(MemoryBlock text, std::string_view label);
 
 }  // namespace inkan
 

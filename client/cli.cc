@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/json_util.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -348,7 +349,9 @@ int RunCli(const std::vector<std::string>& arguments, std::ostream& out,
   } catch (const CLI::ParseError& error) {
     return app.exit(error, out, err) == 0 ? 0 : EX_USAGE;
   }
-  if (crl.command->parsed()) return RunCrlCommand(crl, out, err);
+  if (crl.command->parsed()) {
+    return RunCrlCommand(crl, out, err, isatty(STDERR_FILENO) == 1);
+  }
   if (verify_command->parsed()) return Verify(streams, verify);
   if (check_command->parsed()) return CheckCertificate(streams, check);
   if (status_command->parsed()) {

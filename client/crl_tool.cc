@@ -1,7 +1,6 @@
 #include "client/crl_tool.h"
 
 #include <sysexits.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -46,48 +45,70 @@ int Complain(std::ostream& err, const std::string& file,
   return ExitCodeOf(status);
 }
 
+// Where people read; a line of progress only if it can be rewritten.
+struct Console {
+  std::ostream& out;
+  std::ostream& err;
+  bool is_terminal = false;
+};
+
+// What long work counts in.
+struct ProgressUnit {
+  uint64_t size;
+  const char* name;
+};
+constexpr ProgressUnit kMegabytes = {1'000'000, "MB"};
+constexpr ProgressUnit kEntries = {1, "entries"};
+
 // One line on the terminal, rewritten a few times a second; elsewhere nothing.
 class ProgressLine {
  public:
-  ProgressLine(std::string what, std::ostream& err)
-      : what_(std::move(what)), err_(err), shown_(isatty(STDERR_FILENO) == 1) {}
+  ProgressLine(std::string doing, ProgressUnit unit, const Console& console)
+      : doing_(std::move(doing)), unit_(unit), console_(console) {}
   ~ProgressLine() {
-    if (printed_) err_ << "\r\x1b[K" << std::flush;
+    if (printed_) console_.err << "\r\x1b[K" << std::flush;
   }
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
+  // `done` starts anew with each round over the same.
   void Show(uint64_t done, uint64_t total) {
     constexpr std::chrono::milliseconds kInterval(200);
-    const auto now = std::chrono::steady_clock::now();
-    if (done < last_done_) ++reading_;
+    if (done < last_done_) ++round_;
     last_done_ = done;
-    if (!shown_ || now < next_) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (!console_.is_terminal || now < next_) return;
     next_ = now + kInterval;
     printed_ = true;
-    err_ << absl::StrFormat("\r\x1b[K%s: reading %d, %d MB of %d MB", what_,
-                            reading_, done >> 20, total >> 20)
-         << std::flush;
+    console_.err << absl::StrFormat(
+                        "\r\x1b[K%s%s: %d of %d %s", doing_,
+                        round_ == 1 ? "" : absl::StrCat(" (", round_, ")"),
+                        done / unit_.size, total / unit_.size, unit_.name)
+                 << std::flush;
+  }
+
+  CrlControl Control() {
+    CrlControl control;
+    control.progress = [this](uint64_t done, uint64_t total) {
+      Show(done, total);
+    };
+    return control;
   }
 
  private:
-  const std::string what_;
-  std::ostream& err_;
-  const bool shown_;
+  const std::string doing_;
+  const ProgressUnit unit_;
+  const Console& console_;
   bool printed_ = false;
-  int reading_ = 1;
+  int round_ = 1;
   uint64_t last_done_ = 0;
   std::chrono::steady_clock::time_point next_;
 };
 
 absl::StatusOr<std::shared_ptr<const CrlData>> Load(const std::string& path,
-                                                    std::ostream& err) {
-  ProgressLine line(path, err);
-  CrlControl control;
-  control.progress = [&](uint64_t done, uint64_t total) {
-    line.Show(done, total);
-  };
-  return CrlLoader(CrlLoaderOptions()).Load(path, path, control);
+                                                    const Console& console) {
+  ProgressLine line("reading " + path, kMegabytes, console);
+  return CrlLoader(CrlLoaderOptions()).Load(path, path, line.Control());
 }
 
 absl::StatusOr<MemoryBlock> ReadWhole(const std::string& path, size_t max) {
@@ -112,7 +133,7 @@ absl::StatusOr<std::string> VerifiedSigner(const CrlData& crl,
   constexpr size_t kCertificateBytesMax = 1 << 20;
   absl::StatusOr<MemoryBlock> der = ReadWhole(path, kCertificateBytesMax);
   if (der.ok() && LooksLikePem(der->bytes())) {
-    der = PemToDer(der->bytes(), "CERTIFICATE");
+    der = PemToDer(*std::move(der), "CERTIFICATE");
   }
   if (!der.ok()) return der.status();
   Certificate issuer;
@@ -145,13 +166,14 @@ bool EndsWith(const std::string& text, const std::string& end) {
          text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-int Build(const CrlToolFlags& flags, std::ostream& out, std::ostream& err) {
+int Build(const CrlToolFlags& flags, const Console& console) {
+  std::ostream& err = console.err;
   if (!EndsWith(flags.out, kCompiledCrlSuffix)) {
     err << "inkan: " << flags.out
         << ": a compiled CRL is known by a name that ends in .crlx\n";
     return EX_USAGE;
   }
-  auto crl = Load(flags.in, err);
+  auto crl = Load(flags.in, console);
   if (!crl.ok()) return Complain(err, flags.in, crl.status());
   CrlData compiled = **crl;
   if (!flags.issuer.empty()) {
@@ -162,13 +184,16 @@ int Build(const CrlToolFlags& flags, std::ostream& out, std::ostream& err) {
     err << "inkan: the signature has not been verified (no --issuer); a server "
            "verifies it when it loads the file\n";
   }
-  const absl::Status written = WriteCompiledCrl(compiled, {}, flags.out);
+  const absl::Status written = [&] {
+    ProgressLine line("writing " + flags.out, kMegabytes, console);
+    return WriteCompiledCrl(compiled, {}, flags.out, line.Control());
+  }();
   if (!written.ok()) {
     err << "inkan: " << flags.out << ": " << std::string(written.message())
         << "\n";
     return EX_IOERR;
   }
-  out << absl::StrFormat(
+  console.out << absl::StrFormat(
       "%s: %d entries, %.2f octets each\n", flags.out, compiled.entries(),
       static_cast<double>(compiled.memory_bytes()) /
           static_cast<double>(std::max<size_t>(1, compiled.entries())));
@@ -239,9 +264,10 @@ class Histogram {
   Counts totals_ = {};
 };
 
-int Inspect(const CrlToolFlags& flags, std::ostream& out, std::ostream& err) {
-  auto loaded = Load(flags.in, err);
-  if (!loaded.ok()) return Complain(err, flags.in, loaded.status());
+int Inspect(const CrlToolFlags& flags, const Console& console) {
+  std::ostream& out = console.out;
+  auto loaded = Load(flags.in, console);
+  if (!loaded.ok()) return Complain(console.err, flags.in, loaded.status());
   const CrlData& crl = **loaded;
   out << "issuer         " << NameToText(AsBytes(crl.issuer)) << "\n"
       << "scope          " << crl.scope_text << "\n"
@@ -264,12 +290,17 @@ int Inspect(const CrlToolFlags& flags, std::ostream& out, std::ostream& err) {
       static_cast<double>(crl.memory_bytes()) /
           static_cast<double>(std::max<size_t>(1, crl.entries())));
   Histogram histogram;
+  uint64_t counted = 0;
+  ProgressLine progress("counting " + flags.in, kEntries, console);
   const auto describe = [&](const CrlIndex& index) {
     for (const std::string& line : index.Describe()) {
       out << "  " << line << "\n";
     }
-    index.ForEach(
-        [&](Bytes, const Revocation& entry) { histogram.Add(entry); });
+    index.ForEach([&](Bytes, const Revocation& entry) {
+      constexpr uint64_t kShownEvery = uint64_t{1} << 16;
+      if (counted++ % kShownEvery == 0) progress.Show(counted, crl.entries());
+      histogram.Add(entry);
+    });
   };
   describe(crl.index);
   for (const auto& [issuer, index] : crl.indirect) {
@@ -304,13 +335,15 @@ bool LookUp(const CrlData& crl, const std::string& serial, std::ostream& out) {
   return listed;
 }
 
-int Lookup(const CrlToolFlags& flags, std::ostream& out, std::ostream& err) {
+int Lookup(const CrlToolFlags& flags, const Console& console) {
+  std::ostream& out = console.out;
+  std::ostream& err = console.err;
   const auto readings = SerialReadings(flags.serial, flags.decimal);
   if (!readings.ok()) {
     err << "inkan: " << std::string(readings.status().message()) << "\n";
     return EX_USAGE;
   }
-  auto loaded = Load(flags.in, err);
+  auto loaded = Load(flags.in, console);
   if (!loaded.ok()) return Complain(err, flags.in, loaded.status());
   if (readings->size() > 1) {
     err << "inkan: " << flags.serial << " may be any of " << readings->size()
@@ -421,10 +454,11 @@ void AddCrlCommand(CLI::App* app, CrlToolFlags* flags) {
 }
 
 int RunCrlCommand(const CrlToolFlags& flags, std::ostream& out,
-                  std::ostream& err) {
-  if (flags.build->parsed()) return Build(flags, out, err);
-  if (flags.inspect->parsed()) return Inspect(flags, out, err);
-  return Lookup(flags, out, err);
+                  std::ostream& err, bool is_terminal) {
+  const Console console = {out, err, is_terminal};
+  if (flags.build->parsed()) return Build(flags, console);
+  if (flags.inspect->parsed()) return Inspect(flags, console);
+  return Lookup(flags, console);
 }
 
 }  // namespace inkan

@@ -37,9 +37,9 @@ struct CrlToolFlags {
 
 void AddCrlCommand(CLI::App* app, CrlToolFlags* flags);
 
-// REQUIRES: flags.command was parsed.
+// `is_terminal`: of `err`. REQUIRES: flags.command was parsed.
 int RunCrlCommand(const CrlToolFlags& flags, std::ostream& out,
-                  std::ostream& err);
+                  std::ostream& err, bool is_terminal);
 
 // Every serial number that the text may stand for, as contents of the DER
 // INTEGER: hexadecimal with 0x in front, colons between octets or a digit above

@@ -4,9 +4,12 @@
 #include "cache/crl_loader.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +18,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_replace.h"
 #include "cache/crl_file.h"
 #include "cache/pem.h"
 #include "crypto/digest.h"
@@ -179,6 +183,51 @@ TEST_F(CrlLoaderTest, TheCompiledCrlIsUsedWhileTheFileIsTheSame) {
   EXPECT_TRUE(IsEvery(*Load(path), 3));
 }
 
+// A clock that was set back says of every file that it will be written to some
+// day: an index is of the same file all the same.
+TEST_F(CrlLoaderTest, AClockThatIsBehindTakesNoIndexAway) {
+  const std::string path = Compiled(3);
+  const CrlLoader behind({.cache_folder = cache_, .clock_ns = [] {
+                            return WallClockNs() - 3'600'000'000'000;
+                          }});
+  const auto honest = OpenCompiledCrl(loader_.CompiledPath(path), "");
+  ASSERT_TRUE(honest.ok());
+  const auto other = ReadCrl(AsBytes(CrlOfEvery(5)), "");
+  ASSERT_TRUE(other.ok());
+  ASSERT_TRUE(
+      WriteCompiledCrl(**other, honest->origin, loader_.CompiledPath(path))
+          .ok());
+  auto crl = behind.Load(path, "");
+  ASSERT_TRUE(crl.ok());
+  EXPECT_TRUE(IsEvery(**crl, 5));
+  // And is made of what takes longer to read than a write can be overlooked
+  // for, but not of what was read in a moment.
+  std::filesystem::remove(loader_.CompiledPath(path));
+  CrlControl slow;
+  slow.progress = [](uint64_t, uint64_t) { LetSettle(); };
+  crl = behind.Load(path, "", slow);
+  ASSERT_TRUE(crl.ok());
+  EXPECT_TRUE(IsEvery(**crl, 3));
+  EXPECT_TRUE(OpenCompiledCrl(loader_.CompiledPath(path), "").ok());
+}
+
+// What a file is written to within a clock tick of is not compiled.
+TEST_F(CrlLoaderTest, WhatWasWrittenToAMomentAgoIsNotCompiled) {
+  const std::string path = folder_.Replace("a.crl", CrlOfEvery(3));
+  struct stat status;
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  static int64_t just_after;
+  just_after =
+      status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec + 1;
+  const CrlLoader loader(
+      {.cache_folder = cache_, .clock_ns = [] { return just_after; }});
+  ASSERT_TRUE(loader.Load(path, "").ok());
+  EXPECT_FALSE(std::filesystem::exists(loader.CompiledPath(path)));
+  just_after += 20'000'000;
+  ASSERT_TRUE(loader.Load(path, "").ok());
+  EXPECT_TRUE(std::filesystem::exists(loader.CompiledPath(path)));
+}
+
 TEST_F(CrlLoaderTest, AChangedCrlIsReadAnew) {
   const std::string path = Compiled(3);
   folder_.Replace("a.crl", CrlOfEvery(4));
@@ -261,10 +310,84 @@ TEST_F(CrlLoaderTest, ChangesUnderARightChecksumDoNoHarm) {
   }
 }
 
+// Disks that cannot give back what they have: everything, or some octets.
+ssize_t Unreadable(int, void*, size_t, off_t) {
+  errno = EIO;
+  return -1;
+}
+ssize_t UnreadableInTheMiddle(int fd, void* to, size_t size, off_t offset) {
+  constexpr off_t kBadSector = 200'000;
+  if (offset <= kBadSector && kBadSector < offset + static_cast<off_t>(size)) {
+    errno = EIO;
+    return -1;
+  }
+  return pread(fd, to, size, offset);
+}
+// And one whose file is cut short as soon as its end has been read.
+ssize_t CutShort(int fd, void* to, size_t size, off_t offset) {
+  const ssize_t got = pread(fd, to, size, offset);
+  struct stat status;
+  if (fstat(fd, &status) == 0 && offset + got == status.st_size) {
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    EXPECT_EQ(truncate(path.c_str(), offset), 0);
+  }
+  return got;
+}
+ssize_t AFewAtATime(int fd, void* to, size_t size, off_t offset) {
+  static int calls = 0;
+  if (++calls % 3 == 0) {
+    errno = EINTR;
+    return -1;
+  }
+  return pread(fd, to, std::min<size_t>(size, 777), offset);
+}
+
+// An error, and no signal.
+TEST_F(CrlLoaderTest, ACompiledCrlThatCannotBeReadIsUnavailable) {
+  constexpr uint64_t kEntries = 200'000;
+  const std::string path = folder_.path() + "/large.crlx";
+  const auto crl = ReadCrl(AsBytes(CrlOfEvery(3, 1, kEntries)), "");
+  ASSERT_TRUE(crl.ok());
+  ASSERT_TRUE(WriteCompiledCrl(**crl, {}, path).ok());
+  ASSERT_GT(std::filesystem::file_size(path), 400'000U);
+  for (const auto access :
+       {CompiledCrlAccess::kMap, CompiledCrlAccess::kCopy}) {
+    const auto error = [&](ReadAt read) {
+      return OpenCompiledCrl(path, "", {.access = access, .read = read})
+          .status();
+    };
+    EXPECT_TRUE(absl::IsUnavailable(error(&Unreadable)));
+    EXPECT_TRUE(absl::IsUnavailable(error(&UnreadableInTheMiddle)));
+    EXPECT_THAT(std::string(error(&UnreadableInTheMiddle).message()),
+                HasSubstr("Input/output error"));
+    const auto sound =
+        OpenCompiledCrl(path, "", {.access = access, .read = &AFewAtATime});
+    ASSERT_TRUE(sound.ok()) << sound.status();
+    EXPECT_TRUE(IsEvery(*sound->crl, 3, kEntries));
+  }
+  const absl::Status cut =
+      OpenCompiledCrl(path, "", {.read = &CutShort}).status();
+  EXPECT_TRUE(absl::IsUnavailable(cut)) << cut;
+  EXPECT_THAT(std::string(cut.message()), HasSubstr("size changed"));
+}
+
+// A name that leads in a circle cannot be opened by anybody.
+TEST_F(CrlLoaderTest, AnIndexThatCannotBeReadIsRebuilt) {
+  const std::string path = Compiled(3);
+  const std::string compiled = loader_.CompiledPath(path);
+  std::filesystem::remove(compiled);
+  std::filesystem::create_symlink(compiled, compiled);
+  EXPECT_TRUE(absl::IsUnavailable(OpenCompiledCrl(compiled, "").status()));
+  EXPECT_TRUE(IsEvery(*Load(path), 3));
+  EXPECT_TRUE(OpenCompiledCrl(compiled, "").ok());
+}
+
 TEST_F(CrlLoaderTest, AnotherVersionIsRebuilt) {
   const std::string path = Compiled(3);
   std::string old = ReadAll(loader_.CompiledPath(path));
-  old[8] = static_cast<char>(old[8] + 1);
+  // The version before, whose entries for one serial came to something else.
+  ASSERT_EQ(old[8], 3);
+  old[8] = 2;
   old.replace(kCompiledCrlChecksumOffset, 32, 32, '\0');
   const auto digest = Sha256(AsBytes(old));
   old.replace(kCompiledCrlChecksumOffset, 32,
@@ -375,6 +498,49 @@ TEST_F(CrlLoaderTest, OfCrlsThatNobodyHoldsNoIndexIsMissed) {
   EXPECT_EQ(loader.unwritten().crls, 0U);
 }
 
+// However many come and go while the folder cannot be written.
+TEST_F(CrlLoaderTest, IndexesOfCrlsThatAreGoneAreForgottenByTheNextFailure) {
+  const CrlLoader loader({.cache_folder = folder_.path() + "/nowhere"});
+  std::vector<std::shared_ptr<const CrlData>> held;
+  const auto load = [&](const std::string& name, uint64_t step) {
+    const std::string path = folder_.Replace(name, CrlOfEvery(step));
+    LetSettle();
+    auto crl = loader.Load(path, name);
+    ASSERT_TRUE(crl.ok());
+    held.push_back(*std::move(crl));
+  };
+  load("a.crl", 3);
+  load("b.crl", 4);
+  load("c.crl", 5);
+  EXPECT_EQ(loader.unwritten().crls, 3U);
+  held.erase(held.begin() + 1, held.end());
+  load("d.crl", 6);
+  EXPECT_EQ(loader.unwritten().crls, 2U);
+
+  // Behind one that cannot be written either, too.
+  folder_.Replace("d.crl", CrlOfEvery(7));
+  loader.WriteAgain(absl::ZeroDuration());
+  EXPECT_EQ(loader.unwritten().crls, 1U);
+  EXPECT_THAT(loader.unwritten().error, HasSubstr("a.crl"));
+}
+
+// Where CRLs come all the time, each that fails would put the others off.
+TEST_F(CrlLoaderTest, FailuresSinceDoNotPutTheNextAttemptOff) {
+  const std::string nowhere = folder_.path() + "/nowhere";
+  const CrlLoader loader({.cache_folder = nowhere});
+  const std::string path = folder_.Replace("a.crl", CrlOfEvery(3));
+  const std::string other = folder_.Replace("b.crl", CrlOfEvery(4));
+  LetSettle();
+  const auto first = loader.Load(path, "");
+  std::this_thread::sleep_for(std::chrono::seconds(2));
+  const auto second = loader.Load(other, "");
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(loader.unwritten().crls, 2U);
+  std::filesystem::create_directory(nowhere);
+  loader.WriteAgain(absl::Seconds(2));
+  EXPECT_EQ(loader.unwritten().crls, 0U);
+}
+
 TEST_F(CrlLoaderTest, ProgressIsReportedAndCancellingEndsTheWork) {
   const std::string path = folder_.Replace("a.crl", CrlOfEvery(3));
   std::atomic<bool> cancelled = false;
@@ -389,6 +555,20 @@ TEST_F(CrlLoaderTest, ProgressIsReportedAndCancellingEndsTheWork) {
   EXPECT_GT(reports, 1U);
   cancelled = true;
   EXPECT_TRUE(absl::IsCancelled(loader_.Load(path, "", control).status()));
+  // Of what is compiled, too, from its first octets on; then nothing is read.
+  cancelled = false;
+  LetSettle();
+  EXPECT_TRUE(loader_.Load(path, "").ok());
+  reports = 0;
+  control.progress = [&](uint64_t, uint64_t) {
+    ++reports;
+    cancelled = true;
+  };
+  EXPECT_TRUE(loader_.Load(path, "", control).ok());
+  EXPECT_EQ(reports, 1U);
+  EXPECT_TRUE(absl::IsCancelled(
+      OpenCompiledCrl(loader_.CompiledPath(path), "", {.control = control})
+          .status()));
 }
 
 TEST_F(CrlLoaderTest, AMappedCrlOutlivesItsFile) {
@@ -517,11 +697,22 @@ TEST(Pem, AnyTextAroundALargeCrlIsPassedOver) {
   }
   text += "\n-----END X509 CRL-----\n";
   EXPECT_TRUE(LooksLikePem(AsBytes(text)));
-  const auto read = PemToDer(AsBytes(text), "X509 CRL");
-  ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(std::string(AsText(read->bytes())), der);
-  EXPECT_FALSE(PemToDer(AsBytes(text), "CERTIFICATE").ok());
-  EXPECT_FALSE(PemToDer(AsBytes(text.substr(0, 5000)), "X509 CRL").ok());
+  const auto decode = [](const std::string& from, std::string_view label) {
+    auto memory = MemoryBlock::Allocate(from.size());
+    EXPECT_TRUE(memory.ok());
+    std::memcpy(memory->data(), from.data(), from.size());
+    return PemToDer(*std::move(memory), label);
+  };
+  // In one line, too.
+  for (const std::string& from :
+       {text, absl::StrReplaceAll(text, {{"\r\n", ""}}),
+        "before it\n" + text + "after it"}) {
+    const auto read = decode(from, "X509 CRL");
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(std::string(AsText(read->bytes())), der);
+  }
+  EXPECT_FALSE(decode(text, "CERTIFICATE").ok());
+  EXPECT_FALSE(decode(text.substr(0, 5000), "X509 CRL").ok());
 }
 
 }  // namespace

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "cache/crl_file.h"
+#include "cache/crl_loader.h"
 #include "cache/snapshot_keeper.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -33,7 +36,7 @@ struct Result {
   std::string err;
 };
 
-Result Inkan(std::vector<std::string> arguments) {
+Result Inkan(std::vector<std::string> arguments, bool is_terminal = false) {
   std::ostringstream out;
   std::ostringstream err;
   CLI::App app;
@@ -46,7 +49,7 @@ Result Inkan(std::vector<std::string> arguments) {
     return {64, "", error.what()};
   }
   Result result;
-  result.code = RunCrlCommand(flags, out, err);
+  result.code = RunCrlCommand(flags, out, err, is_terminal);
   result.out = out.str();
   result.err = err.str();
   return result;
@@ -104,6 +107,76 @@ TEST_F(CrlToolTest, BuildsWhatInspectAndLookupRead) {
     EXPECT_EQ(free.code, 0);
     EXPECT_EQ(free.out, "0x12: not listed\n");
   }
+}
+
+// All that `inkan crl inspect` is for: number, dates, entries, octets an entry,
+// codings, and the entries by month and reason.
+TEST_F(CrlToolTest, InspectShowsNumberDatesSizesCodingsAndTheHistogram) {
+  const auto at = [](int year, int month, int day, int64_t second = 36'000) {
+    return lab::UtcSeconds(year, month, day) + second;
+  };
+  lab::CrlBuilder builder = CrlFor("Nara", 0x1234);
+  builder.next_update(lab::UtcSeconds(2026, 4, 5, 6, 7, 8))
+      .revoke(Revoked(11, at(2025, 1, 1, 0), lab::Reason::kSuperseded))
+      .revoke(Revoked(12, at(2025, 1, 15)))
+      .revoke(Revoked(13, at(2025, 1, 31, 86'399), lab::Reason::kSuperseded))
+      .revoke(Revoked(14, at(2025, 2, 1, 0), lab::Reason::kSuperseded))
+      .revoke(Revoked(15, at(2025, 12, 31), std::nullopt))
+      .revoke(Revoked(16, at(2026, 1, 1, 0)))
+      .revoke(Revoked(19, at(2026, 1, 2)));
+  folder_.Write("b.crl", builder.Sign(KeyOf("ca")));
+  ASSERT_EQ(Inkan({"crl", "build", Path("b.crl"), Path("b.crlx")}).code, 0);
+  for (const std::string file : {"b.crl", "b.crlx"}) {
+    SCOPED_TRACE(file);
+    const Result shown = Inkan({"crl", "inspect", Path(file)});
+    EXPECT_EQ(shown.code, 0) << shown.err;
+    EXPECT_THAT(shown.out, HasSubstr("number         0x1234\n"));
+    EXPECT_THAT(shown.out,
+                HasSubstr("thisUpdate     2026-03-15 00:00:00 UTC\n"
+                          "nextUpdate     2026-04-05 06:07:08 UTC\n"));
+    const auto crl = CrlLoader(CrlLoaderOptions()).Load(Path(file), "");
+    ASSERT_TRUE(crl.ok());
+    EXPECT_THAT(shown.out,
+                HasSubstr(absl::StrFormat(
+                    "entries        7, %.2f octets each\n",
+                    static_cast<double>((*crl)->memory_bytes()) / 7)));
+    EXPECT_THAT(shown.out, HasSubstr("7 serials in 1 blocks of 2^"));
+    EXPECT_THAT(shown.out, HasSubstr("dates: 7 days x "));
+    EXPECT_THAT(shown.out, HasSubstr("reasons: 3, "));
+    std::string histogram =
+        absl::StrFormat("  by month    %20s %20s %20s\n", "unspecified",
+                        "keyCompromise", "superseded");
+    const auto row = [&](const char* month, int none, int compromised,
+                         int superseded) {
+      absl::StrAppendFormat(&histogram, "  %-11s %20d %20d %20d\n", month, none,
+                            compromised, superseded);
+    };
+    row("2025-01", 0, 1, 2);
+    row("2025-02", 0, 0, 1);
+    row("2025-12", 1, 0, 0);
+    row("2026-01", 0, 2, 0);
+    row("all", 1, 3, 3);
+    EXPECT_THAT(shown.out, HasSubstr(histogram));
+  }
+}
+
+TEST_F(CrlToolTest, LongWorkShowsHowFarItIsOnATerminalAlone) {
+  const std::vector<std::string> build = {"crl", "build", Path("a.crl"),
+                                          Path("a.crlx")};
+  const std::vector<std::string> inspect = {"crl", "inspect", Path("a.crlx")};
+  const Result built = Inkan(build, /*is_terminal=*/true);
+  EXPECT_EQ(built.code, 0);
+  EXPECT_THAT(built.err, HasSubstr("reading " + Path("a.crl") + ": 0 of 0 MB"));
+  EXPECT_THAT(built.err,
+              HasSubstr("writing " + Path("a.crlx") + ": 0 of 0 MB"));
+  const Result shown = Inkan(inspect, /*is_terminal=*/true);
+  EXPECT_THAT(shown.err, HasSubstr("reading " + Path("a.crlx")));
+  EXPECT_THAT(shown.err,
+              HasSubstr("counting " + Path("a.crlx") + ": 1 of 2 entries"));
+  // Nothing of it stays.
+  EXPECT_THAT(shown.err, testing::EndsWith("\r\x1b[K"));
+  EXPECT_EQ(Inkan(inspect).err, "");
+  EXPECT_EQ(Inkan(build).err.find("ing "), std::string::npos);
 }
 
 TEST_F(CrlToolTest, AFolderOfWhatItBuildsIsServed) {
