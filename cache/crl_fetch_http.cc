@@ -260,10 +260,7 @@ class HttpFetcher::Transfer {
     }
     if (name == "content-range") fields_.content_range = value;
     if (name == "content-encoding") fields_.content_encoding = value;
-    uint32_t seconds = 0;
-    if (name == "retry-after" && absl::SimpleAtoi(value, &seconds)) {
-      fields_.retry_after = absl::Seconds(seconds);
-    }
+    if (name == "retry-after") fields_.has_retry_after = true;
     return true;
   }
 
@@ -271,6 +268,20 @@ class HttpFetcher::Transfer {
     long status = 0;
     curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
     return status;
+  }
+
+  // Seconds, or a date (RFC 9110 section 10.2.3). libcurl's answer is 0 where
+  // it is neither, negative of a date that is past, and an earlier reply's
+  // where this one has no such field.
+  std::optional<absl::Duration> RetryAfter() const {
+    curl_off_t seconds = 0;
+    if (!fields_.has_retry_after ||
+        curl_easy_getinfo(handle_, CURLINFO_RETRY_AFTER, &seconds) !=
+            CURLE_OK ||
+        seconds <= 0) {
+      return std::nullopt;
+    }
+    return absl::Seconds(int64_t{seconds});
   }
 
   // Decides, at the first octet of a body, where it goes.
@@ -347,7 +358,7 @@ class HttpFetcher::Transfer {
 
   void Conclude(CURLcode code) {
     const long status = Status();
-    reply_.retry_after = fields_.retry_after;
+    reply_.retry_after = RetryAfter();
     if (bad_set_) {
       error_ = "libcurl refuses an option; it is too old";
     } else if (!error_.empty()) {
@@ -449,7 +460,7 @@ class HttpFetcher::Transfer {
     HttpValidators validators;
     std::string content_range;
     std::string content_encoding;
-    std::optional<absl::Duration> retry_after;
+    bool has_retry_after = false;
   };
 
   CURL* const handle_;

@@ -318,14 +318,40 @@ TEST_F(HttpFetch, RepliesThatAreNoCrlAreNamed) {
   EXPECT_THAT(Get(empty).error, AllOf(HasSubstr("empty"), OfClass("network")));
 }
 
+// In seconds or as a date, of the last reply alone.
 TEST_F(HttpFetch, RetryAfterIsPassedOn) {
-  RawServer server([](RawConnection& c) {
-    c.ReadHead();
-    c.Send(HttpReplyText("503 Busy", "", "Retry-After: 17\r\n"));
+  const auto retry_after = [&](const std::string& value) {
+    RawServer server([&value](RawConnection& c) {
+      c.ReadHead();
+      c.Send(HttpReplyText("503 Busy", "", "Retry-After: " + value + "\r\n"));
+    });
+    return Get(server).retry_after;
+  };
+  const auto date = [](absl::Duration from_now) {
+    return absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", absl::Now() + from_now,
+                            absl::UTCTimeZone());
+  };
+  EXPECT_EQ(retry_after("17"), absl::Seconds(17));
+  const std::optional<absl::Duration> in_hours =
+      retry_after(date(absl::Hours(10)));
+  ASSERT_TRUE(in_hours.has_value());
+  EXPECT_LE(*in_hours, absl::Hours(10));
+  EXPECT_GE(*in_hours, absl::Hours(9));
+  for (const std::string& now : {date(-absl::Hours(10)), std::string("0"),
+                                 std::string("-5"), std::string("soon")}) {
+    EXPECT_EQ(retry_after(now), std::nullopt) << now;
+  }
+  RawServer moved([](RawConnection& c) {
+    if (c.ReadHead().find("GET /else") == std::string::npos) {
+      c.Send(HttpReplyText("302 Found", "",
+                           "Location: /else\r\nRetry-After: 99\r\n"));
+    } else {
+      c.Send(HttpReplyText("404 Not Found", ""));
+    }
   });
-  const HttpReply reply = Get(server);
-  ASSERT_TRUE(reply.retry_after.has_value());
-  EXPECT_EQ(*reply.retry_after, absl::Seconds(17));
+  const HttpReply reply = Get(moved);
+  EXPECT_THAT(reply.error, HasSubstr("404"));
+  EXPECT_EQ(reply.retry_after, std::nullopt);
 }
 
 TEST_F(HttpFetch, WhatIsNotThereIsNamed) {
