@@ -151,8 +151,9 @@ absl::Status WriteBigCrl(const BigCrlOptions& options) {
       .entries(options.entries,
                [&](uint64_t i, CrlEntry* entry) { entries.Fill(i, entry); });
   Progress progress("CRL entries", options.entries, options.quiet);
-  absl::Status status = builder.WriteFile(
-      options.out, key, [&](uint64_t done) { progress.Set(done); });
+  absl::Status status = builder.WriteFile(options.out, key, [&](uint64_t done) {
+    progress.Set(done / CrlBuilder::kPasses);
+  });
   if (status.ok()) progress.Done();
   return status;
 }

@@ -189,10 +189,12 @@ void CrlBuilder::WriteEntries(
   sink(piece.bytes());
 }
 
-CrlBuilder::Lengths CrlBuilder::Measure(SigningAlgorithm algorithm) const {
+CrlBuilder::Lengths CrlBuilder::Measure(
+    SigningAlgorithm algorithm,
+    const std::function<void(uint64_t)>& progress) const {
   Lengths lengths;
   WriteEntries([&](std::string_view piece) { lengths.entries += piece.size(); },
-               nullptr);
+               progress);
   lengths.tbs = Head(algorithm).size() + Tail().size();
   // An empty list is left out (section 5.1.2.6).
   if (count() > 0) {
@@ -217,11 +219,17 @@ void CrlBuilder::WriteTbs(SigningAlgorithm algorithm, const Lengths& lengths,
 void CrlBuilder::WriteAll(const PrivateKey& issuer_key,
                           SigningAlgorithm algorithm, const Sink& sink,
                           const std::function<void(uint64_t)>& progress) const {
-  const Lengths lengths = Measure(algorithm);
+  const auto in_pass = [&](uint64_t pass) -> std::function<void(uint64_t)> {
+    if (!progress) return nullptr;
+    return [&progress, before = pass * generated_](uint64_t done) {
+      progress(before + done);
+    };
+  };
+  const Lengths lengths = Measure(algorithm, in_pass(0));
   MessageHash hash(algorithm);
   WriteTbs(
       algorithm, lengths, [&](std::string_view piece) { hash.Update(piece); },
-      nullptr);
+      in_pass(1));
   const std::string end = Der([&](DerWriter& w) {
     w.Raw(outer_algorithm_.empty() ? AlgorithmIdentifier(algorithm)
                                    : outer_algorithm_);
@@ -229,7 +237,7 @@ void CrlBuilder::WriteAll(const PrivateKey& issuer_key,
   });
   sink(DerHeader(der::kSequence, DerHeader(der::kSequence, lengths.tbs).size() +
                                      lengths.tbs + end.size()));
-  WriteTbs(algorithm, lengths, sink, progress);
+  WriteTbs(algorithm, lengths, sink, in_pass(2));
   sink(end);
 }
 

@@ -11,7 +11,8 @@
 //
 // A CRL of tens of millions of entries is written without holding it: entries()
 // takes a function that can produce any entry again, and WriteFile() runs it
-// three times (to know the lengths, to hash, to write). One thread per object.
+// kPasses times (to know the lengths, to hash, to write). One thread per
+// object.
 #ifndef INKAN_BENCH_LAB_CRL_BUILDER_H_
 #define INKAN_BENCH_LAB_CRL_BUILDER_H_
 
@@ -69,7 +70,9 @@ class CrlBuilder {
   std::string Sign(const PrivateKey& issuer_key) const;
   std::string Sign(const PrivateKey& issuer_key,
                    SigningAlgorithm algorithm) const;
-  // The same into a file, in constant memory. `progress` hears entries written.
+  // The same into a file, in constant memory. `progress` hears how many of
+  // kPasses times all entries it has gone through.
+  static constexpr uint64_t kPasses = 3;
   absl::Status WriteFile(
       const std::string& path, const PrivateKey& issuer_key,
       const std::function<void(uint64_t)>& progress = nullptr) const;
@@ -84,7 +87,8 @@ class CrlBuilder {
 
   std::string Head(SigningAlgorithm algorithm) const;
   std::string Tail() const;
-  Lengths Measure(SigningAlgorithm algorithm) const;
+  Lengths Measure(SigningAlgorithm algorithm,
+                  const std::function<void(uint64_t)>& progress) const;
   uint64_t count() const { return listed_.size() + generated_; }
   void WriteEntries(const Sink& sink,
                     const std::function<void(uint64_t)>& progress) const;

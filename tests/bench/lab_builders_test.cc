@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "bench/lab/certificate_builder.h"
 #include "bench/lab/crl_builder.h"
@@ -297,6 +298,24 @@ TEST(CrlBuilder, AStreamedFileIsTheSameAsOneInMemory) {
     EXPECT_EQ(X509_CRL_verify(crl.get(), ParseKey(key).get()), 1);
     EXPECT_EQ(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl.get())), 20'000);
   }
+}
+
+TEST(CrlBuilder, AFileTellsHowFarItIsInEachPass) {
+  constexpr uint64_t kCount = 1000;
+  CrlBuilder builder;
+  builder.entries(kCount, [](uint64_t i, CrlEntry* entry) {
+    entry->serial = SerialContents(i);
+    entry->revoked_at = UtcSeconds(2026, 1, 1);
+  });
+  std::vector<uint64_t> heard;
+  const std::string path =
+      std::filesystem::path(::testing::TempDir()) / "inkan_lab_progress.crl";
+  ASSERT_TRUE(builder
+                  .WriteFile(path, CaKey(),
+                             [&](uint64_t done) { heard.push_back(done); })
+                  .ok());
+  EXPECT_EQ(heard, (std::vector<uint64_t>{0, kCount, 2 * kCount}));
+  std::filesystem::remove(path);
 }
 
 }  // namespace
