@@ -2,7 +2,7 @@
 // their indexes to disk: what was revoked is never good again, the newest CRL
 // gets in force, and nothing half done is left.
 //
-// INKAN_CRASH_KILLS=200 kills more often; see docs/TESTING.md.
+// INKAN_CRASH_KILLS=1000 kills more often; see docs/TESTING.md.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -27,13 +27,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kDefaultKills = 40;
+constexpr int kDefaultKills = 200;
 // The server is left to itself after so many; every other time in between it
 // starts without a network.
-constexpr int kKillsARound = 5;
-// Some 600 kB, which nginx sends in about a third of a second: long enough to
+constexpr int kKillsARound = 10;
+// Some 300 kB, which nginx sends in about a sixth of a second: long enough to
 // be met in the middle.
-constexpr uint64_t kStrangers = 20'000;
+constexpr uint64_t kStrangers = 10'000;
+constexpr absl::Duration kSending = absl::Milliseconds(150);
 constexpr char kSlowly[] = "limit_rate 2m;";
 
 int Kills() {
@@ -141,8 +142,10 @@ class CrlCrash : public ::testing::Test {
         absl::SleepFor(absl::Microseconds(200));
       }
       // At once, or well into the large one.
-      absl::SleepFor(absl::Microseconds(dice_() % 2 == 0 ? dice_() % 5'000
-                                                         : dice_() % 300'000));
+      absl::SleepFor(dice_() % 2 == 0
+                         ? absl::Microseconds(dice_() % 5'000)
+                         : kSending * static_cast<double>(dice_() % 1000) /
+                               1000);
     } else {
       const absl::Duration until = settle_time_ * (dice_() % 1000) / 1000;
       if (until > start_time_) {
