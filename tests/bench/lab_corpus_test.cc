@@ -278,7 +278,7 @@ LabOptions SmallLab(const std::string& name) {
 class CorpusTruth : public ::testing::TestWithParam<uint64_t> {};
 
 TEST_P(CorpusTruth, IsFoundByAnIndependentJudge) {
-  LabOptions options = SmallLab("judge");
+  LabOptions options = SmallLab("judge" + std::to_string(GetParam()));
   options.crl_entries = GetParam();
   ASSERT_TRUE(InitLab(options).ok());
   for (const auto& crl : fs::directory_iterator(options.out + "/crls")) {
