@@ -103,9 +103,9 @@ in_force() {
     sort -u | wc -l)" -ge "$1" ]
 }
 wait_in_force() {
-  for _ in $(seq 1200); do
+  for _ in $(seq 240); do
     in_force "$1" && return 0
-    sleep 0.1
+    sleep 0.5
   done
   echo "  FAILED: CRL $1 did not come into force ($work/inkand.log)"
   return 1
@@ -128,6 +128,7 @@ quiet=$(field quiet p99_ms)
 say "Half load, $seconds seconds, a newer CRL to fetch every $every seconds"
 echo 5 >"/proc/$server/clear_refs" # forget the peak so far
 (
+  step_aside
   for n in $(seq 2 "$crls"); do
     put_crl "$n"
     sleep "$every"

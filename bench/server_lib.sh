@@ -29,6 +29,13 @@ else
   pinned="one core only: server and load generator share it"
 fi
 
+# step_aside: this subshell, and what it starts, takes nothing that the server or the
+# load generator would have had.
+step_aside() {
+  if [ -n "${second_cpu:-}" ]; then taskset -pc "$second_cpu" "$BASHPID" >/dev/null; fi
+  chrt --idle --pid 0 "$BASHPID"
+}
+
 # start_server CONFIG: sets server and target. The subshell becomes the server, so
 # that its pid is the server's.
 start_server() {

@@ -24,13 +24,22 @@
 namespace inkan {
 namespace {
 
-// Between two looks.
-constexpr double kLookSeconds = 0.5;
+// Between two looks at whether a thread starves.
+constexpr double kLookSeconds = 3;
 // Starved: it waits thirty times as long as it runs. An ordinary thread of
 // kBackgroundNice waits ten times as long beside one that is always busy.
 constexpr double kStarved = 30;
-// There is room again: it waits half as long as it runs.
-constexpr double kRoom = 0.5;
+// How long it is an ordinary thread then: requests wait some milliseconds more
+// for a tenth of the time at most, and a CRL that takes a second comes to its
+// end within two minutes. Not until there is room again: beside requests that
+// leave half a core there always is, and never seems so.
+constexpr double kOrdinarySeconds = 0.3;
+
+// The calling thread's.
+int Policy() {
+  const int policy = sched_getscheduler(0);
+  return policy < 0 ? SCHED_OTHER : policy;
+}
 
 // What the scheduler has counted for a thread (Documentation/scheduler/
 // sched-stats in the kernel's sources), in nanoseconds.
@@ -56,13 +65,14 @@ class Pace {
     if (!now.has_value()) return;  // who cannot see it starve must not risk it
     last_ = *now;
     looked_at_ = SteadySeconds();
+    if (!idle_) ordinary_ = Policy();
     SetIdle(true);
   }
 
   void Look() {
     if (fd_ < 0) return;
     const double now = SteadySeconds();
-    if (now - looked_at_ < kLookSeconds) return;
+    if (now - looked_at_ < (idle_ ? kLookSeconds : kOrdinarySeconds)) return;
     looked_at_ = now;
     const std::optional<Counted> counted = Count();
     if (!counted.has_value()) return;
@@ -70,9 +80,7 @@ class Pace {
     const double waited =
         static_cast<double>(counted->waited - last_.waited) / 1e9;
     last_ = *counted;
-    if (const bool idle = ShouldBeIdle(idle_, ran, waited); idle != idle_) {
-      SetIdle(idle);
-    }
+    SetIdle(!idle_ || !IsStarved(ran, waited));
   }
 
  private:
@@ -93,8 +101,9 @@ class Pace {
   }
 
   void SetIdle(bool idle) {
+    if (idle == idle_) return;
     const sched_param none{};
-    if (sched_setscheduler(0, idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0) {
+    if (sched_setscheduler(0, idle ? SCHED_IDLE : ordinary_, &none) == 0) {
       idle_ = idle;
     }
   }
@@ -102,6 +111,7 @@ class Pace {
   int fd_ = -1;
   Counted last_;
   double looked_at_ = 0;
+  int ordinary_ = SCHED_OTHER;  // the policy of the others
   bool idle_ = false;
 };
 
@@ -120,8 +130,9 @@ int LowerPriority() {
 int TryIdle() {
   if (const int error = LowerPriority(); error != 0) return error;
   const sched_param none{};
+  const int ordinary = Policy();
   if (sched_setscheduler(0, SCHED_IDLE, &none) != 0) return errno;
-  return sched_setscheduler(0, SCHED_OTHER, &none) != 0 ? errno : 0;
+  return sched_setscheduler(0, ordinary, &none) != 0 ? errno : 0;
 }
 
 }  // namespace
@@ -158,11 +169,10 @@ void DoInBackground(const std::function<void()>& work) {
   }).join();
 }
 
-bool ShouldBeIdle(bool is_idle, double ran_seconds, double waited_seconds) {
-  if (!is_idle) return waited_seconds <= kRoom * ran_seconds;
+bool IsStarved(double ran_seconds, double waited_seconds) {
   // A thread that mostly slept was not starved, however little it ran.
-  return waited_seconds < kLookSeconds / 2 ||
-         waited_seconds <= kStarved * ran_seconds;
+  return waited_seconds > kLookSeconds / 2 &&
+         waited_seconds > kStarved * ran_seconds;
 }
 
 }  // namespace inkan

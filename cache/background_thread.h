@@ -12,8 +12,9 @@
 // thread its slice of some milliseconds, whoever wakes up meanwhile. A
 // SCHED_IDLE thread gives way at once; but beside busy ones it gets next to
 // nothing of a core, and might not come to its end on a day when all cores are
-// busy for hours. So such a thread is SCHED_IDLE as long as it is not starved,
-// and while it is, an ordinary one of low priority. Where the system does not
+// busy for hours. So such a thread is SCHED_IDLE, and each time it was starved
+// for three seconds an ordinary one of low priority for 0.3. Where the system
+// does not
 // let it come back from SCHED_IDLE (without CAP_SYS_NICE that takes
 // RLIMIT_NICE, LimitNICE= of a systemd unit) it has its niceness alone.
 #ifndef INKAN_CACHE_BACKGROUND_THREAD_H_
@@ -36,8 +37,8 @@ int BecomeBackgroundThread();
 // KeepBackgroundPace look after it.
 void GiveWayAtOnce();
 
-// Looks twice a second at how long the calling thread waited for a core, and
-// changes its policy if need be. Call it every few milliseconds of work, where
+// Looks every three seconds whether the calling thread was starved, and changes
+// its policy if need be. Call it every few milliseconds of work, where
 // no lock is held that a request may need. Does nothing on other threads.
 void KeepBackgroundPace();
 
@@ -49,9 +50,9 @@ void DoInBackground(const std::function<void()>& work);
 // errno, or 0 if they can. Found once. Thread-safe.
 int WhyNoIdleThreads();
 
-// What KeepBackgroundPace decides, for tests: the policy of a thread that ran
-// and waited so long since the last look.
-bool ShouldBeIdle(bool is_idle, double ran_seconds, double waited_seconds);
+// What KeepBackgroundPace asks, for tests: of a thread that ran, and waited for
+// a core, so long since the last look.
+bool IsStarved(double ran_seconds, double waited_seconds);
 
 }  // namespace inkan
 
