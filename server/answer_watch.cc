@@ -1,5 +1,7 @@
 #include "server/answer_watch.h"
 
+#include <grpc/support/alloc.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -73,6 +75,20 @@ size_t AnswerWatch::under_way() const {
     all += shard.size;
   }
   return all;
+}
+
+std::vector<std::string> AnswerWatch::PeersOfBefore(int64_t ns) const {
+  std::vector<std::string> peers;
+  for (const Shard& shard : shards_) {
+    MutexLock lock(&shard.mutex);
+    for (const Entry* entry = shard.front;
+         entry != nullptr && entry->since_ns_ < ns; entry = entry->next_) {
+      char* peer = grpc_call_get_peer(entry->call_);
+      peers.emplace_back(peer);
+      gpr_free(peer);
+    }
+  }
+  return peers;
 }
 
 void AnswerWatch::EndLateOnes() {

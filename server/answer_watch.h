@@ -60,6 +60,9 @@ class AnswerWatch {
   uint64_t ended() const { return ended_.load(std::memory_order_relaxed); }
   // Answers that gRPC has and the transport has not.
   size_t under_way() const;
+  // Whose they are that were begun before that moment (NowNs), as gRPC names
+  // peers; those of one peer each.
+  std::vector<std::string> PeersOfBefore(int64_t ns) const;
 
  private:
   // All wait for equally long, so the first is always the first to be late.

@@ -171,10 +171,14 @@ absl::Status AuditFile::CheckRoom() const {
   return SystemError("find room for", path_);
 }
 
-absl::Status AuditFile::Sync() {
-  if (fdatasync(fd_) == 0) return absl::OkStatus();
-  return SystemError("sync", path_);
+absl::Status SyncAuditFile(int descriptor, const std::string& path) {
+  if (fdatasync(descriptor) == 0) return absl::OkStatus();
+  return SystemError("sync", path);
 }
+
+absl::Status AuditFile::Sync() { return SyncAuditFile(fd_, path_); }
+
+int AuditFile::CopyDescriptor() const { return fcntl(fd_, F_DUPFD_CLOEXEC, 0); }
 
 absl::Status AuditFile::Rotate(absl::Time now) {
   const std::string stem = absl::StrCat(

@@ -23,6 +23,9 @@
 
 namespace inkan {
 
+// Of the open file; the path is for the error.
+absl::Status SyncAuditFile(int descriptor, const std::string& path);
+
 class AuditFile {
  public:
   static absl::StatusOr<std::unique_ptr<AuditFile>> Open(std::string path);
@@ -40,6 +43,10 @@ class AuditFile {
   absl::Status CheckRoom() const;
   // To the disk.
   absl::Status Sync();
+  // Another descriptor of the file as it is now, for the caller to close; -1 if
+  // there is none.
+  int CopyDescriptor() const;
+  const std::string& path() const { return path_; }
   // Renames the file to PATH.TIME and goes on with a new one. On error the old
   // one stays in use.
   absl::Status Rotate(absl::Time now);

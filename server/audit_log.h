@@ -1,6 +1,7 @@
 // The audit log: one line for each verdict, in a local file that is only
 // appended to. Workers hand over a batch's lines; a thread of its own writes
-// them, rotates the file and syncs it.
+// them and rotates the file, and another one syncs it, so that nobody waits for
+// the disk but with kEveryBatch.
 //
 //   absl::StatusOr<std::unique_ptr<AuditLog>> log = AuditLog::Open(options);
 //   if (!(*log)->Append(&lines, count)) refuse the batch;
@@ -14,29 +15,31 @@
 // - kDrop: Append returns at once (unless sync is kEveryBatch) and the lines
 //   are lost and counted.
 //
-// What Append said true to is in the file when Close returns; with kRefuse it
-// is there when Append returns, and survives the end of the process; with
-// kEveryBatch it survives the end of the machine.
+// A disk that says nothing counts as one that says no. After
+// kAuditHangAfter nobody waits any more: with kRefuse Append says false, at
+// once from then on, and a line that was in the writer's hands is taken back
+// should the disk come round; a sync that takes so long is a failure too. Close
+// leaves a writer that hangs to itself.
+//
+// What Append said true to is in the file when Close returns, if the disk does
+// not hang; with kRefuse it is there when Append returns, and survives the end
+// of the process; with kEveryBatch it survives the end of the machine.
 //
 // Thread safety: every method from any thread; Close once, after the last
 // Append.
 #ifndef INKAN_SERVER_AUDIT_LOG_H_
 #define INKAN_SERVER_AUDIT_LOG_H_
 
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
-#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "cache/mutex.h"
-#include "server/audit_file.h"
 #include "server/audit_options.h"
 
 namespace inkan {
@@ -52,15 +55,29 @@ struct AuditCounters {
   std::string last_error;     // of the last failure; empty if there was none
 };
 
+// Longer than a disk that works ever takes for the lines of a second (15 MB at
+// 30,000 verdicts a second), and short enough for the watchdog of systemd,
+// which is fed until a worker has not moved for 15 s (deploy/inkand.service).
+inline constexpr absl::Duration kAuditHangAfter = absl::Seconds(5);
+
+// For tests: what happens ahead of each write and sync, on the thread that
+// makes it, and how long a disk may take.
+struct AuditDisk {
+  std::function<void()> before_write;
+  std::function<void()> before_sync;
+  absl::Duration hang_after = kAuditHangAfter;
+};
+
 class AuditLog {
  public:
   // Told of each failure to write that comes after a success, of the first
-  // success after failures (OK), and of each failed rotation. On the writer's
-  // thread.
+  // success after failures (OK), and of each failed rotation. On whichever
+  // thread notices.
   using Listener = std::function<void(const absl::Status&)>;
 
   static absl::StatusOr<std::unique_ptr<AuditLog>> Open(
-      const AuditOptions& options, Listener listener = nullptr);
+      const AuditOptions& options, Listener listener = nullptr,
+      AuditDisk disk = {});
   // Closes.
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
@@ -70,76 +87,27 @@ class AuditLog {
   bool Ready();
   // Takes the `count` lines, and leaves an empty string. Whether their verdicts
   // may be sent.
-  bool Append(std::string* lines, size_t count) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool Append(std::string* lines, size_t count);
   // Soon goes on with whatever file has the name now (SIGHUP; logrotate).
-  void Reopen() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Reopen();
   // Writes what is there, syncs, and ends the writer.
-  void Close() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Close();
 
-  AuditCounters counters() const ABSL_LOCKS_EXCLUDED(mutex_);
+  AuditCounters counters() const;
   // Verdicts cannot leave now, since they could not be written.
-  bool Refusing() const {
-    return options_.on_failure == AuditFailure::kRefuse &&
-           retry_at_ns_.load(std::memory_order_relaxed) != 0;
-  }
+  bool Refusing() const;
   const AuditOptions& options() const { return options_; }
 
  private:
-  // A worker that waits for its lines to be written.
-  struct Waiter {
-    bool done = false;
-    bool written = false;
-  };
-  struct Block {
-    std::string lines;
-    size_t count = 0;
-    Waiter* waiter = nullptr;
-  };
+  class Writer;
 
-  AuditLog(const AuditOptions& options, std::unique_ptr<AuditFile> file,
-           Listener listener);
-  bool Waits() const;
-  bool Fits(size_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void WaitForRoom(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Run() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool TakeWork(std::vector<Block>* blocks, bool* reopen)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  void Write(std::vector<Block>* blocks) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status WriteLines(const std::string& lines);
-  void LookForRoom() ABSL_LOCKS_EXCLUDED(mutex_);
-  void KeepHouse(bool reopen) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Note(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
-  void NoteRotation(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  AuditLog(const AuditOptions& options, std::shared_ptr<Writer> writer);
 
   const AuditOptions options_;
-  const Listener listener_;
-
-  // The writer's.
-  std::unique_ptr<AuditFile> file_;
-  std::string chunk_;
-  bool unsynced_ = false;
-  // By NowNs.
-  int64_t last_sync_ns_;
-  int64_t next_rotation_ns_ = 0;  // after one that failed
-
-  // When the next batch may try while writing fails, as NowNs; 0: it does not
-  // fail.
-  std::atomic<int64_t> retry_at_ns_{0};
-
-  mutable Mutex mutex_;
-  CondVar work_;
-  CondVar done_;
-  std::vector<Block> pending_ ABSL_GUARDED_BY(mutex_);
-  // Strings that have been written out, for their memory.
-  std::vector<std::string> spare_ ABSL_GUARDED_BY(mutex_);
-  AuditCounters counters_ ABSL_GUARDED_BY(mutex_);
-  // Turns of batches that wait for room in the buffer: begun, and ended.
-  uint64_t turns_begun_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t turns_ended_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool reopen_ ABSL_GUARDED_BY(mutex_) = false;
-  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
-
-  std::thread thread_;
+  // Also its threads', which may outlive the log if the disk hangs.
+  const std::shared_ptr<Writer> writer_;
+  std::thread write_thread_;
+  std::thread sync_thread_;
 };
 
 }  // namespace inkan

@@ -62,7 +62,7 @@ class BatchCall final
     const Admission room =
         batcher_->AskRoom(BatchVerifyRpc::kLane, DeadlineNs(*context_));
     if (room != Admission::kAdmitted) {
-      Finish(StatusOf(room, context_));
+      Finish(StatusOf(room, refused()));
       return;
     }
     promised_ns_ = NowNs();
@@ -78,9 +78,7 @@ class BatchCall final
     explicit Body(BatchCall* call) : call_(call) {}
 
    private:
-    void Answered(grpc::Status status) override {
-      call_->Answered(std::move(status));
-    }
+    void Judged(ItemResult result) override { call_->Judged(result); }
 
     BatchCall* const call_;
   };
@@ -95,6 +93,10 @@ class BatchCall final
     return (events_.fetch_or(mark) & event) != 0;
   }
 
+  Refused refused() const {
+    return {context_, batcher_, BatchVerifyRpc::kLane};
+  }
+
   // Who calls, and whether they may, by the rules in force now.
   grpc::Status CheckAccess() {
     gate_generation_ = gate_->generation();
@@ -102,7 +104,7 @@ class BatchCall final
   }
 
   void BeginDrain() override {
-    if (!Happened(kReadEnded, kReadEnded)) Finish(ShuttingDown());
+    if (!Happened(kReadEnded, kReadEnded)) Finish(ShuttingDown(refused()));
   }
 
   void OnReadDone(bool ok) override {
@@ -127,7 +129,7 @@ class BatchCall final
           batcher_->AskRoom(BatchVerifyRpc::kLane, DeadlineNs(*context_));
       if (room != Admission::kAdmitted) {
         octets_.Clear();
-        Refuse(StatusOf(room, context_));
+        Refuse(StatusOf(room, refused()));
         return;
       }
     }
@@ -142,7 +144,7 @@ class BatchCall final
         batcher_->Submit(body_->item(), BatchVerifyRpc::kLane);
     if (admission != Admission::kAdmitted) {
       body_->ReturnQuota(gate_);
-      Refuse(StatusOf(admission, context_));
+      Refuse(StatusOf(admission, refused()));
     } else if (Happened(kCancelled, kSubmitted)) {
       // It may be answered by now, but gRPC keeps the call until this returns.
       body_->item()->Cancel();
@@ -154,7 +156,8 @@ class BatchCall final
   }
 
   // By the worker that judged the last filing.
-  void Answered(grpc::Status status) {
+  void Judged(ItemResult result) {
+    grpc::Status status = StatusOf(result, refused());
     if (status.ok()) status = body_->Write(&octets_);
     if (!status.ok()) {
       Refuse(std::move(status));

@@ -106,11 +106,27 @@ void Batcher::Release(size_t bytes) {
   if (idle_workers_ > 0 && MayLetIn()) work_.Signal();
 }
 
-Admission Batcher::Refuse(size_t filings, Refusal why) {
+int64_t Batcher::LineOf(Lane lane) const {
+  const size_t held_back = lane == Lane::kStream ? waiting_filings_ : 0;
+  return paces_[static_cast<size_t>(lane)].WaitNs(lanes_.filings(lane) +
+                                                  held_back);
+}
+
+Admission Batcher::Refuse(size_t filings, Lane lane, Refusal why) {
   refused_[static_cast<size_t>(why)].fetch_add(filings,
                                                std::memory_order_relaxed);
-  return why == Refusal::kShuttingDown ? Admission::kShuttingDown
-                                       : Admission::kFull;
+  if (why != Refusal::kShuttingDown) {
+    line_ns_[static_cast<size_t>(lane)].store(LineOf(lane),
+                                              std::memory_order_relaxed);
+    return Admission::kFull;
+  }
+  // The lanes are emptied side by side.
+  int64_t longest = 0;
+  for (size_t other = 0; other < kLanes; ++other) {
+    longest = std::max(longest, LineOf(static_cast<Lane>(other)));
+  }
+  drain_line_ns_.store(longest, std::memory_order_relaxed);
+  return Admission::kShuttingDown;
 }
 
 bool Batcher::LaneHasRoom(size_t filings, Lane lane) const {
@@ -134,16 +150,16 @@ size_t Batcher::BytesBound(Lane lane) const {
 Admission Batcher::AskRoom(Lane lane, int64_t deadline_ns) {
   const int64_t now_ns = NowNs();
   MutexLock lock(&mutex_);
-  if (shutting_down_) return Refuse(1, Refusal::kShuttingDown);
-  if (!LaneHasRoom(1, lane)) return Refuse(1, Refusal::kFilings);
+  if (shutting_down_) return Refuse(1, lane, Refusal::kShuttingDown);
+  if (!LaneHasRoom(1, lane)) return Refuse(1, lane, Refusal::kFilings);
   if (bytes_held_.load(std::memory_order_relaxed) >= BytesBound(lane)) {
-    return Refuse(1, Refusal::kBytes);
+    return Refuse(1, lane, Refusal::kBytes);
   }
   const size_t queued = lanes_.filings(lane);
   if (queued > kBusyMin * pulses_.size()) {
     const int64_t wait_ns = paces_[static_cast<size_t>(lane)].WaitNs(queued);
     if (wait_ns > options_.wait_ns_max || wait_ns > deadline_ns - now_ns) {
-      return Refuse(1, Refusal::kWait);
+      return Refuse(1, lane, Refusal::kWait);
     }
   }
   return Admission::kAdmitted;
@@ -152,20 +168,22 @@ Admission Batcher::AskRoom(Lane lane, int64_t deadline_ns) {
 Admission Batcher::Submit(BatchItem* item, Lane lane) {
   item->unsettled_.store(item->filings_, std::memory_order_relaxed);
   MutexLock lock(&mutex_);
-  if (shutting_down_) return Refuse(item->filings_, Refusal::kShuttingDown);
+  if (shutting_down_)
+    return Refuse(item->filings_, lane, Refusal::kShuttingDown);
   if (!LaneHasRoom(item->filings_, lane))
-    return Refuse(item->filings_, Refusal::kFilings);
+    return Refuse(item->filings_, lane, Refusal::kFilings);
   if (!TakeMemory(item, BytesBound(lane)))
-    return Refuse(item->filings_, Refusal::kBytes);
+    return Refuse(item->filings_, lane, Refusal::kBytes);
   Enqueue(item, lane);
   return Admission::kAdmitted;
 }
 
 Admission Batcher::SubmitOrWait(BatchItem* item) {
   MutexLock lock(&mutex_);
-  if (shutting_down_) return Refuse(item->filings_, Refusal::kShuttingDown);
+  if (shutting_down_)
+    return Refuse(item->filings_, Lane::kStream, Refusal::kShuttingDown);
   if (!TakeMemory(item, BulkPart(options_.bytes_max))) {
-    return Refuse(item->filings_, Refusal::kBytes);
+    return Refuse(item->filings_, Lane::kStream, Refusal::kBytes);
   }
   // Written before MayLetIn reads what is held, as Release reads it after
   // giving back: one of the two sees the other.
@@ -179,12 +197,17 @@ Admission Batcher::SubmitOrWait(BatchItem* item) {
     Enqueue(item, Lane::kStream);
     return Admission::kAdmitted;
   }
-  if (bytes_held_.load() > WaitPart(options_.bytes_max)) {
+  const bool too_many_octets =
+      bytes_held_.load() > WaitPart(options_.bytes_max);
+  const bool too_many_filings = !first && waiting_filings_ + item->filings_ >
+                                              options_.held_back_filings_max;
+  if (too_many_octets || too_many_filings) {
     waiting_.Remove(item);
     if (first) held_back_.store(false);
     item->batcher_ = nullptr;
     bytes_held_.fetch_sub(item->bytes_);
-    return Refuse(item->filings_, Refusal::kBytes);
+    return Refuse(item->filings_, Lane::kStream,
+                  too_many_octets ? Refusal::kBytes : Refusal::kFilings);
   }
   item->place_ = BatchItem::Place::kWaiting;
   item->lane_ = Lane::kStream;
@@ -416,24 +439,32 @@ void Batcher::Settle(BatchItem* item, size_t parts) {
 
 // --- The end ---
 
+void Batcher::BeginDrain(absl::Duration at_most) {
+  MutexLock lock(&mutex_);
+  if (shutting_down_) return;
+  shutting_down_ = true;
+  // A clock that nobody sets. A day is for ever.
+  drain_ends_ns_ =
+      NowNs() + absl::ToInt64Nanoseconds(std::min(at_most, absl::Hours(24)));
+  work_.SignalAll();
+}
+
 void Batcher::Drain(absl::Duration at_most) {
-  // A clock that nobody sets.
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point begin = Clock::now();
+  BeginDrain(at_most);
+  const bool for_ever = at_most == absl::InfiniteDuration();
   {
     MutexLock lock(&mutex_);
-    shutting_down_ = true;
-    work_.SignalAll();
     while (running_workers_ > 0 && !hurry_) {
-      const absl::Duration left =
-          at_most - absl::FromChrono(Clock::now() - begin);
-      if (left <= absl::ZeroDuration()) {
+      const int64_t left_ns = drain_ends_ns() - NowNs();
+      if (left_ns <= 0 && !for_ever) {
         hurry_ = true;
         break;
       }
-      ended_.WaitFor(
-          &mutex_, absl::ToChronoMilliseconds(std::min(left, absl::Minutes(1)) +
-                                              absl::Milliseconds(1)));
+      ended_.WaitFor(&mutex_,
+                     absl::ToChronoMilliseconds(
+                         std::clamp(absl::Nanoseconds(left_ns),
+                                    absl::ZeroDuration(), absl::Minutes(1)) +
+                         absl::Milliseconds(1)));
     }
     work_.SignalAll();
   }

@@ -41,6 +41,7 @@
 #include "server/batch_lanes.h"
 #include "server/lane.h"
 #include "server/lane_pace.h"
+#include "server/steady_clock.h"
 #include "server/verdict_record.h"
 #include "server/verifier.h"
 
@@ -79,6 +80,9 @@ struct BatcherOptions {
   // Filings queued in each lane (by Lane). A lane that is empty takes one item
   // of any size, or a large one would be refused for ever.
   std::array<size_t, kLanes> lane_filings_max = {4096, 32768, 16384};
+  // Filings of streams that wait for room in their lane. One item of any size
+  // may.
+  size_t held_back_filings_max = 262'144;
   // Octets of all items. Bulk items may hold three quarters of it, so that an
   // interactive one finds room whatever they do; a stream's wait from one half,
   // and are refused from five eighths on: what waits must not take the room of
@@ -132,14 +136,31 @@ class Batcher {
 
   // For streams, which can hold back their client: where the lane is full, the
   // item waits (kWaiting) and is let in, in order, as room appears. kFull only
-  // if there is no memory even to wait in.
+  // if there is no room even to wait in, in octets or filings.
   Admission SubmitOrWait(BatchItem* item) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Takes nothing new, finishes everything admitted or waiting, and ends the
-  // workers. What has not been begun after `at_most` is abandoned.
+  // Takes nothing new, and ends the workers once everything admitted or waiting
+  // is finished. The first call counts: it says when Drain gives up.
+  void BeginDrain(absl::Duration at_most) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Begins a drain if none was, and returns when it has ended. What has not
+  // been begun by its end is abandoned.
   void Drain(absl::Duration at_most) ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets a drain that is under way, or to come, abandon what waits now.
   void Hurry() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // How long the lane's line was when it last refused somebody: 0 if that is
+  // not known. For push-back.
+  int64_t LineNs(Lane lane) const {
+    return line_ns_[static_cast<size_t>(lane)].load(std::memory_order_relaxed);
+  }
+  // The same of the longest line during a drain.
+  int64_t DrainLineNs() const {
+    return drain_line_ns_.load(std::memory_order_relaxed);
+  }
+  // When the drain gives up, by NowNs; kNeverNs without one.
+  int64_t drain_ends_ns() const {
+    return drain_ends_ns_.load(std::memory_order_relaxed);
+  }
 
   const BatcherOptions& options() const { return options_; }
   BatcherCounters counters() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -155,7 +176,9 @@ class Batcher {
   bool TakeMemory(BatchItem* item, size_t bound);
   void Release(size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   void Cancel(BatchItem* item) ABSL_LOCKS_EXCLUDED(mutex_);
-  Admission Refuse(size_t filings, Refusal why);
+  Admission Refuse(size_t filings, Lane lane, Refusal why)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t LineOf(Lane lane) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t BytesBound(Lane lane) const;
   bool LaneHasRoom(size_t filings, Lane lane) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -193,6 +216,9 @@ class Batcher {
   std::atomic<uint64_t> unrecorded_{0};
   std::atomic<uint64_t> batches_{0};
   std::vector<std::atomic<uint64_t>> pulses_;
+  std::array<std::atomic<int64_t>, kLanes> line_ns_{};
+  std::atomic<int64_t> drain_line_ns_{0};
+  std::atomic<int64_t> drain_ends_ns_{kNeverNs};
 
   // Octets of all items that live.
   std::atomic<size_t> bytes_held_{0};

@@ -264,7 +264,12 @@ void ConnectionAcceptor::AcceptAll(int listener) {
     } else if (errno == EMFILE || errno == ENFILE) {
       ShedOne(listener);
     } else if (errno != EINTR && errno != ECONNABORTED) {
-      return;  // EAGAIN: no more for now
+      // EAGAIN: no more for now. What the system has no memory for stays in the
+      // backlog, and poll says so at once: not to go round and round meanwhile.
+      if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        absl::SleepFor(absl::Milliseconds(10));
+      }
+      return;
     }
   }
 }
@@ -290,27 +295,39 @@ void ConnectionAcceptor::Sweep() {
   });
 }
 
-void ConnectionAcceptor::End(const absl::flat_hash_set<Peer>& peers) {
+void ConnectionAcceptor::Visit(const std::function<void(int)>& visit) {
   std::vector<std::pair<int, uint64_t>> connections;
   {
     MutexLock lock(&mutex_);
     connections.assign(tracked_.begin(), tracked_.end());
   }
   for (const auto& [fd, socket] : connections) {
-    if (!peers.contains(PeerOf(fd))) continue;
     // The owner may close it at any moment, and its number be given to
     // something else; a copy stays what it is.
     const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0) continue;
-    if (SocketOf(copy) == socket && peers.contains(PeerOf(copy))) {
-      // Unlike shutdown, this also forgets what was sent and not yet read.
-      sockaddr none{};
-      none.sa_family = AF_UNSPEC;
-      connect(copy, &none, sizeof(none));
-      ended_.fetch_add(1);
-    }
+    if (SocketOf(copy) == socket) visit(copy);
     close(copy);
   }
+}
+
+void ConnectionAcceptor::HangUp(const absl::flat_hash_set<Peer>& but) {
+  Visit([&but](int connection) {
+    if (but.empty() || !but.contains(PeerOf(connection))) {
+      shutdown(connection, SHUT_WR);
+    }
+  });
+}
+
+void ConnectionAcceptor::End(const absl::flat_hash_set<Peer>& peers) {
+  Visit([this, &peers](int connection) {
+    if (!peers.contains(PeerOf(connection))) return;
+    // Unlike shutdown, this also forgets what was sent and not yet read.
+    sockaddr none{};
+    none.sa_family = AF_UNSPEC;
+    connect(connection, &none, sizeof(none));
+    ended_.fetch_add(1);
+  });
 }
 
 // Without a descriptor left, takes the first of the backlog and closes it; or

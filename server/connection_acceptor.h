@@ -65,6 +65,11 @@ class ConnectionAcceptor {
   void Start(Handler handler);
   // Takes no more connections; those handed out go on.
   void Stop() ABSL_LOCKS_EXCLUDED(stop_mutex_);
+  // Closes the connections handed out for writing: clients read what is still
+  // to be sent, and then that the connection is at its end, of which they make
+  // UNAVAILABLE for whatever they have sent and got no answer to. Not those
+  // with these peers. May be done again. After Stop.
+  void HangUp(const absl::flat_hash_set<Peer>& but) ABSL_LOCKS_EXCLUDED(mutex_);
   // Resets the connections with these peers, as far as there are any; what they
   // sent and nobody has read yet is gone. Who owns them hears of that as of
   // clients that went away.
@@ -85,6 +90,8 @@ class ConnectionAcceptor {
 
   absl::Status ListenUnix(const std::string& path);
   absl::Status ListenTcp(const std::string& host, const std::string& port);
+  // Calls with a descriptor of each connection handed out that is open.
+  void Visit(const std::function<void(int)>& visit) ABSL_LOCKS_EXCLUDED(mutex_);
   void Run();
   void AcceptAll(int listener);
   bool Track(int connection) ABSL_LOCKS_EXCLUDED(mutex_);

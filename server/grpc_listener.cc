@@ -153,6 +153,12 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(
 
 GrpcListener::~GrpcListener() { Shutdown(absl::InfinitePast()); }
 
+void GrpcListener::HangUp(
+    const absl::flat_hash_set<ConnectionAcceptor::Peer>& but) {
+  acceptor_->Stop();
+  acceptor_->HangUp(but);
+}
+
 void GrpcListener::Shutdown(absl::Time deadline) {
   if (acceptor_ != nullptr) acceptor_->Stop();
   if (server_ != nullptr) server_->Shutdown(absl::ToChronoTime(deadline));

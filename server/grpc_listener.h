@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpcpp/grpcpp.h"
@@ -44,6 +45,9 @@ class GrpcListener {
 
   // 0 if it is not TCP.
   int port() const { return acceptor_->port(); }
+  // Takes no new connections, and tells clients, but these, that those they
+  // have are at their end; see ConnectionAcceptor. Before Shutdown.
+  void HangUp(const absl::flat_hash_set<ConnectionAcceptor::Peer>& but);
   // Takes no new connections and calls, and returns when the last call is
   // answered; at the deadline, the rest are cancelled.
   void Shutdown(absl::Time deadline);

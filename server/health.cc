@@ -126,17 +126,25 @@ void HealthState::SetRefusing(bool refusing) {
   TellAll();
 }
 
-bool HealthState::serving() const {
+void HealthState::SetAlive(bool alive) {
   MutexLock lock(&mutex_);
-  return StatusFor("") == HealthCheckResponse::SERVING;
+  if (alive_ == alive) return;
+  alive_ = alive;
+  TellAll();
 }
+
+bool HealthState::Serves(const std::string& service) const {
+  return StatusOf(service) == HealthCheckResponse::SERVING;
+}
+
+bool HealthState::serving() const { return Serves(""); }
 
 ServingStatus HealthState::StatusFor(const std::string& service) const {
   const auto of = [](bool serves) {
     return serves ? HealthCheckResponse::SERVING
                   : HealthCheckResponse::NOT_SERVING;
   };
-  if (service == kOperations) return of(serving_);
+  if (service == kOperations) return of(serving_ && alive_);
   const bool takes_filings = serving_ && !refusing_;
   if (service.empty() || service == kVerification) {
     if (!profiles_.has_value()) return of(takes_filings);

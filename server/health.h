@@ -44,6 +44,11 @@ class HealthState {
   void SetProfiles(Profiles profiles) ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether every filing is refused for now, whatever its profile.
   void SetRefusing(bool refusing) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether the process gets anywhere; if not, it should be restarted. All that
+  // OperationsService says beside whether calls are taken.
+  void SetAlive(bool alive) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What health says of the service: SERVING, or anything else.
+  bool Serves(const std::string& service) const ABSL_LOCKS_EXCLUDED(mutex_);
   // What health says of the whole.
   bool serving() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends every Watch, and those to come, after telling it the last status.
@@ -67,6 +72,7 @@ class HealthState {
   std::optional<Profiles> profiles_ ABSL_GUARDED_BY(mutex_);
   bool serving_ ABSL_GUARDED_BY(mutex_) = false;
   bool refusing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool alive_ ABSL_GUARDED_BY(mutex_) = true;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   absl::flat_hash_set<HealthWatch*> watches_ ABSL_GUARDED_BY(mutex_);
 };

@@ -8,7 +8,7 @@
 //   static int Filings(const Request&)
 //   class Batch: a BatchItem, made of request, response, octets and context
 //
-// Thread safety: Read before the item is submitted; Answered follows once, on
+// Thread safety: Read before the item is submitted; Judged follows once, on
 // whichever worker finishes the item.
 #ifndef INKAN_SERVER_JUDGED_CALL_H_
 #define INKAN_SERVER_JUDGED_CALL_H_
@@ -77,7 +77,7 @@ class JudgedCall {
 
   // Puts the answer into `octets`. What was sent need not stay in memory until
   // a client that does not read has taken it: neither message is there any more
-  // then, and the item holds what the answer does. REQUIRES: as Answered.
+  // then, and the item holds what the answer does. REQUIRES: as Judged.
   grpc::Status Write(grpc::ByteBuffer* octets) {
     grpc::Status status = WriteResponse(*messages_->response, octets);
     messages_.reset();
@@ -93,8 +93,8 @@ class JudgedCall {
  protected:
   JudgedCall() = default;
 
-  // The verdicts are there, if the status is OK.
-  virtual void Answered(grpc::Status status) = 0;
+  // The verdicts are there, if it says kJudged.
+  virtual void Judged(ItemResult result) = 0;
 
  private:
   struct Messages {
@@ -109,9 +109,7 @@ class JudgedCall {
     template <typename... Arguments>
     explicit Item(JudgedCall* call, Arguments&&... arguments)
         : Rpc::Batch(std::forward<Arguments>(arguments)...), call_(call) {}
-    void Finished(ItemResult result) override {
-      call_->Answered(StatusOf(result));
-    }
+    void Finished(ItemResult result) override { call_->Judged(result); }
 
    private:
     JudgedCall* const call_;

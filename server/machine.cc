@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
@@ -26,29 +27,45 @@ std::string OctetsOf(std::string host) {
   return std::string(octets, kIpv6Bytes);
 }
 
-}  // namespace
-
-std::string MachineOf(const std::string& address) {
-  constexpr size_t kNetworkBytes = 8;
-  static const auto* const kMapped =
+// Of an address of IPv4 in IPv6.
+const std::string& MappedPrefix() {
+  static const auto* const kPrefix =
       new std::string(std::string(10, '\0') + "\xff\xff");
-  if (address.size() != kIpv6Bytes) return address;
-  if (absl::StartsWith(address, *kMapped)) {
-    return address.substr(kMapped->size());
-  }
-  return address.substr(0, kNetworkBytes);
+  return *kPrefix;
 }
 
-std::string MachineOfPeer(const std::string& peer) {
+}  // namespace
+
+PeerAddress AddressOfPeer(const std::string& peer) {
   // A URI (RFC 3986): brackets are not of its path, and so escaped.
   const std::string plain = absl::StrReplaceAll(
       peer, {{"%5B", "["}, {"%5b", "["}, {"%5D", "]"}, {"%5d", "]"}});
   const size_t scheme = plain.find(':');
   const size_t port = plain.rfind(':');
-  std::string octets;
-  if (scheme != std::string::npos && scheme < port) {
-    octets = OctetsOf(plain.substr(scheme + 1, port - scheme - 1));
+  PeerAddress address;
+  if (scheme == std::string::npos || scheme >= port) return address;
+  address.octets = OctetsOf(plain.substr(scheme + 1, port - scheme - 1));
+  if (absl::StartsWith(address.octets, MappedPrefix())) {
+    address.octets.erase(0, MappedPrefix().size());
   }
+  if (address.octets.empty() ||
+      !absl::SimpleAtoi(plain.substr(port + 1), &address.port)) {
+    return PeerAddress();
+  }
+  return address;
+}
+
+std::string MachineOf(const std::string& address) {
+  constexpr size_t kNetworkBytes = 8;
+  if (address.size() != kIpv6Bytes) return address;
+  if (absl::StartsWith(address, MappedPrefix())) {
+    return address.substr(MappedPrefix().size());
+  }
+  return address.substr(0, kNetworkBytes);
+}
+
+std::string MachineOfPeer(const std::string& peer) {
+  const std::string octets = AddressOfPeer(peer).octets;
   return absl::StrCat("machine:", octets.empty() ? peer : MachineOf(octets));
 }
 

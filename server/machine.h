@@ -24,6 +24,14 @@ std::string MachineOf(const std::string& address);
 // of its own. Never the name of a client (server/gate.h).
 std::string MachineOfPeer(const std::string& peer);
 
+// The address (4 or 16 octets, those of IPv4 in IPv6 are 4) and port of such a
+// peer; no octets and 0 for what is neither.
+struct PeerAddress {
+  std::string octets;
+  int port = 0;
+};
+PeerAddress AddressOfPeer(const std::string& peer);
+
 }  // namespace inkan
 
 #endif  // INKAN_SERVER_MACHINE_H_

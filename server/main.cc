@@ -9,21 +9,28 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "cache/background_thread.h"
+#include "cache/mutex.h"
+#include "cache/steady_time.h"
 #include "crypto/rsa.h"
 #include "server/build_info.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/server.h"
 #include "server/service_manager.h"
+#include "server/tls_expiry.h"
 
 namespace inkan {
 namespace {
@@ -46,6 +53,38 @@ sigset_t TakenSignals() {
   return signals;
 }
 
+// While the server starts: reading CRLs may take minutes, and there is nothing
+// yet to finish. SIGTERM or SIGINT ends the process at once, which harms
+// nothing that SIGKILL would not.
+class StartWatch {
+ public:
+  StartWatch() : thread_([this] { Run(); }) {}
+  // From here on signals wait for ServeUntilTold.
+  ~StartWatch() {
+    started_ = true;
+    thread_.join();
+  }
+  StartWatch(const StartWatch&) = delete;
+  StartWatch& operator=(const StartWatch&) = delete;
+
+ private:
+  void Run() const {
+    sigset_t signals = TakenSignals();
+    sigdelset(&signals, SIGHUP);
+    constexpr timespec kLook{0, 20'000'000};
+    while (!started_) {
+      const int signal = sigtimedwait(&signals, nullptr, &kLook);
+      if (signal <= 0) continue;
+      spdlog::info("signal {} before the server was ready: ended", signal);
+      spdlog::default_logger()->flush();
+      std::_Exit(EX_OK);
+    }
+  }
+
+  std::atomic<bool> started_{false};
+  std::thread thread_;
+};
+
 int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
@@ -63,8 +102,24 @@ int Fail(const absl::Status& status) {
   return ExitCodeOf(status);
 }
 
+// Certificates that clients will not take, which is no reason not to serve.
+void WarnOfCertificates(const ServerOptions& options) {
+  const auto warn = [](const char* name, const ListenerOptions& listener) {
+    if (!listener.tls.has_value()) return;
+    const std::string problem =
+        CertificateTimeProblem(listener.tls->certificate_chain, absl::Now());
+    if (problem.empty()) return;
+    spdlog::warn("{}.tls.certificate_chain_file: {}", name, problem);
+  };
+  warn("listener", options.listener);
+  if (options.operations_listener.has_value()) {
+    warn("operations_listener", *options.operations_listener);
+  }
+}
+
 // Reads everything the server would, certificates and CRLs included.
 int CheckConfig(Config config) {
+  WarnOfCertificates(config.server);
   auto keeper =
       SnapshotKeeper::Start(std::move(config.snapshot), /*watch=*/false);
   if (!keeper.ok()) return Fail(keeper.status());
@@ -125,10 +180,33 @@ bool WritePortFile(const std::string& path, const Server& server) {
          std::rename(unfinished.c_str(), path.c_str()) == 0;
 }
 
-void Reload(Server* server) {
+// What the service manager has been told last counts: READY after STOPPING
+// would be a server that goes on.
+class Manager {
+ public:
+  void Ready() {
+    MutexLock lock(&mutex_);
+    if (!stopping_) NotifyManager("READY=1");
+  }
+  void Reloading() {
+    MutexLock lock(&mutex_);
+    if (!stopping_) NotifyReloading();
+  }
+  void Stopping() {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    NotifyManager("STOPPING=1");
+  }
+
+ private:
+  Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+void Reload(Server* server, Manager* manager) {
   spdlog::info("SIGHUP: reading configuration, certificates and CRLs again");
-  NotifyReloading();
-  server->reloader().Reload([server](const absl::Status& status) {
+  manager->Reloading();
+  server->reloader().Reload([server, manager](const absl::Status& status) {
     if (status.ok()) {
       spdlog::info("reload done");
       LogSourceErrors(server->keeper());
@@ -136,12 +214,12 @@ void Reload(Server* server) {
       spdlog::error("reload refused, nothing changed: {}",
                     std::string(status.message()));
     }
-    NotifyManager("READY=1");
+    manager->Ready();
   });
 }
 
 // Serves until SIGTERM or SIGINT; SIGHUP reloads.
-void ServeUntilTold(Server* server) {
+void ServeUntilTold(Server* server, Manager* manager) {
   const sigset_t signals = TakenSignals();
   while (true) {
     int signal = 0;
@@ -154,13 +232,13 @@ void ServeUntilTold(Server* server) {
       return;
     }
     if (server->audit() != nullptr) server->audit()->Reopen();
-    Reload(server);
+    Reload(server, manager);
   }
 }
 
 // Shuts down; another SIGTERM or SIGINT hurries it.
-void ShutDown(Server* server) {
-  NotifyManager("STOPPING=1");
+void ShutDown(Server* server, Manager* manager) {
+  manager->Stopping();
   std::atomic<bool> done{false};
   std::thread shutdown([server, &done] {
     server->Shutdown();
@@ -187,6 +265,26 @@ void ShutDown(Server* server) {
 void PreferWholeSlices() {
   const sched_param none{};
   sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
+// Takes the server apart. A reload that is under way may read and index for
+// minutes; it is left, as at any other end of a process, and a thread of ours
+// that waits for the network likewise.
+void TakeApart(std::unique_ptr<Server> server) {
+  constexpr absl::Duration kPatience = absl::Seconds(1);
+  std::atomic<bool> done{false};
+  std::thread last([&server, &done] {
+    server.reset();
+    done = true;
+  });
+  const absl::Duration end = SteadyNow() + kPatience;
+  while (!done && SteadyNow() < end) absl::SleepFor(absl::Milliseconds(5));
+  if (!done) {
+    spdlog::warn("what was still being read is given up");
+    spdlog::default_logger()->flush();
+    std::_Exit(EX_OK);
+  }
+  last.join();
 }
 
 // Connections need descriptors: takes as many as the system allows, and says so
@@ -240,20 +338,28 @@ void LogAudit(const absl::Status& status) {
   }
 }
 
+absl::StatusOr<std::unique_ptr<Server>> StartServer(const Flags& flags,
+                                                    Config config) {
+  const StartWatch watch;
+  return Server::Start(
+      std::move(config), flags.config,
+      [](const absl::Status& status, const std::string& changed) {
+        if (status.ok()) {
+          spdlog::info("{}", changed);
+        } else {
+          spdlog::error("{}", std::string(status.message()));
+        }
+      });
+}
+
 int Serve(const Flags& flags, Config config) {
   config.server.audit_listener = LogAudit;
   const ServerOptions options = config.server;
   RaiseDescriptorLimit(options);
   CheckBackgroundPriority();
-  auto started =
-      Server::Start(std::move(config), flags.config,
-                    [](const absl::Status& status, const std::string& changed) {
-                      if (status.ok()) {
-                        spdlog::info("{}", changed);
-                      } else {
-                        spdlog::error("{}", std::string(status.message()));
-                      }
-                    });
+  WarnOfCertificates(options);
+  absl::StatusOr<std::unique_ptr<Server>> started =
+      StartServer(flags, std::move(config));
   if (!started.ok()) return Fail(started.status());
   Server& server = **started;
   spdlog::info("RSA kernel {}: {}", GetRsaKernelInfo().name,
@@ -279,12 +385,13 @@ int Serve(const Flags& flags, Config config) {
     spdlog::critical("cannot write {}", flags.port_file);
     return EX_IOERR;
   }
+  Manager manager;
   {
     const Watchdog watchdog([&server] { return server.batcher().pulses(); });
-    NotifyManager("READY=1");
-    ServeUntilTold(&server);
+    manager.Ready();
+    ServeUntilTold(&server, &manager);
   }
-  ShutDown(&server);
+  ShutDown(&server, &manager);
   const BatcherCounters counters = server.batcher().counters();
   spdlog::info(
       "ended: {} filing(s) judged, {} refused, {} expired, {} cancelled, {} "
@@ -292,6 +399,7 @@ int Serve(const Flags& flags, Config config) {
       counters.filings_judged, counters.filings_refused,
       counters.filings_expired, counters.filings_cancelled,
       counters.filings_abandoned);
+  TakeApart(*std::move(started));
   return EX_OK;
 }
 
@@ -339,10 +447,13 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
-  // Before any thread is started, so that all inherit it.
-  const sigset_t signals = TakenSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   PreferWholeSlices();
+  // Before any thread is started, so that all inherit it. Where nothing is
+  // served, signals do what they do to any program.
+  if (!flags.check_config) {
+    const sigset_t signals = TakenSignals();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  }
   std::signal(SIGPIPE, SIG_IGN);
   // A file that may grow no more is an error to be handled, not the end.
   std::signal(SIGXFSZ, SIG_IGN);

@@ -28,7 +28,7 @@ namespace inkan {
     "Calls ended, by status code")                                             \
   V(kRpcSeconds, Histogram, "grpc_server_handling_seconds",                    \
     "grpc_type,grpc_service,grpc_method",                                      \
-    "Time from a call's first octet to its status")                            \
+    "Time from when the server hears of a call to its status")                 \
   /* Filings and verdicts. */                                                  \
   V(kVerdicts, Counter, "inkan_verdicts_total",                                \
     "profile,indication,sub_indication",                                       \

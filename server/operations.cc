@@ -11,6 +11,7 @@
 #include "server/convert.h"
 #include "server/rpc_status.h"
 #include "server/status_report.h"
+#include "server/steady_clock.h"
 
 namespace inkan {
 namespace {
@@ -18,26 +19,62 @@ namespace {
 // A certificate's serial number, issuer and profile are far below.
 constexpr size_t kRequestBytesMax = size_t{64} << 10U;
 
-// An answer that may be long (GetStatus of thousands of partitions), and is
-// not kept for ever for a client that does not take it.
-class WatchedAnswer final : public grpc::ServerUnaryReactor {
+// An answer that is not kept for ever for a client that does not take it.
+class WatchedAnswer : public grpc::ServerUnaryReactor {
  public:
-  WatchedAnswer(grpc::CallbackServerContext* context, AnswerWatch* answers,
-                grpc::Status status)
-      : answers_(answers) {
-    answers_->Begin(&answer_, context->c_call());
+  WatchedAnswer(grpc::CallbackServerContext* context, AnswerWatch* answers)
+      : context_(context), answers_(answers) {}
+
+  void Send(grpc::Status status) {
+    answers_->Begin(&answer_, context_->c_call());
     Finish(std::move(status));
   }
 
- private:
+ protected:
   void OnDone() override {
     answers_->End(&answer_);
     delete this;
   }
 
+ private:
+  grpc::CallbackServerContext* const context_;
   AnswerWatch* const answers_;
   AnswerWatch::Entry answer_;
 };
+
+// One that may be long, and counts among all that are.
+class LongAnswer final : public WatchedAnswer {
+ public:
+  LongAnswer(grpc::CallbackServerContext* context, AnswerWatch* answers,
+             AnswersUnderWay* under_way)
+      : WatchedAnswer(context, answers), under_way_(under_way) {
+    entry_.call = context->c_call();
+    counted_ = under_way_->Add(&entry_);
+  }
+
+  // Whether there is room for it.
+  bool counted() const { return counted_; }
+
+ private:
+  void OnDone() override {
+    if (counted_) under_way_->Remove(&entry_);
+    WatchedAnswer::OnDone();
+  }
+
+  AnswersUnderWay* const under_way_;
+  AnswersUnderWay::Entry entry_;
+  bool counted_ = false;
+};
+
+grpc::Status TooMany(grpc::CallbackServerContext* context, const char* what,
+                     size_t at_most) {
+  Refused refused;
+  refused.context = context;
+  return TooManyAtOnce(refused,
+                       absl::StrCat("there are ", at_most, " ", what,
+                                    " already, as many as may be at once; try "
+                                    "again after the delay given"));
+}
 
 std::string NamesOf(const Snapshot& snapshot) {
   std::string names;
@@ -48,6 +85,37 @@ std::string NamesOf(const Snapshot& snapshot) {
 }
 
 }  // namespace
+
+bool AnswersUnderWay::Add(Entry* entry) {
+  grpc_call* late = nullptr;
+  {
+    MutexLock lock(&mutex_);
+    entry->since_ns = NowNs();
+    if (entries_.size() < kAnswersMax) {
+      entries_.push_back(entry);
+      return true;
+    }
+    const Entry& oldest = *entries_.front();
+    if (absl::Nanoseconds(entry->since_ns - oldest.since_ns) > kUnreadMax) {
+      // Kept alive beyond the lock: ending a call may call its reactor, which
+      // takes it. Whoever comes then has room.
+      late = oldest.call;
+      grpc_call_ref(late);
+    }
+  }
+  if (late != nullptr) {
+    grpc_call_cancel_with_status(
+        late, GRPC_STATUS_UNAVAILABLE,
+        "the client did not take the answer, and others wait", nullptr);
+    grpc_call_unref(late);
+  }
+  return false;
+}
+
+void AnswersUnderWay::Remove(Entry* entry) {
+  MutexLock lock(&mutex_);
+  entries_.remove(entry);
+}
 
 grpc::Status OperationsServiceImpl::Check(
     grpc::CallbackServerContext* context, Method method,
@@ -65,7 +133,9 @@ grpc::Status OperationsServiceImpl::Check(
 
 grpc::ServerUnaryReactor* OperationsServiceImpl::Answer(
     grpc::CallbackServerContext* context, grpc::Status status) const {
-  return new WatchedAnswer(context, operations_.answers, std::move(status));
+  auto* answer = new WatchedAnswer(context, operations_.answers);
+  answer->Send(std::move(status));
+  return answer;
 }
 
 grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(
@@ -75,6 +145,19 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(
       !denied.ok()) {
     return Answer(context, std::move(denied));
   }
+  auto* answer = new LongAnswer(context, operations_.answers, &answers_);
+  if (!answer->counted()) {
+    answer->Send(TooMany(context, "long answers on their way", kAnswersMax));
+    return answer;
+  }
+  ReportStatus(*request, response);
+  answer->Send(grpc::Status::OK);
+  return answer;
+}
+
+void OperationsServiceImpl::ReportStatus(
+    const v1::GetStatusRequest& request,
+    v1::GetStatusResponse* response) const {
   const std::shared_ptr<const Snapshot> snapshot =
       operations_.keeper->Current();
   ReportBuild(grpc::Version(), response->mutable_build());
@@ -84,7 +167,7 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(
   response->set_serving(operations_.health->serving());
   const absl::Time now = absl::Now();
   ReportProfiles(*snapshot, now, response->mutable_profiles());
-  if (!request->omit_partitions()) {
+  if (!request.omit_partitions()) {
     const std::vector<CrlSourceStatus> sources =
         operations_.keeper->source_statuses();
     ReportPartitions(*snapshot, sources, now, response->mutable_partitions());
@@ -100,7 +183,6 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::GetStatus(
                                       counters.filings_expired +
                                       counters.filings_cancelled);
   response->set_queue_filings(counters.filings_waiting);
-  return Answer(context, grpc::Status::OK);
 }
 
 grpc::ServerUnaryReactor* OperationsServiceImpl::LookupRevocation(
@@ -111,28 +193,127 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::LookupRevocation(
       !denied.ok()) {
     return Answer(context, std::move(denied));
   }
+  auto* answer = new LongAnswer(context, operations_.answers, &answers_);
+  if (!answer->counted()) {
+    answer->Send(TooMany(context, "long answers on their way", kAnswersMax));
+    return answer;
+  }
+  grpc::Status found = LookUpSerial(*request, response);
+  answer->Send(std::move(found));
+  return answer;
+}
+
+grpc::Status OperationsServiceImpl::LookUpSerial(
+    const v1::LookupRevocationRequest& request,
+    v1::LookupRevocationResponse* response) const {
   const std::shared_ptr<const Snapshot> snapshot =
       operations_.keeper->Current();
-  const ProfileSnapshot* profile = snapshot->Find(request->profile());
+  const ProfileSnapshot* profile = snapshot->Find(request.profile());
   if (profile == nullptr) {
-    return Answer(
-        context,
-        InvalidArgument({reason::kProfileUnknown, "profile",
-                         absl::StrCat("\"", request->profile(),
-                                      "\" is not configured; there are: ",
-                                      NamesOf(*snapshot))}));
+    return InvalidArgument({reason::kProfileUnknown, "profile",
+                            absl::StrCat("\"", request.profile(),
+                                         "\" is not configured; there are: ",
+                                         NamesOf(*snapshot))});
   }
   std::vector<std::string> serials;
-  const absl::Status read = SerialsFromText(request->serial_number(), &serials);
+  const absl::Status read = SerialsFromText(request.serial_number(), &serials);
   if (!read.ok()) {
-    return Answer(context,
-                  InvalidArgument({reason::kSerialMalformed, "serial_number",
-                                   std::string(read.message())}));
+    return InvalidArgument({reason::kSerialMalformed, "serial_number",
+                            std::string(read.message())});
   }
-  LookUp(*profile, serials, request->issuer(), response);
+  LookUp(*profile, serials, request.issuer(), response);
   SnapshotToProto(*snapshot, response->mutable_snapshot());
-  return Answer(context, grpc::Status::OK);
+  return grpc::Status::OK;
 }
+
+// A call of Reload, until the reload it asked for is done or the server ends.
+class OperationsServiceImpl::ReloadCall final : public grpc::ServerUnaryReactor,
+                                                private OpenCall {
+ public:
+  ReloadCall(OperationsServiceImpl* service,
+             grpc::CallbackServerContext* context, v1::ReloadResponse* response)
+      : service_(service),
+        context_(context),
+        response_(response),
+        handle_(std::make_shared<Handle>()) {
+    MutexLock lock(&handle_->mutex);
+    handle_->call = this;
+  }
+
+  void Start() {
+    const std::shared_ptr<Handle> handle = handle_;
+    switch (service_->reloads_.Add(this)) {
+      case OpenCalls::Entry::kOpen:
+        break;
+      case OpenCalls::Entry::kFull:
+        End(TooMany(context_, "calls of Reload", kReloadsMax));
+        return;
+      case OpenCalls::Entry::kDraining:
+        BeginDrain();
+        return;
+    }
+    // From here on a drain may end the call at any moment.
+    service_->operations_.reloader->Reload(
+        [handle](const absl::Status& status) { Reloaded(handle, status); });
+  }
+
+ private:
+  // What the reload knows of the call, which may be gone by then.
+  struct Handle {
+    Mutex mutex;
+    ReloadCall* call ABSL_GUARDED_BY(mutex) = nullptr;
+  };
+
+  static void Reloaded(const std::shared_ptr<Handle>& handle,
+                       const absl::Status& status) {
+    MutexLock lock(&handle->mutex);
+    ReloadCall* call = std::exchange(handle->call, nullptr);
+    if (call == nullptr) return;
+    if (!status.ok()) {
+      call->Send(Failed(status, reason::kReloadFailed));
+      return;
+    }
+    const SnapshotKeeper& keeper = *call->service_->operations_.keeper;
+    SnapshotToProto(*keeper.Current(), call->response_->mutable_snapshot());
+    ReportSourceErrors(keeper.source_errors(),
+                       call->response_->mutable_source_errors());
+    call->Send(grpc::Status::OK);
+  }
+
+  void End(grpc::Status status) {
+    const std::shared_ptr<Handle> handle = handle_;
+    MutexLock lock(&handle->mutex);
+    if (std::exchange(handle->call, nullptr) != nullptr) {
+      Send(std::move(status));
+    }
+  }
+
+  void Send(grpc::Status status) {
+    service_->operations_.answers->Begin(&answer_, context_->c_call());
+    Finish(std::move(status));
+  }
+
+  void BeginDrain() override {
+    Refused refused;
+    refused.context = context_;
+    refused.batcher = service_->operations_.batcher;
+    End(ShuttingDown(refused));
+  }
+
+  void OnDone() override {
+    service_->operations_.answers->End(&answer_);
+    service_->reloads_.Remove(this);
+    // Whoever finished it may not have left its critical section yet.
+    { MutexLock lock(&handle_->mutex); }
+    delete this;
+  }
+
+  OperationsServiceImpl* const service_;
+  grpc::CallbackServerContext* const context_;
+  v1::ReloadResponse* const response_;
+  const std::shared_ptr<Handle> handle_;
+  AnswerWatch::Entry answer_;
+};
 
 grpc::ServerUnaryReactor* OperationsServiceImpl::Reload(
     grpc::CallbackServerContext* context, const v1::ReloadRequest* request,
@@ -141,21 +322,9 @@ grpc::ServerUnaryReactor* OperationsServiceImpl::Reload(
       !denied.ok()) {
     return Answer(context, std::move(denied));
   }
-  // The default reactor lives until it is finished, and the response with it.
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  operations_.reloader->Reload(
-      [this, reactor, response](const absl::Status& status) {
-        if (!status.ok()) {
-          reactor->Finish(Failed(status, reason::kReloadFailed));
-          return;
-        }
-        SnapshotToProto(*operations_.keeper->Current(),
-                        response->mutable_snapshot());
-        ReportSourceErrors(operations_.keeper->source_errors(),
-                           response->mutable_source_errors());
-        reactor->Finish(grpc::Status::OK);
-      });
-  return reactor;
+  auto* call = new ReloadCall(this, context, response);
+  call->Start();
+  return call;
 }
 
 }  // namespace inkan

@@ -54,9 +54,10 @@ struct OpsPort::Parts {
   explicit Parts(const OpsView& ops_view)
       : view(ops_view), sampler(view), collector(view, &sampler, &counters) {}
 
-  OpsReply Statusz(bool live) const {
+  OpsReply Statusz(bool live, bool all) const {
     StatusPage page = CollectStatusPage(view, sampler, absl::Now());
     page.live = live;
+    page.all = all;
     OpsReply reply = Text(200, RenderStatusPage(page));
     reply.type = kHtmlType;
     return reply;
@@ -76,8 +77,9 @@ struct OpsPort::Parts {
     };
     handlers["/healthz"] = [this] { return Health(view); };
     handlers["/readyz"] = [this] { return Ready(view); };
-    handlers["/statusz"] = [this] { return Statusz(false); };
-    handlers["/statusz/live"] = [this] { return Statusz(true); };
+    handlers["/statusz"] = [this] { return Statusz(false, false); };
+    handlers["/statusz/live"] = [this] { return Statusz(true, false); };
+    handlers["/statusz/all"] = [this] { return Statusz(false, true); };
     return handlers;
   }
 

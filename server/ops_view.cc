@@ -230,9 +230,8 @@ std::optional<absl::Time> TlsExpiryNow(const OpsView::Listener& listener) {
       listener.listener->tls()->Current()->certificate_chain);
 }
 
-std::string WhyNotAlive(const OpsView& view) {
-  const absl::Duration longest =
-      absl::Nanoseconds(view.metrics->LongestBatchNs());
+std::string WhyNotAlive(const Metrics& metrics) {
+  const absl::Duration longest = absl::Nanoseconds(metrics.LongestBatchNs());
   if (longest < kStuckAfter) return "";
   return absl::StrCat(
       "a worker has been at one batch for ",

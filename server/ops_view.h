@@ -84,7 +84,10 @@ inline constexpr absl::Duration kStuckAfter = absl::Seconds(60);
 std::optional<absl::Time> TlsExpiryNow(const OpsView::Listener& listener);
 
 // Why the process should be restarted; empty if it is alive.
-std::string WhyNotAlive(const OpsView& view);
+std::string WhyNotAlive(const Metrics& metrics);
+inline std::string WhyNotAlive(const OpsView& view) {
+  return WhyNotAlive(*view.metrics);
+}
 
 }  // namespace inkan
 

@@ -16,8 +16,11 @@ constexpr std::chrono::milliseconds kLookInterval(500);
 }  // namespace
 
 Readiness::Readiness(const SnapshotKeeper* keeper, const AuditLog* audit,
-                     HealthState* health)
-    : keeper_(keeper), audit_(audit), health_(health) {
+                     Alive alive, HealthState* health)
+    : keeper_(keeper),
+      audit_(audit),
+      alive_(std::move(alive)),
+      health_(health) {
   Look();
   thread_ = std::thread([this] { Run(); });
 }
@@ -39,6 +42,7 @@ void Readiness::Look() {
     profiles[name] = ReadinessOf(profile, now).ready;
   }
   health_->SetProfiles(std::move(profiles));
+  health_->SetAlive(alive_());
   health_->SetRefusing(audit_ != nullptr && audit_->Refusing());
 }
 

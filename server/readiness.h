@@ -1,18 +1,22 @@
 // Keeps health in step with the freshness of each profile's CRLs, which changes
 // by time alone as well as when a CRL arrives.
 //
-//   Readiness readiness(&keeper, audit, &health);  // looks before it returns
+//   Readiness readiness(&keeper, audit, alive, &health);
+//
+// It has looked once when the constructor returns.
 //
 // A profile's freshness policy (cache/profile.h) says when it is ready; health
 // names it "inkan.v1.VerificationService/NAME". While an audit log that must be
-// written cannot be, no filing is taken. Looked at every half second, so a
-// margin of some seconds is kept.
+// written cannot be, no filing is taken. While `alive` says no, which is when a
+// worker hangs, "inkan.v1.OperationsService" is NOT_SERVING, so that whoever
+// asks that for liveness restarts the process. Looked at every half second.
 //
 // Thread safety: a thread of its own, joined by the destructor. Ownership:
 // keeper, audit log (may be null) and health must outlive it.
 #ifndef INKAN_SERVER_READINESS_H_
 #define INKAN_SERVER_READINESS_H_
 
+#include <functional>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -25,7 +29,9 @@ namespace inkan {
 
 class Readiness {
  public:
-  Readiness(const SnapshotKeeper* keeper, const AuditLog* audit,
+  using Alive = std::function<bool()>;
+
+  Readiness(const SnapshotKeeper* keeper, const AuditLog* audit, Alive alive,
             HealthState* health);
   ~Readiness();
   Readiness(const Readiness&) = delete;
@@ -37,6 +43,7 @@ class Readiness {
 
   const SnapshotKeeper* const keeper_;
   const AuditLog* const audit_;
+  const Alive alive_;
   HealthState* const health_;
   Mutex mutex_;
   CondVar wake_;

@@ -22,6 +22,7 @@ inline constexpr char kProfileUnknown[] = "PROFILE_UNKNOWN";
 inline constexpr char kSerialMalformed[] = "SERIAL_MALFORMED";
 inline constexpr char kQueueFull[] = "QUEUE_FULL";
 inline constexpr char kStreamIdle[] = "STREAM_IDLE";
+inline constexpr char kTooManyAtOnce[] = "TOO_MANY_AT_ONCE";
 inline constexpr char kQuotaExceeded[] = "QUOTA_EXCEEDED";
 inline constexpr char kMethodNotAllowed[] = "METHOD_NOT_ALLOWED";
 inline constexpr char kShuttingDown[] = "SHUTTING_DOWN";

@@ -1,12 +1,20 @@
 #include "server/rpc_status.h"
 
-#include <utility>
+#include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grpcpp/server_context.h"
+#include "server/call_deadline.h"
+#include "server/steady_clock.h"
 
 namespace inkan {
 namespace {
@@ -33,12 +41,97 @@ void AddRetry(absl::Duration delay, google::rpc::Status* details) {
   details->add_details()->PackFrom(retry);
 }
 
-// Says to try again.
-grpc::Status Unavailable(const char* error_reason, const char* message) {
+// Says to try again, after `delay`.
+grpc::Status Unavailable(const char* error_reason, const std::string& message,
+                         absl::Duration delay) {
   google::rpc::Status details;
   AddReason(error_reason, &details);
-  AddRetry(kRetryAfter, &details);
+  AddRetry(delay, &details);
   return Make(grpc::StatusCode::UNAVAILABLE, message, &details);
+}
+
+void PushBack(grpc::ServerContextBase* context, absl::Duration delay) {
+  if (context == nullptr) return;
+  context->AddTrailingMetadata("grpc-retry-pushback-ms",
+                               absl::StrCat(absl::ToInt64Milliseconds(delay)));
+}
+
+// A number in [0, 1), another one each time. Servers that are restarted
+// together do not draw the same.
+double Draw() {
+  static std::atomic<uint64_t> state{(static_cast<uint64_t>(getpid()) << 32U) ^
+                                     static_cast<uint64_t>(NowNs())};
+  // SplitMix64.
+  uint64_t bits = state.fetch_add(0x9e3779b97f4a7c15U) + 0x9e3779b97f4a7c15U;
+  bits = (bits ^ (bits >> 30U)) * 0xbf58476d1ce4e5b9U;
+  bits = (bits ^ (bits >> 27U)) * 0x94d049bb133111ebU;
+  bits ^= bits >> 31U;
+  return static_cast<double>(bits >> 11U) * 0x1.0p-53;
+}
+
+// How often this call was tried before, as its client counts
+// (grpc-previous-rpc-attempts).
+int PreviousAttempts(const grpc::ServerContextBase& context) {
+  const auto& metadata = context.client_metadata();
+  const auto found = metadata.find("grpc-previous-rpc-attempts");
+  int attempts = 0;
+  if (found == metadata.end() ||
+      !absl::SimpleAtoi(
+          absl::string_view(found->second.data(), found->second.size()),
+          &attempts)) {
+    return 0;
+  }
+  return attempts;
+}
+
+// Of a policy's five attempts, the most that gRPC's clients make, the last one
+// comes after this many.
+constexpr int kAttemptsBeforeLast = 3;
+
+// See ShuttingDown.
+absl::Duration UntilGone(const Refused& refused) {
+  // What a round trip and a timer may add.
+  constexpr absl::Duration kMargin = absl::Milliseconds(100);
+  absl::Duration likely = kRefusingTime + kMargin;
+  absl::Duration at_most = likely;
+  if (refused.batcher != nullptr) {
+    likely += absl::Nanoseconds(refused.batcher->DrainLineNs());
+    const int64_t ends_ns = refused.batcher->drain_ends_ns();
+    if (ends_ns != kNeverNs) {
+      at_most =
+          kLastWords + kRefusingTime + kMargin +
+          std::max(absl::Nanoseconds(ends_ns - NowNs()), absl::ZeroDuration());
+    }
+  }
+  if (refused.context == nullptr) return Spread(std::min(likely, at_most));
+  const bool last = PreviousAttempts(*refused.context) >= kAttemptsBeforeLast;
+  const absl::Duration delay =
+      last ? at_most : Spread(std::min(likely, at_most));
+  // Who has not that much time may as well ask somebody else sooner, but at the
+  // last attempt as late as leaves time for an answer.
+  const int64_t deadline_ns = SteadyNsOf(refused.context->raw_deadline());
+  if (deadline_ns == kNeverNs) return delay;
+  const absl::Duration left = absl::Nanoseconds(deadline_ns - NowNs());
+  if (left > delay) return delay;
+  return std::max(last ? left / 4 * 3 : left / 4, absl::Milliseconds(1));
+}
+
+// An overload is said most often when there is least time to make it: all there
+// can be are made once, by the delay in steps.
+constexpr absl::Duration kDelayStep = absl::Milliseconds(10);
+const grpc::Status& QueueFull(absl::Duration delay) {
+  static const auto* const all = [] {
+    auto* made = new std::vector<grpc::Status>;
+    for (absl::Duration at; at <= kRetryAfterMax; at += kDelayStep) {
+      made->push_back(Unavailable(
+          reason::kQueueFull,
+          "the queue is full; try again after the delay given, or elsewhere",
+          at));
+    }
+    return made;
+  }();
+  const auto at = static_cast<size_t>(delay / kDelayStep);
+  return (*all)[std::min(at, all->size() - 1)];
 }
 
 }  // namespace
@@ -55,27 +148,41 @@ grpc::Status InvalidArgument(const RequestFault& fault) {
               absl::StrCat(fault.field, ": ", fault.problem), &details);
 }
 
-grpc::Status Overloaded(grpc::ServerContextBase* context) {
-  // Said most often when there is least time to make it.
-  static const auto* const status = new grpc::Status(Unavailable(
-      reason::kQueueFull,
-      "the queue is full; try again after the delay given, or elsewhere"));
-  static const auto* const push_back =
-      new std::string(absl::StrCat(absl::ToInt64Milliseconds(kRetryAfter)));
-  context->AddTrailingMetadata("grpc-retry-pushback-ms", *push_back);
-  return *status;
+absl::Duration Spread(absl::Duration least) { return least * (1 + Draw() / 2); }
+
+grpc::Status Overloaded(const Refused& refused) {
+  absl::Duration line;
+  if (refused.batcher != nullptr) {
+    line = absl::Nanoseconds(refused.batcher->LineNs(refused.lane));
+  }
+  const absl::Duration delay =
+      std::min(Spread(std::max(line, kRetryAfter)), kRetryAfterMax);
+  PushBack(refused.context, delay);
+  return QueueFull(delay);
 }
 
-grpc::Status ShuttingDown() {
+grpc::Status ShuttingDown(const Refused& refused) {
+  const absl::Duration delay = UntilGone(refused);
+  PushBack(refused.context, delay);
   return Unavailable(reason::kShuttingDown,
                      "the server is shutting down; send what was not answered "
-                     "to another server");
+                     "to another server",
+                     delay);
 }
 
-grpc::Status StreamIdle() {
+grpc::Status StreamIdle(const Refused& refused) {
+  const absl::Duration delay = Spread(kRetryAfter);
+  PushBack(refused.context, delay);
   return Unavailable(reason::kStreamIdle,
                      "the stream was silent and another one needs its place; "
-                     "open a new one when there is something to send");
+                     "open a new one when there is something to send",
+                     delay);
+}
+
+grpc::Status TooManyAtOnce(const Refused& refused, const std::string& what) {
+  const absl::Duration delay = Spread(kRetryAfter);
+  PushBack(refused.context, delay);
+  return Unavailable(reason::kTooManyAtOnce, what, delay);
 }
 
 grpc::Status NotAllowed(const std::string& method) {
@@ -108,7 +215,7 @@ grpc::Status QuotaExceeded(const std::string& quota, const std::string& client,
               &details);
 }
 
-grpc::Status StatusOf(ItemResult result) {
+grpc::Status StatusOf(ItemResult result, const Refused& refused) {
   google::rpc::Status details;
   switch (result) {
     case ItemResult::kJudged:
@@ -118,12 +225,17 @@ grpc::Status StatusOf(ItemResult result) {
       return Make(grpc::StatusCode::DEADLINE_EXCEEDED,
                   "the deadline passed before the filings were judged",
                   &details);
-    case ItemResult::kUnrecorded:
+    case ItemResult::kUnrecorded: {
+      // The audit log is tried again once a second.
+      const absl::Duration delay = Spread(absl::Seconds(1));
+      PushBack(refused.context, delay);
       return Unavailable(reason::kAuditFailed,
                          "the server cannot write its audit log, so no verdict "
-                         "was given; try again later, or elsewhere");
+                         "was given; try again later, or elsewhere",
+                         delay);
+    }
     case ItemResult::kAbandoned:
-      return ShuttingDown();
+      return ShuttingDown(refused);
     case ItemResult::kCancelled:
       break;
   }
@@ -132,17 +244,17 @@ grpc::Status StatusOf(ItemResult result) {
               &details);
 }
 
-grpc::Status StatusOf(Admission admission, grpc::ServerContextBase* context) {
+grpc::Status StatusOf(Admission admission, const Refused& refused) {
   switch (admission) {
     case Admission::kAdmitted:
     case Admission::kWaiting:
       return grpc::Status::OK;
     case Admission::kFull:
-      return Overloaded(context);
+      return Overloaded(refused);
     case Admission::kShuttingDown:
       break;
   }
-  return ShuttingDown();
+  return ShuttingDown(refused);
 }
 
 grpc::Status Failed(const absl::Status& status, const char* error_reason) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "cache/background_thread.h"
@@ -21,14 +22,17 @@
 #include "server/gate.h"
 #include "server/grpc_listener.h"
 #include "server/health.h"
+#include "server/machine.h"
 #include "server/memory_watch.h"
 #include "server/metrics.h"
 #include "server/operations.h"
 #include "server/ops_port.h"
 #include "server/readiness.h"
 #include "server/recording_judge.h"
+#include "server/rpc_status.h"
 #include "server/service.h"
 #include "server/snapshot_judge.h"
+#include "server/steady_clock.h"
 
 namespace inkan {
 namespace {
@@ -40,13 +44,6 @@ unsigned UsableCpus() {
   if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
   return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
 }
-
-// How long a server that has drained goes on refusing calls before it closes
-// its connections: some round trips, even around the world.
-constexpr absl::Duration kRefusingTime = absl::Milliseconds(500);
-
-// How long answers that are ready may take to be sent at the very end.
-constexpr absl::Duration kLastWords = absl::Milliseconds(500);
 
 // The process among all that ever wrote to an audit log.
 std::string NameOfRun(absl::Time started_at) {
@@ -94,6 +91,9 @@ struct Server::Parts {
   absl::Status Listen() ABSL_LOCKS_EXCLUDED(apply_mutex);
   absl::Status Apply(Config config) ABSL_LOCKS_EXCLUDED(apply_mutex);
   void WaitUnlessHurried(absl::Duration time) ABSL_LOCKS_EXCLUDED(mutex);
+  std::vector<GrpcListener*> Listeners() const;
+  void HangUp(int64_t drained_ns, absl::Duration deadline)
+      ABSL_LOCKS_EXCLUDED(mutex);
 };
 
 std::unique_ptr<Judge> Server::Parts::MakeJudge() {
@@ -114,6 +114,9 @@ void Server::Parts::MakeServices(const std::string& config_path) {
       std::min<size_t>(options.limits.interactive_filings_max,
                        std::max<size_t>(1, queue / 4)),
       std::max<size_t>(1, queue / 2), std::max<size_t>(1, queue / 4)};
+  // Some seconds of work; a stream that finds no room to wait in tries
+  // elsewhere.
+  batching.held_back_filings_max = queue * 4;
   batching.bytes_max = options.limits.queue_bytes_max;
   batching.interactive_weight = options.limits.interactive_weight;
   batching.bulk_weight = options.limits.bulk_weight;
@@ -126,7 +129,9 @@ void Server::Parts::MakeServices(const std::string& config_path) {
       absl::Seconds(options.limits.unread_answer_seconds_max));
   reloader = std::make_unique<Reloader>(
       config_path, [this](Config config) { return Apply(std::move(config)); });
-  readiness = std::make_unique<Readiness>(keeper.get(), audit.get(), &health);
+  readiness = std::make_unique<Readiness>(
+      keeper.get(), audit.get(),
+      [this] { return WhyNotAlive(metrics).empty(); }, &health);
   health_service = std::make_unique<HealthService>(&health);
   operations_health_service = std::make_unique<HealthService>(&health);
   verification = std::make_unique<VerificationServiceImpl>(
@@ -206,6 +211,37 @@ void Server::Parts::WaitUnlessHurried(absl::Duration time) {
     if (left <= absl::ZeroDuration()) return;
     hurried.WaitFor(&mutex, absl::ToChronoMilliseconds(left) +
                                 std::chrono::milliseconds(1));
+  }
+}
+
+std::vector<GrpcListener*> Server::Parts::Listeners() const {
+  std::vector<GrpcListener*> listeners;
+  for (GrpcListener* listener : {intake.get(), operations_listener.get()}) {
+    if (listener != nullptr) listeners.push_back(listener);
+  }
+  return listeners;
+}
+
+// Ends every connection, those first that nobody's answer is still to be sent
+// on: whoever does not read keeps nobody else here. Until the deadline, by
+// SteadyNow, or a hurry.
+void Server::Parts::HangUp(int64_t drained_ns, absl::Duration deadline) {
+  constexpr absl::Duration kLook = absl::Milliseconds(50);
+  while (true) {
+    absl::flat_hash_set<ConnectionAcceptor::Peer> slow;
+    for (const std::string& peer : answers->PeersOfBefore(drained_ns)) {
+      const PeerAddress address = AddressOfPeer(peer);
+      slow.insert({address.octets, address.port});
+    }
+    bool enough = slow.empty() || SteadyNow() >= deadline;
+    {
+      MutexLock lock(&mutex);
+      enough = enough || hurry;
+    }
+    if (enough) slow.clear();
+    for (GrpcListener* listener : Listeners()) listener->HangUp(slow);
+    if (enough) return;
+    WaitUnlessHurried(kLook);
   }
 }
 
@@ -292,26 +328,30 @@ void Server::Shutdown() {
   const absl::Duration begun = SteadyNow();
   parts.health.SetServing(false);
   parts.health.EndWatches();
+  parts.batcher->BeginDrain(parts.options.drain_timeout);
   parts.verification->BeginDrain();
+  parts.operations->BeginDrain();
   // Every accepted filing gets its verdict; from here on calls are refused as
-  // UNAVAILABLE, which clients retry elsewhere.
+  // UNAVAILABLE, which clients retry elsewhere, after a push-back that is
+  // longer than this server has left.
   parts.batcher->Drain(parts.options.drain_timeout);
-  // gRPC cancels the calls that come in while it closes its connections, and
-  // CANCELLED does not say "try elsewhere". So it closes them only after
-  // clients have had the time to hear that they are refused.
+  const int64_t drained_ns = NowNs();
   parts.WaitUnlessHurried(
       std::min(kRefusingTime, parts.options.drain_timeout / 2));
   parts.health.CancelWatches();
   // Whatever comes from here on is refused, so no line comes any more.
   if (parts.audit != nullptr) parts.audit->Close();
-  // Each returns when its last call is answered; at the deadline it cancels the
-  // rest. Answers that are ready have kLastWords even if draining took all the
-  // time there was.
+  // Answers that are ready have kLastWords even if draining took all the time
+  // there was.
   const absl::Duration deadline =
       std::max(begun + parts.options.drain_timeout, SteadyNow() + kLastWords);
-  for (GrpcListener* listener :
-       {parts.intake.get(), parts.operations_listener.get()}) {
-    if (listener == nullptr) continue;
+  // gRPC cancels the calls that come in while it closes its connections, and
+  // CANCELLED does not say "try elsewhere". That a connection is at its end
+  // does: clients make UNAVAILABLE of it.
+  parts.HangUp(drained_ns, deadline);
+  // Each returns when its clients have gone; at the deadline it cancels the
+  // rest.
+  for (GrpcListener* listener : parts.Listeners()) {
     const bool hurry = [&parts] {
       MutexLock lock(&parts.mutex);
       return parts.hurry;
@@ -332,10 +372,7 @@ void Server::Hurry() {
   parts.batcher->Hurry();
   // What is ready, and the refusal of what was abandoned, is sent first.
   absl::SleepFor(kLastWords);
-  for (GrpcListener* listener :
-       {parts.intake.get(), parts.operations_listener.get()}) {
-    if (listener != nullptr) listener->CancelCalls();
-  }
+  for (GrpcListener* listener : parts.Listeners()) listener->CancelCalls();
 }
 
 int Server::port() const { return parts_->intake->port(); }

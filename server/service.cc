@@ -78,35 +78,42 @@ template <typename Rpc>
 class UnaryCall final : public grpc::ServerUnaryReactor,
                         private JudgedCall<Rpc> {
  public:
-  UnaryCall(grpc::CallbackServerContext* context, grpc::ByteBuffer* answer)
-      : context_(context), answer_octets_(answer) {}
+  UnaryCall(grpc::CallbackServerContext* context, grpc::ByteBuffer* answer,
+            Batcher* batcher, AnswerWatch* answers)
+      : context_(context),
+        answer_octets_(answer),
+        batcher_(batcher),
+        answers_(answers) {}
 
   // Whether the call may go on: the client may call the method, there is room,
   // the request is sound, and the client's quota has room for it.
   grpc::Status Enter(grpc::ByteBuffer* request, const Limits& limits,
-                     Batcher* batcher, Gate* gate) {
+                     Gate* gate) {
     std::string client;
     grpc::Status status = gate->CheckAccess(*context_, Rpc::kMethod, &client);
     if (!status.ok()) return status;
     // Before the request is parsed: a refusal should cost little.
-    const Admission room = batcher->AskRoom(Rpc::kLane, DeadlineNs(*context_));
-    if (room != Admission::kAdmitted) return StatusOf(room, context_);
+    const Admission room = batcher_->AskRoom(Rpc::kLane, DeadlineNs(*context_));
+    if (room != Admission::kAdmitted) return StatusOf(room, refused());
     return this->Read(*context_, limits, gate, std::move(client), request);
   }
 
   // REQUIRES: Enter was OK.
-  void Start(Batcher* batcher, Gate* gate, AnswerWatch* answers) {
-    answers_ = answers;
-    const Admission admission = batcher->Submit(this->item(), Rpc::kLane);
+  void Start(Gate* gate) {
+    const Admission admission = batcher_->Submit(this->item(), Rpc::kLane);
     // If it was admitted, it may be answered already.
     if (admission != Admission::kAdmitted) {
       this->ReturnQuota(gate);
-      Answered(StatusOf(admission, context_));
+      Answered(StatusOf(admission, refused()));
     }
   }
 
  private:
-  void Answered(grpc::Status status) override {
+  Refused refused() const { return {context_, batcher_, Rpc::kLane}; }
+  void Judged(ItemResult result) override {
+    Answered(StatusOf(result, refused()));
+  }
+  void Answered(grpc::Status status) {
     if (status.ok()) status = this->Write(answer_octets_);
     if (!status.ok()) this->Forget();
     answers_->Begin(&answer_, context_->c_call());
@@ -120,7 +127,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
 
   grpc::CallbackServerContext* const context_;
   grpc::ByteBuffer* const answer_octets_;
-  AnswerWatch* answers_ = nullptr;
+  Batcher* const batcher_;
+  AnswerWatch* const answers_;
   AnswerWatch::Entry answer_;
 };
 
@@ -151,10 +159,11 @@ template <typename Rpc>
 grpc::ServerUnaryReactor* VerificationServiceImpl::Serve(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
-  auto call = std::make_unique<UnaryCall<Rpc>>(context, response);
+  auto call =
+      std::make_unique<UnaryCall<Rpc>>(context, response, batcher_, answers_);
   // gRPC's generated code says const, but nobody else needs the octets.
   auto* octets = const_cast<grpc::ByteBuffer*>(request);
-  grpc::Status entered = call->Enter(octets, limits_, batcher_, gate_);
+  grpc::Status entered = call->Enter(octets, limits_, gate_);
   if (!entered.ok()) {
     octets->Clear();
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
@@ -162,7 +171,7 @@ grpc::ServerUnaryReactor* VerificationServiceImpl::Serve(
     return reactor;
   }
   UnaryCall<Rpc>* started = call.release();
-  started->Start(batcher_, gate_, answers_);
+  started->Start(gate_);
   return started;
 }
 

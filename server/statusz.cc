@@ -97,9 +97,11 @@ void ThroughputCard(const StatusPage& page, Html* html) {
 
 void LatencyCard(const StatusPage& page, Html* html) {
   SecondsHistogram minute;
+  SecondsHistogram streams;
   std::vector<double> p99s;
   for (const StatusSample& sample : page.samples) {
     minute += sample.calls;
+    streams += sample.stream_waits;
     p99s.push_back(Quantile(sample.calls, kSecondsBoundsNs, 0.99));
   }
   html->Raw(
@@ -112,28 +114,59 @@ void LatencyCard(const StatusPage& page, Html* html) {
       .Text(LatencyText(Quantile(minute, kSecondsBoundsNs, 0.99)))
       .Raw(" · ")
       .Count(minute.count())
-      .Raw(" calls</div></div>");
+      .Raw(" calls</div>");
+  if (streams.count() > 0) {
+    html->Raw("<div class=\"sub\">streams: ")
+        .Count(streams.count())
+        .Raw(" messages, 99 of 100 waited less than ")
+        .Text(LatencyText(Quantile(streams, kSecondsBoundsNs, 0.99)))
+        .Raw("</div>");
+  }
+  html->Raw("</div>");
+}
+
+double ShareOf(uint64_t part, uint64_t all) {
+  return all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all);
 }
 
 void QueueCard(const StatusPage& page, Html* html) {
-  const auto share = [](uint64_t part, uint64_t all) {
-    return all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all);
-  };
+  // Each lane is full by itself; the fullest is what somebody is refused by.
+  size_t fullest = 0;
+  std::array<double, kLanes> shares = {};
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    shares[lane] =
+        ShareOf(page.counters.lane_filings[lane], page.lane_filings_max[lane]);
+    if (shares[lane] > shares[fullest]) fullest = lane;
+  }
   html->Raw(
       "<div class=\"card\"><div class=\"label\">Filings waiting</div><div "
       "class=\"big\">");
   html->Count(page.counters.filings_waiting)
-      .Raw(" <small>of ")
-      .Count(page.queue_filings_max)
+      .Raw(" <small>")
+      .Count(static_cast<uint64_t>(std::min(shares[fullest], 1.0) * 100 + 0.5))
+      .Raw(" % of ")
+      .Count(page.lane_filings_max[fullest])
+      .Raw(" in lane ")
+      .Text(kLaneNames[fullest])
       .Raw("</small></div>");
-  Bar(std::max(share(page.counters.filings_waiting, page.queue_filings_max),
-               share(page.counters.bytes_held, page.queue_bytes_max)),
+  Bar(std::max(
+          {shares[fullest],
+           ShareOf(page.counters.filings_held_back, page.held_back_filings_max),
+           ShareOf(page.counters.bytes_held, page.queue_bytes_max)}),
       html);
   html->Raw("<div class=\"sub\">")
       .Text(BytesText(page.counters.bytes_held))
       .Raw(" held · ")
+      .Count(page.counters.filings_held_back)
+      .Raw(" held back in streams · ")
       .Count(RejectsOf(page.counters))
       .Raw(" refused or dropped since the start</div></div>");
+}
+
+// Lanes of a kernel of crypto/rsa_kernels.h.
+size_t LanesOf(std::string_view kernel) {
+  if (kernel == "avx512ifma") return 8;
+  return kernel == "avx2" ? 4 : 1;
 }
 
 void WorkersCard(const StatusPage& page, Html* html) {
@@ -162,10 +195,12 @@ void WorkersCard(const StatusPage& page, Html* html) {
       .Raw("</small></div>");
   Bar(share, html);
   html->Raw("<div class=\"sub\">kernel <b>").Text(page.kernel).Raw("</b>");
-  if (groups > 0) {
+  if (groups > 0 && LanesOf(page.kernel) > 1) {
     html->Raw(", ")
         .Number(static_cast<double>(jobs) / static_cast<double>(groups))
-        .Raw(" of 8 lanes filled");
+        .Raw(" of ")
+        .Count(LanesOf(page.kernel))
+        .Raw(" lanes filled");
   }
   html->Raw("</div></div>");
 }
@@ -306,13 +341,18 @@ void Ends(std::optional<int64_t> at, absl::Time now, Html* html) {
   }
 }
 
+size_t RowsMax(const StatusPage& page) {
+  return page.all ? std::numeric_limits<size_t>::max() : kStatuszRowsMax;
+}
+
 void CrlRows(const StatusPage& page, const CrlGroup& group, Html* html) {
   html->Raw(
       "<div class=\"scroll\"><table><tr><th>Scope</th><th>Number</th><th "
       "class=\"n\">Entries</th><th class=\"n\">Age</th><th "
       "class=\"n\">nextUpdate</th><th class=\"n\">Believed "
       "until</th><th>From</th></tr>");
-  for (size_t i = 0; i < std::min(group.rows.size(), kStatuszRowsMax); ++i) {
+  const size_t rows_max = RowsMax(page);
+  for (size_t i = 0; i < std::min(group.rows.size(), rows_max); ++i) {
     const CrlRow& row = group.rows[i];
     const CrlData& crl = *row.crl;
     html->Raw("<tr><td class=\"wide\">")
@@ -336,10 +376,10 @@ void CrlRows(const StatusPage& page, const CrlGroup& group, Html* html) {
         .Raw("</code></td></tr>");
   }
   html->Raw("</table></div>");
-  if (group.rows.size() > kStatuszRowsMax) {
+  if (group.rows.size() > rows_max) {
     html->Raw("<p class=\"sub\">The first to end of ")
         .Count(group.rows.size())
-        .Raw("; <code>inkan status</code> lists all.</p>");
+        .Raw("; <a href=\"/statusz/all\">all of them</a>.</p>");
   }
 }
 
@@ -376,10 +416,10 @@ void Crls(const StatusPage& page, Html* html) {
   html->Raw("<h2>CRLs in force, worst first</h2><div class=\"card\">");
   if (page.groups.empty()) html->Raw("<p class=\"sub\">There are none.</p>");
   for (size_t i = 0; i < page.groups.size(); ++i) {
-    if (i == kStatuszGroupsMax) {
+    if (i == kStatuszGroupsMax && !page.all) {
       html->Raw("<p class=\"sub\">and ")
           .Count(page.groups.size() - i)
-          .Raw(" more issuers</p>");
+          .Raw(" more issuers; <a href=\"/statusz/all\">all of them</a></p>");
       break;
     }
     CrlGroupDetails(page, page.groups[i], html);
@@ -391,7 +431,7 @@ void Crls(const StatusPage& page, Html* html) {
       "<tr><th>Source</th><th>Why</th><th class=\"n\">Last tried</th><th>Its "
       "last good CRL</th></tr>");
   for (size_t i = 0; i < page.source_errors.size(); ++i) {
-    if (i == kStatuszRowsMax) break;
+    if (i == RowsMax(page)) break;
     const CrlSourceError& error = page.source_errors[i];
     html->Raw("<tr><td class=\"wide\"><code>")
         .Text(error.source)
@@ -407,7 +447,7 @@ void Crls(const StatusPage& page, Html* html) {
     }
   }
   html->Raw("</table></div>");
-  if (page.source_errors.size() > kStatuszRowsMax) {
+  if (page.source_errors.size() > RowsMax(page)) {
     html->Raw("<p class=\"sub\">of ")
         .Count(page.source_errors.size())
         .Raw(" in all</p>");
@@ -518,6 +558,7 @@ std::string RenderStatusPage(const StatusPage& page) {
   } else {
     html.Raw("<a href=\"/statusz/live\">Load again every 5 s</a>");
   }
+  html.Raw(" · <a href=\"/statusz/all\">every CRL</a>");
   html.Raw(
       " · <a href=\"/metrics\">metrics</a> · <a href=\"/healthz\">healthz</a> "
       "· <a href=\"/readyz\">readyz</a></footer></main></body></html>\n");
@@ -536,7 +577,10 @@ StatusPage CollectStatusPage(const OpsView& view, const StatusSampler& sampler,
   page.profiles = view.metrics->profile_names();
   page.workers = view.metrics->workers();
   page.counters = view.batcher->counters();
-  page.queue_filings_max = view.options->limits.queue_filings_max;
+  const BatcherOptions& queue = view.batcher->options();
+  std::copy(queue.lane_filings_max.begin(), queue.lane_filings_max.end(),
+            page.lane_filings_max.begin());
+  page.held_back_filings_max = queue.held_back_filings_max;
   page.queue_bytes_max = view.options->limits.queue_bytes_max;
   page.snapshot = view.keeper->Current();
   page.snapshot_since = sampler.snapshot_since();

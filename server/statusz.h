@@ -4,11 +4,13 @@
 //   std::string html = RenderStatusPage(CollectStatusPage(view, sampler, now));
 //
 // Every text is escaped: names of issuers come from certificates, errors from
-// files. However many CRLs there are, the page stays below a few hundred KB.
-// Thread safety: free functions without state.
+// files. However many CRLs there are, the page stays below a few hundred KB;
+// with `all` it has every one of them, some 600 octets each. Thread safety:
+// free functions without state.
 #ifndef INKAN_SERVER_STATUSZ_H_
 #define INKAN_SERVER_STATUSZ_H_
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +34,7 @@ struct StatusPage {
   absl::Time now;
   absl::Time started_at;
   bool live = false;  // refreshes itself
+  bool all = false;   // every CRL and every source
 
   ServerReadiness readiness;
   std::vector<OpsFinding> findings;
@@ -41,7 +44,8 @@ struct StatusPage {
   std::vector<std::string> profiles;  // by slot
   size_t workers = 0;
   BatcherCounters counters;
-  uint64_t queue_filings_max = 0;
+  std::array<uint64_t, kLanes> lane_filings_max = {};  // by Lane
+  uint64_t held_back_filings_max = 0;
   uint64_t queue_bytes_max = 0;
 
   std::shared_ptr<const Snapshot> snapshot;  // groups point into it

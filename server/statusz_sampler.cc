@@ -51,6 +51,7 @@ StatusSampler::Mark StatusSampler::MakeMark() const {
   mark.busy_ns = workers.busy_ns;
   mark.rejects = RejectsOf(view_.batcher->counters());
   mark.calls = VerificationCalls(*view_.metrics);
+  mark.stream_waits = workers.waits[static_cast<size_t>(Lane::kStream)];
   return mark;
 }
 
@@ -71,6 +72,8 @@ void StatusSampler::TakeSample() {
   sample.busy_ns = now.busy_ns - last_.busy_ns;
   sample.calls = now.calls;
   sample.calls -= last_.calls;
+  sample.stream_waits = now.stream_waits;
+  sample.stream_waits -= last_.stream_waits;
   sample.waiting = view_.batcher->counters().filings_waiting;
   last_ = now;
   MutexLock lock(&mutex_);

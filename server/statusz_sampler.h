@@ -26,7 +26,10 @@ struct StatusSample {
   uint64_t rejects = 0;
   uint64_t busy_ns = 0;
   SecondsHistogram calls;  // handling times of verification calls
-  uint64_t waiting = 0;    // at its end
+  // Of the messages of streams, whose calls last for as long as their clients
+  // like: how long each waited for a worker.
+  SecondsHistogram stream_waits;
+  uint64_t waiting = 0;  // at its end
 };
 
 class StatusSampler {
@@ -51,6 +54,7 @@ class StatusSampler {
     uint64_t rejects = 0;
     uint64_t busy_ns = 0;
     SecondsHistogram calls;
+    SecondsHistogram stream_waits;
   };
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
   Mark MakeMark() const;

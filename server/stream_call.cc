@@ -54,10 +54,10 @@ class StreamCall final
         Advance();
         return;
       case OpenCalls::Entry::kFull:
-        End(Overloaded(context_));
+        End(Overloaded(WhoIsRefused()));
         return;
       case OpenCalls::Entry::kDraining:
-        End(ShuttingDown());
+        End(ShuttingDown(WhoIsRefused()));
         return;
     }
   }
@@ -69,7 +69,7 @@ class StreamCall final
   // Takes no more messages, answers those it has, and ends.
   void BeginDrain() override ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
-    End(ShuttingDown());
+    End(ShuttingDown(WhoIsRefused()));
   }
   int64_t idle_since_ns() const override {
     return idle_since_ns_.load(std::memory_order_relaxed);
@@ -77,7 +77,7 @@ class StreamCall final
   bool EndIdle() override ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
     if (idle_since_ns() == kNeverNs) return false;
-    End(StreamIdle());
+    End(StreamIdle(WhoIsRefused()));
     return true;
   }
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -96,6 +96,12 @@ class StreamCall final
   std::string Holder() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     std::string client = client_.empty() ? ClientOf(*context_) : client_;
     return client == kAnonymous ? MachineOfPeer(context_->peer()) : client;
+  }
+  // How to say no. Only the first reason may be the one the call ends with, so
+  // only that gets push-back.
+  Refused WhoIsRefused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const bool too_late = finished_ || std::exchange(told_, true);
+    return {too_late ? nullptr : context_, batcher_, Lane::kStream};
   }
   void Accept(std::unique_ptr<Exchange> exchange)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -128,6 +134,8 @@ class StreamCall final
   bool waiting_for_room_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  // The trailing metadata has push-back.
+  bool told_ ABSL_GUARDED_BY(mutex_) = false;
   // Set once no more messages are taken: what to end with.
   std::optional<grpc::Status> end_status_ ABSL_GUARDED_BY(mutex_);
 };
@@ -261,8 +269,8 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
   exchanges_.push_back(std::move(exchange));
   const Admission admission = batcher_->SubmitOrWait(item);
   waiting_for_room_ = admission == Admission::kWaiting;
-  grpc::Status status = StatusOf(admission, context_);
-  if (!status.ok()) {
+  if (admission != Admission::kAdmitted && admission != Admission::kWaiting) {
+    grpc::Status status = StatusOf(admission, WhoIsRefused());
     gate_->ReturnQuota(&exchanges_.back()->ticket);
     exchanges_.pop_back();
     End(std::move(status));
@@ -276,13 +284,14 @@ void StreamCall::OnAdmitted() {
 }
 
 void StreamCall::OnJudged(Exchange* exchange, ItemResult result) {
-  grpc::Status status = StatusOf(result);
-  if (status.ok()) {
+  grpc::Status status;
+  if (result == ItemResult::kJudged) {
     status = exchange->Write();
   } else {
     exchange->Forget();
   }
   MutexLock lock(&mutex_);
+  if (result != ItemResult::kJudged) status = StatusOf(result, WhoIsRefused());
   exchange->settled = true;
   if (!status.ok() && !exchange->dropped) {
     if (!end_status_.has_value() || end_status_->ok()) {
@@ -331,7 +340,7 @@ void StreamCall::Drop(size_t first) {
 // Nobody reads answers any more.
 void StreamCall::Abandon() {
   Drop(0);
-  End(StatusOf(ItemResult::kCancelled));
+  End(StatusOf(ItemResult::kCancelled, Refused()));
 }
 
 // The first reason to end stands.

@@ -57,6 +57,14 @@ std::unique_ptr<X509, Freer> FirstCertificate(const std::string& pem) {
   return certificate;
 }
 
+// Whether the last line is the beginning of another block's first.
+bool EndsInAMark(const std::string& pem) {
+  const size_t end = pem.rfind('\n');
+  const std::string last = end == std::string::npos ? pem : pem.substr(end + 1);
+  return !last.empty() && last[0] == '-' &&
+         last.compare(0, 9, "-----END ") != 0;
+}
+
 std::unique_ptr<EVP_PKEY, Freer> PrivateKey(const std::string& pem) {
   // An empty passphrase instead of a prompt: a server has no terminal.
   char no_passphrase[] = "";
@@ -66,12 +74,61 @@ std::unique_ptr<EVP_PKEY, Freer> PrivateKey(const std::string& pem) {
   return key;
 }
 
+// What is wrong with a file of certificates; empty if nothing. Each block has
+// to be whole: gRPC takes what it finds before one that is not, and a file that
+// is being written, or was cut, begins well. Blocks that are no certificates (a
+// key beside its chain) are nobody's business here.
+std::string ProblemOfCertificates(const std::string& pem) {
+  const auto bio = Reader(pem);
+  int blocks = 0;
+  int certificates = 0;
+  while (true) {
+    char* name = nullptr;
+    char* header = nullptr;
+    unsigned char* data = nullptr;
+    long size = 0;
+    const bool read =
+        PEM_read_bio(bio.get(), &name, &header, &data, &size) == 1;
+    const bool end =
+        !read && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    if (end) break;
+    ++blocks;
+    if (!read) {
+      return absl::StrCat("PEM block ", blocks,
+                          " is damaged or cut short; write the whole file "
+                          "elsewhere, then rename it");
+    }
+    const std::string label = name;
+    const unsigned char* at = data;
+    std::unique_ptr<X509, Freer> certificate;
+    const bool trusted = label == PEM_STRING_X509_TRUSTED;
+    const bool is_certificate =
+        trusted || label == PEM_STRING_X509 || label == PEM_STRING_X509_OLD;
+    if (is_certificate) {
+      certificate.reset(trusted ? d2i_X509_AUX(nullptr, &at, size)
+                                : d2i_X509(nullptr, &at, size));
+    }
+    const bool whole =
+        !is_certificate || (certificate != nullptr && at == data + size);
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    OPENSSL_free(data);
+    ERR_clear_error();
+    if (!whole) return absl::StrCat("PEM block ", blocks, " is no certificate");
+    certificates += is_certificate ? 1 : 0;
+  }
+  if (certificates == 0) return "holds no PEM certificate";
+  return EndsInAMark(pem) ? "ends in the middle of a line of dashes; write the "
+                            "whole file elsewhere, then rename it"
+                          : "";
+}
+
 void CheckPair(const TlsOptions& tls, const Report& report) {
   const auto certificate = FirstCertificate(tls.certificate_chain);
   const auto key = PrivateKey(tls.private_key);
-  if (certificate == nullptr) {
-    report("certificate_chain_file", "holds no PEM certificate");
-  }
+  const std::string problem = ProblemOfCertificates(tls.certificate_chain);
+  if (!problem.empty()) report("certificate_chain_file", problem);
   if (key == nullptr) {
     report("private_key_file",
            "holds no PEM private key that can be read without a passphrase");
@@ -93,9 +150,9 @@ void ReadInto(TlsOptions* tls, const Report& report) {
       ReadField(tls->private_key_file, "private_key_file", report);
   if (!tls->client_ca_file.empty()) {
     tls->client_ca = ReadField(tls->client_ca_file, "client_ca_file", report);
-    if (!tls->client_ca.empty() &&
-        FirstCertificate(tls->client_ca) == nullptr) {
-      report("client_ca_file", "holds no PEM certificate");
+    if (!tls->client_ca.empty()) {
+      const std::string problem = ProblemOfCertificates(tls->client_ca);
+      if (!problem.empty()) report("client_ca_file", problem);
     }
   }
   if (!tls->certificate_chain.empty() && !tls->private_key.empty()) {

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -10,6 +11,9 @@
 
 namespace inkan {
 namespace {
+
+// How long files have to look the same before they are read.
+constexpr absl::Duration kStillFor = absl::Seconds(1);
 
 // Differs after a file was written or replaced.
 std::string LookOf(const TlsOptions& options) {
@@ -30,6 +34,20 @@ std::string LookOf(const TlsOptions& options) {
 }
 
 }  // namespace
+
+ChangeWatch::Next ChangeWatch::See(const std::string& look) {
+  if (look == seen_) {
+    changing_.clear();
+    return Next::kNothing;
+  }
+  if (look != changing_) {
+    changing_ = look;
+    return Next::kLookAgain;
+  }
+  seen_ = look;
+  changing_.clear();
+  return Next::kRead;
+}
 
 TlsKeeper::TlsKeeper(std::string name, TlsOptions options,
                      NewsListener listener)
@@ -57,31 +75,43 @@ void TlsKeeper::Replace(TlsOptions options) {
   MutexLock lock(&mutex_);
   current_ = std::move(shared);
   // The files may have changed since they were read: look at them once more.
-  seen_.clear();
+  changes_seen_.Forget();
 }
 
 void TlsKeeper::Watch() {
+  bool again = false;
   while (true) {
     {
       MutexLock lock(&mutex_);
       if (!ending_) {
-        ending_changed_.WaitFor(
-            &mutex_, absl::ToChronoMilliseconds(current_->poll_interval));
+        const absl::Duration wait =
+            again ? std::min(current_->poll_interval, kStillFor)
+                  : current_->poll_interval;
+        ending_changed_.WaitFor(&mutex_, absl::ToChronoMilliseconds(wait));
       }
       if (ending_) return;
     }
-    Look();
+    again = Look();
   }
 }
 
-void TlsKeeper::Look() {
+// Whether to look again soon.
+bool TlsKeeper::Look() {
   const std::shared_ptr<const TlsOptions> before = Current();
   const std::string look = LookOf(*before);
   {
     MutexLock lock(&mutex_);
-    if (look == seen_ || current_ != before) return;
-    seen_ = look;
+    if (current_ != before) return false;
+    const ChangeWatch::Next next = changes_seen_.See(look);
+    if (next != ChangeWatch::Next::kRead) {
+      return next == ChangeWatch::Next::kLookAgain;
+    }
   }
+  Read(before);
+  return false;
+}
+
+void TlsKeeper::Read(const std::shared_ptr<const TlsOptions>& before) {
   absl::StatusOr<TlsOptions> read = RereadTlsFiles(*before);
   if (!read.ok()) {
     refusals_.fetch_add(1);

@@ -4,7 +4,9 @@
 //   TlsKeeper keeper("listener", options, [](const absl::Status& news) { .. });
 //   std::shared_ptr<const TlsOptions> now = keeper.Current();
 //
-// New files are used only if they fit together; otherwise the old ones stay,
+// New files are used only if every certificate in them is whole, they fit
+// together, and they have looked the same for a second (or poll_interval, if
+// that is less): nobody is writing them just now. Otherwise the old ones stay,
 // the listener is told what is wrong, and the next change is tried again.
 // Connections that are open keep what they began with.
 //
@@ -26,6 +28,24 @@
 
 namespace inkan {
 
+// Says when files that changed may be read: once they have looked the same
+// twice, so that nobody is in the middle of writing them.
+class ChangeWatch {
+ public:
+  enum class Next : uint8_t { kNothing, kLookAgain, kRead };
+
+  Next See(const std::string& look);
+  // What is there now counts as changed.
+  void Forget() {
+    seen_.clear();
+    changing_.clear();
+  }
+
+ private:
+  std::string seen_;
+  std::string changing_;  // empty: nothing is
+};
+
 class TlsKeeper {
  public:
   // OK: new files are in use. Otherwise: they were refused, and why.
@@ -46,7 +66,9 @@ class TlsKeeper {
 
  private:
   void Watch() ABSL_LOCKS_EXCLUDED(mutex_);
-  void Look() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool Look() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Read(const std::shared_ptr<const TlsOptions>& before)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::string name_;
   const NewsListener listener_;
@@ -56,8 +78,8 @@ class TlsKeeper {
   mutable Mutex mutex_;
   CondVar ending_changed_;
   std::shared_ptr<const TlsOptions> current_ ABSL_GUARDED_BY(mutex_);
-  // What the files looked like when they were last read.
-  std::string seen_ ABSL_GUARDED_BY(mutex_);
+  // Of what the files look like.
+  ChangeWatch changes_seen_ ABSL_GUARDED_BY(mutex_);
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -184,6 +184,80 @@ TEST(Lifecycle, WhatSighupCannotChangeIsNamedInTheLogAndNothingChanges) {
   }));
 }
 
+// A server whose CRLs' disk does not answer while it is held.
+class HeldServer {
+ public:
+  HeldServer() : dir_(FreshWorkDir()) {
+    std::filesystem::copy(SharedLab(), dir_ + "/lab",
+                          std::filesystem::copy_options::recursive);
+  }
+  void Hold() const { std::ofstream(hold()) << "hold\n"; }
+  void Run(const std::vector<std::string>& flags) {
+    std::vector<std::string> command = {
+        "env",
+        absl::StrCat("LD_PRELOAD=", INKAN_SLOW_OPEN_LIBRARY),
+        "INKAN_HOLD_FILE=" + hold(),
+        Binary("inkand"),
+        "--config",
+        dir_ + "/lab/inkand.textproto"};
+    command.insert(command.end(), flags.begin(), flags.end());
+    process_ = std::make_unique<Process>(command, dir_ + "/inkand.log");
+  }
+  // Until it waits for the disk.
+  void AwaitHeld() const {
+    ASSERT_TRUE(Happens([this] {
+      return std::filesystem::exists(hold() + ".reached");
+    })) << process_->Output();
+  }
+  bool Says(const std::string& text) const {
+    return Happens(
+        [&] { return process_->Output().find(text) != std::string::npos; });
+  }
+  Process& process() { return *process_; }
+
+ private:
+  std::string hold() const { return dir_ + "/hold"; }
+
+  const std::string dir_;
+  std::unique_ptr<Process> process_;
+};
+
+TEST(Lifecycle, SigtermEndsAServerThatIsStillReadingItsCrls) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    HeldServer server;
+    server.Hold();
+    server.Run({});
+    server.AwaitHeld();
+    server.process().Signal(signal);
+    EXPECT_EQ(server.process().Wait(absl::Seconds(60)), 0)
+        << server.process().Output();
+    EXPECT_THAT(server.process().Output(), HasSubstr("before the server was"));
+  }
+}
+
+TEST(Lifecycle, SigtermEndsACheckOfTheConfiguration) {
+  HeldServer server;
+  server.Hold();
+  server.Run({"--check-config"});
+  server.AwaitHeld();
+  server.process().Signal(SIGTERM);
+  EXPECT_EQ(server.process().Wait(absl::Seconds(60)), 128 + SIGTERM)
+      << server.process().Output();
+}
+
+TEST(Lifecycle, SigtermEndsAServerInTheMiddleOfAReload) {
+  HeldServer server;
+  server.Run({});
+  ASSERT_TRUE(server.Says("listening on"));
+  server.Hold();
+  server.process().Signal(SIGHUP);
+  server.AwaitHeld();
+  server.process().Signal(SIGTERM);
+  EXPECT_EQ(server.process().Wait(absl::Seconds(60)), 0)
+      << server.process().Output();
+  EXPECT_THAT(server.process().Output(), HasSubstr("given up"));
+}
+
 // Sends, and reads nothing, so that its answers hold up a shutdown.
 class DeafClient {
  public:

@@ -24,6 +24,7 @@
 #include "cache/crl_data.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/audit_file.h"
 #include "server/audit_line.h"
 #include "server/audit_log.h"
 #include "server/log_json.h"
@@ -565,6 +566,156 @@ TEST(AuditLogTest, AClockSetBackDoesNotPutOffARotation) {
   ASSERT_TRUE(AppendLine(log->get(), "one"));
   EXPECT_TRUE(Until([&] { return (*log)->counters().rotations == 1; }));
   clock_step_seconds = 0;
+}
+
+// A disk that stands still while it is told to.
+class SlowDisk {
+ public:
+  AuditDisk disk(absl::Duration hang_after) {
+    AuditDisk disk;
+    disk.before_write = [this] { Pass(&writes_stand_); };
+    disk.before_sync = [this] {
+      syncs_.fetch_add(1);
+      Pass(&syncs_stand_);
+    };
+    disk.hang_after = hang_after;
+    return disk;
+  }
+  void StandWrites(bool stand) { writes_stand_ = stand; }
+  void StandSyncs(bool stand) { syncs_stand_ = stand; }
+  // Begun, and among them those that stand.
+  int syncs() const { return syncs_.load(); }
+  int standing() const { return standing_.load(); }
+
+ private:
+  void Pass(const std::atomic<bool>* stand) {
+    standing_.fetch_add(1);
+    while (stand->load()) absl::SleepFor(absl::Milliseconds(1));
+    standing_.fetch_sub(1);
+  }
+
+  std::atomic<bool> writes_stand_{false};
+  std::atomic<bool> syncs_stand_{false};
+  std::atomic<int> syncs_{0};
+  std::atomic<int> standing_{0};
+};
+
+// Long enough that nothing but a disk that stands is taken for one that hangs.
+constexpr absl::Duration kNoHang = absl::Hours(1);
+constexpr absl::Duration kSoonHangs = absl::Milliseconds(200);
+
+TEST(AuditLogTest, NobodyWaitsForTheSyncOfAnInterval) {
+  TempFolder folder;
+  SlowDisk slow;
+  AuditOptions options = OptionsFor(folder);
+  options.sync_interval = absl::Milliseconds(1);
+  auto log = AuditLog::Open(options, nullptr, slow.disk(kNoHang));
+  ASSERT_TRUE(log.ok()) << log.status();
+  slow.StandSyncs(true);
+  ASSERT_TRUE(AppendLine(log->get(), "first"));
+  ASSERT_TRUE(Until([&] { return slow.standing() == 1; }));
+  // The disk syncs the first line, and goes on doing so.
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(AppendLine(log->get(), "more"));
+  EXPECT_EQ(slow.standing(), 1);
+  EXPECT_EQ(slow.syncs(), 1);
+  EXPECT_EQ(Lines(ReadAll(options.file)).size(), 101U);
+  slow.StandSyncs(false);
+  (*log)->Close();
+  EXPECT_FALSE((*log)->counters().failing);
+}
+
+TEST(AuditLogTest, ADiskThatHangsRefusesAndTakesBackWhatWasRefused) {
+  TempFolder folder;
+  SlowDisk slow;
+  const AuditOptions options = OptionsFor(folder);
+  std::atomic<int> bad{0};
+  std::atomic<int> good{0};
+  auto log = AuditLog::Open(
+      options,
+      [&](const absl::Status& status) {
+        (status.ok() ? good : bad).fetch_add(1);
+      },
+      slow.disk(kSoonHangs));
+  ASSERT_TRUE(log.ok());
+  ASSERT_TRUE(AppendLine(log->get(), "before"));
+  slow.StandWrites(true);
+  std::vector<std::thread> workers;
+  std::atomic<int> refused{0};
+  for (int t = 0; t < 4; ++t) {
+    workers.emplace_back([&] {
+      if (!AppendLine(log->get(), "lost")) refused.fetch_add(1);
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  EXPECT_EQ(refused.load(), 4);
+  EXPECT_TRUE((*log)->Refusing());
+  EXPECT_FALSE((*log)->Ready());
+  EXPECT_TRUE((*log)->counters().failing);
+  EXPECT_THAT((*log)->counters().last_error, HasSubstr("not answered"));
+  slow.StandWrites(false);
+  ASSERT_TRUE(Until([&] { return !(*log)->Refusing(); }));
+  ASSERT_TRUE(AppendLine(log->get(), "after"));
+  (*log)->Close();
+  EXPECT_EQ(ReadAll(options.file), "before\nafter\n");
+  EXPECT_EQ((*log)->counters().buffer_bytes, 0U);
+  EXPECT_EQ((*log)->counters().lines, 2U);
+  EXPECT_GE(bad.load(), 1);
+  EXPECT_GE(good.load(), 1);
+}
+
+TEST(AuditLogTest, ASyncThatHangsIsAFailure) {
+  TempFolder folder;
+  SlowDisk slow;
+  AuditOptions options = OptionsFor(folder);
+  options.sync_interval = absl::Milliseconds(1);
+  auto log = AuditLog::Open(options, nullptr, slow.disk(kSoonHangs));
+  ASSERT_TRUE(log.ok());
+  slow.StandSyncs(true);
+  ASSERT_TRUE(AppendLine(log->get(), "first"));
+  ASSERT_TRUE(Until([&] { return (*log)->Refusing(); }));
+  EXPECT_FALSE(AppendLine(log->get(), "refused"));
+  ASSERT_TRUE(Until([&] { return (*log)->counters().failing; }));
+  slow.StandSyncs(false);
+  ASSERT_TRUE(Until([&] { return !(*log)->Refusing(); }));
+  EXPECT_TRUE(AppendLine(log->get(), "after"));
+  EXPECT_EQ(ReadAll(options.file), "first\nafter\n");
+}
+
+TEST(AuditLogTest, WithDropADiskThatHangsHoldsUpNobody) {
+  for (const AuditSync sync : {AuditSync::kInterval, AuditSync::kEveryBatch}) {
+    TempFolder folder;
+    SlowDisk slow;
+    AuditOptions options = OptionsFor(folder);
+    options.on_failure = AuditFailure::kDrop;
+    options.sync = sync;
+    options.buffer_bytes_max = 100;
+    auto log = AuditLog::Open(options, nullptr, slow.disk(kSoonHangs));
+    ASSERT_TRUE(log.ok());
+    slow.StandWrites(true);
+    for (int i = 0; i < 50; ++i) {
+      EXPECT_TRUE(AppendLine(log->get(), std::string(30, 'x')));
+    }
+    EXPECT_GT((*log)->counters().dropped_lines, 0U);
+    slow.StandWrites(false);
+    (*log)->Close();
+    EXPECT_EQ((*log)->counters().lines + (*log)->counters().dropped_lines, 50U);
+  }
+}
+
+TEST(AuditLogTest, CloseLeavesADiskThatHangsToItself) {
+  TempFolder folder;
+  SlowDisk slow;
+  auto log = AuditLog::Open(OptionsFor(folder), nullptr, slow.disk(kSoonHangs));
+  ASSERT_TRUE(log.ok());
+  slow.StandWrites(true);
+  EXPECT_FALSE(AppendLine(log->get(), "lost"));
+  (*log)->Close();
+  log->reset();
+  ASSERT_EQ(slow.standing(), 1);
+  // What was left behind ends by itself, and frees the file for another log.
+  slow.StandWrites(false);
+  EXPECT_TRUE(Until([&] { return AuditLog::Open(OptionsFor(folder)).ok(); }));
+  EXPECT_EQ(ReadAll(OptionsFor(folder).file), "");
 }
 
 TEST(AuditLogTest, AfterCloseNothingIsTaken) {

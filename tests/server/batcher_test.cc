@@ -680,6 +680,72 @@ TEST(BatcherTest, AnItemCancelledHalfWayIsNotCalledJudged) {
   EXPECT_EQ(batcher->counters().filings_cancelled, 64U);
 }
 
+TEST(BatcherTest, WhatIsHeldBackIsBoundedInFilings) {
+  Bench bench;
+  auto batcher = MakeBatcher(
+      &bench, {.lane_filings_max = {10, 10, 10}, .held_back_filings_max = 20});
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem in_stream(10);
+  TestItem alone(19);
+  TestItem fits(1);
+  TestItem too_many(1);
+  EXPECT_EQ(batcher->SubmitOrWait(&in_stream), Admission::kAdmitted);
+  EXPECT_EQ(batcher->SubmitOrWait(&alone), Admission::kWaiting);
+  EXPECT_EQ(batcher->SubmitOrWait(&fits), Admission::kWaiting);
+  EXPECT_EQ(batcher->SubmitOrWait(&too_many), Admission::kFull);
+  EXPECT_EQ(batcher->counters().filings_held_back, 20U);
+  EXPECT_EQ(batcher->counters().bytes_held, 4U);
+  EXPECT_EQ(batcher->counters().refused[static_cast<size_t>(Refusal::kFilings)],
+            1U);
+  bench.open = true;
+  batcher->Drain(absl::InfiniteDuration());
+  EXPECT_EQ(batcher->counters().filings_judged, 31U);
+}
+
+TEST(BatcherTest, OneItemOfAnySizeMayBeHeldBack) {
+  Bench bench;
+  auto batcher = MakeBatcher(
+      &bench, {.lane_filings_max = {10, 10, 10}, .held_back_filings_max = 20});
+  TestItem busy(1);
+  Occupy(&bench, batcher.get(), &busy);
+  TestItem in_stream(10);
+  TestItem large(100);
+  EXPECT_EQ(batcher->SubmitOrWait(&in_stream), Admission::kAdmitted);
+  EXPECT_EQ(batcher->SubmitOrWait(&large), Admission::kWaiting);
+  bench.open = true;
+  batcher->Drain(absl::InfiniteDuration());
+  EXPECT_EQ(batcher->counters().filings_judged, 111U);
+}
+
+TEST(BatcherTest, WhoIsRefusedHearsHowLongTheLineIs) {
+  Bench bench;
+  bench.batch_milliseconds = 20;
+  auto batcher = MakeBatcher(&bench, {.worker_batch_filings_max = 1,
+                                      .lane_filings_max = {200, 200, 200}});
+  EXPECT_EQ(batcher->LineNs(Lane::kBatch), 0);
+  TestItem line(200);
+  ASSERT_EQ(batcher->Submit(&line, Lane::kBatch), Admission::kAdmitted);
+  // The pace is known after a quarter of a second.
+  TestItem refused(200);
+  const absl::Time end = absl::Now() + absl::Seconds(60);
+  while (batcher->LineNs(Lane::kBatch) == 0 && absl::Now() < end) {
+    const Admission admission = batcher->Submit(&refused, Lane::kBatch);
+    ASSERT_NE(admission, Admission::kAdmitted);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  // Those before it take 20 ms each, at least.
+  EXPECT_GE(batcher->LineNs(Lane::kBatch), int64_t{20'000'000});
+  EXPECT_EQ(batcher->LineNs(Lane::kInteractive), 0);
+  EXPECT_EQ(batcher->drain_ends_ns(), kNeverNs);
+  batcher->BeginDrain(absl::Milliseconds(1));
+  EXPECT_EQ(batcher->Submit(&refused, Lane::kInteractive),
+            Admission::kShuttingDown);
+  EXPECT_GT(batcher->DrainLineNs(), 0);
+  EXPECT_LT(batcher->drain_ends_ns(), NowNs() + int64_t{1'000'000});
+  batcher->Drain(absl::Milliseconds(1));
+}
+
 TEST(BatcherTest, DrainingFinishesAllThatWasAdmittedOrWaitsAndTakesNoMore) {
   Bench bench;
   auto batcher = MakeBatcher(&bench, {.worker_batch_filings_max = 64,

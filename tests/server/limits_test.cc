@@ -18,6 +18,7 @@
 #include "gmock/gmock.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "gtest/gtest.h"
+#include "server/operations.h"
 #include "server/server.h"
 #include "tests/server/raw_client.h"
 #include "tests/server/test_world.h"
@@ -423,11 +424,12 @@ TEST_F(LimitsTest, AnAnswerThatNobodyReadsEndsItsStreamAndFreesItsMemory) {
 class NeverReadCall {
  public:
   NeverReadCall(int port, const std::string& method,
-                const google::protobuf::Message& request)
+                const google::protobuf::Message& request,
+                const std::string& service = "VerificationService")
       : client_(port, grpc::InsecureChannelCredentials(), LittleUnread()),
         stub_(client_.channel),
         call_(stub_.PrepareCall(
-            &context_, absl::StrCat("/inkan.v1.VerificationService/", method),
+            &context_, absl::StrCat("/inkan.v1.", service, "/", method),
             &queue_)) {
     call_->StartCall(nullptr);
     Await();
@@ -490,6 +492,51 @@ TEST_F(LimitsTest, AnUnreadAnswerHoldsWhatItIsAndNotWhatWasSent) {
     }
     EXPECT_TRUE(Happens([&] { return held() == 0; })) << method;
   }
+}
+
+TEST_F(LimitsTest, LongAnswersOfOperationsThatNobodyReadsAreBounded) {
+  Start("");
+  RawClient client(server_->port());
+  const auto get_status = [&](grpc::ClientContext* context) {
+    v1::GetStatusResponse response;
+    return client.operations->GetStatus(context, v1::GetStatusRequest(),
+                                        &response);
+  };
+  std::vector<std::unique_ptr<NeverReadCall>> unread;
+  for (size_t i = 1; i < kAnswersMax; ++i) {
+    unread.push_back(std::make_unique<NeverReadCall>(
+        server_->port(), "GetStatus", v1::GetStatusRequest(),
+        "OperationsService"));
+  }
+  const auto under_way = [&](size_t count) {
+    return Happens([&] { return server_->answers().under_way() == count; });
+  };
+  ASSERT_TRUE(under_way(kAnswersMax - 1));
+  grpc::ClientContext last;
+  EXPECT_TRUE(get_status(&last).ok());
+  v1::LookupRevocationRequest look_up;
+  look_up.set_profile("signature");
+  look_up.set_serial_number("01");
+  unread.push_back(std::make_unique<NeverReadCall>(
+      server_->port(), "LookupRevocation", look_up, "OperationsService"));
+  ASSERT_TRUE(under_way(kAnswersMax));
+  grpc::ClientContext one_more;
+  const grpc::Status refused = get_status(&one_more);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ReasonOf(refused), "inkan.dev/TOO_MANY_AT_ONCE");
+  EXPECT_EQ(
+      one_more.GetServerTrailingMetadata().count("grpc-retry-pushback-ms"), 1U);
+  grpc::ClientContext look_up_context;
+  v1::LookupRevocationResponse found;
+  EXPECT_EQ(
+      client.operations->LookupRevocation(&look_up_context, look_up, &found)
+          .error_code(),
+      grpc::StatusCode::UNAVAILABLE);
+  // Nobody keeps the others out by not reading.
+  EXPECT_TRUE(Happens([&] {
+    grpc::ClientContext context;
+    return get_status(&context).ok();
+  }));
 }
 
 // What limits.unread_answer_seconds_max is worked out from.

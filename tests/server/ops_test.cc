@@ -978,6 +978,52 @@ TEST(StatuszTest, ThousandsOfCrlsMakeAPageOfBoundedSize) {
   EXPECT_LT(html.size(), 1000000U);
   EXPECT_THAT(html, HasSubstr("CN=municipality 0"));
   EXPECT_THAT(html, HasSubstr("more issuers"));
+  EXPECT_THAT(html, HasSubstr("href=\"/statusz/all\""));
+  EXPECT_THAT(html, Not(HasSubstr("CN=municipality 1899")));
+}
+
+TEST(StatuszTest, EveryCrlIsThereForWhoAsksForAll) {
+  std::vector<std::unique_ptr<CrlData>> crls;
+  StatusPage page = EmptyPage();
+  page.all = true;
+  for (int g = 0; g < 50; ++g) {
+    CrlGroup group;
+    group.issuer = absl::StrCat("CN=CA ", g);
+    for (int i = 0; i < 50; ++i) {
+      crls.push_back(std::make_unique<CrlData>());
+      crls.back()->scope_text = absl::StrCat("CN=", g, " of ", i, ".");
+      group.rows.push_back({crls.back().get(), false, 1773576000 + i});
+    }
+    page.groups.push_back(std::move(group));
+    page.source_errors.push_back(
+        {absl::StrCat("no ", g, "."), "", page.now, false});
+  }
+  const std::string html = RenderStatusPage(page);
+  for (int g = 0; g < 50; ++g) {
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_THAT(html, HasSubstr(absl::StrCat("CN=", g, " of ", i, ".")));
+    }
+    ASSERT_THAT(html, HasSubstr(absl::StrCat("no ", g, ".")));
+  }
+}
+
+TEST(StatuszTest, TheFullestLaneIsShownAndTheKernelsOwnLanes) {
+  StatusPage page = EmptyPage();
+  page.lane_filings_max = {4096, 32768, 16384};
+  page.queue_bytes_max = 1 << 30;
+  page.counters.lane_filings = {4096, 100, 0};
+  page.counters.filings_waiting = 4196;
+  page.counters.filings_held_back = 77;
+  page.kernel = "avx2";
+  page.totals.rsa_groups[4] = 10;
+  StatusSample sample;
+  sample.stream_waits.counts[4] = 1234;
+  page.samples.push_back(sample);
+  const std::string html = RenderStatusPage(page);
+  EXPECT_THAT(html, HasSubstr("100 % of 4,096 in lane interactive"));
+  EXPECT_THAT(html, HasSubstr("77 held back in streams"));
+  EXPECT_THAT(html, HasSubstr("4.00 of 4 lanes filled"));
+  EXPECT_THAT(html, HasSubstr("streams: 1,234 messages"));
 }
 
 TEST(StatuszTest, QuantilesLieWhereTheCountsAre) {

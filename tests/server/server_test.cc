@@ -20,6 +20,9 @@
 #include "client/inkan_client.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/health.h"
+#include "server/readiness.h"
+#include "tests/server/happens.h"
 #include "tests/server/raw_client.h"
 #include "tests/server/test_world.h"
 
@@ -30,6 +33,7 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using testing::DetailOf;
 using testing::FieldOf;
+using testing::Happens;
 using ::testing::HasSubstr;
 using testing::RawClient;
 using testing::ReasonOf;
@@ -244,6 +248,25 @@ TEST(ServerTest, HealthKnowsTheServerAndItsServices) {
   }
   EXPECT_EQ(CheckHealth(client, "nobody", &response).error_code(),
             grpc::StatusCode::NOT_FOUND);
+}
+
+TEST(ServerTest, AWorkerThatHangsIsSeenByLivenessAndByNothingElse) {
+  TestWorld world;
+  auto server = world.StartServer();
+  std::atomic<bool> alive{true};
+  HealthState health;
+  health.SetServing(true);
+  const Readiness readiness(
+      &server->keeper(), nullptr, [&alive] { return alive.load(); }, &health);
+  EXPECT_TRUE(health.Serves("inkan.v1.OperationsService"));
+  alive = false;
+  EXPECT_TRUE(
+      Happens([&] { return !health.Serves("inkan.v1.OperationsService"); }));
+  EXPECT_TRUE(health.Serves("inkan.v1.VerificationService"));
+  EXPECT_TRUE(health.serving());
+  alive = true;
+  EXPECT_TRUE(
+      Happens([&] { return health.Serves("inkan.v1.OperationsService"); }));
 }
 
 TEST(ServerTest, AHealthWatchSeesShutdownAndEnds) {

@@ -15,6 +15,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/server.h"
+#include "server/tls_expiry.h"
+#include "server/tls_keeper.h"
 #include "tests/server/happens.h"
 #include "tests/server/http_client.h"
 #include "tests/server/raw_client.h"
@@ -113,6 +115,69 @@ class TlsTest : public ::testing::Test {
   PemPair pair_;
   std::unique_ptr<Server> server_;
 };
+
+TEST(ChangeWatchTest, FilesAreReadOnceTheyHaveLookedTheSameTwice) {
+  using Next = ChangeWatch::Next;
+  ChangeWatch watch;
+  EXPECT_EQ(watch.See("a"), Next::kLookAgain);
+  EXPECT_EQ(watch.See("b"), Next::kLookAgain);
+  EXPECT_EQ(watch.See("c"), Next::kLookAgain);
+  EXPECT_EQ(watch.See("c"), Next::kRead);
+  EXPECT_EQ(watch.See("c"), Next::kNothing);
+  EXPECT_EQ(watch.See("d"), Next::kLookAgain);
+  EXPECT_EQ(watch.See("c"), Next::kNothing);
+  EXPECT_EQ(watch.See("d"), Next::kLookAgain);
+  watch.Forget();
+  EXPECT_EQ(watch.See("d"), Next::kLookAgain);
+  EXPECT_EQ(watch.See("d"), Next::kRead);
+}
+
+TEST(TlsExpiryTest, ACertificateOutOfItsTimeIsNamed) {
+  const PemPair pair = TestCa("CA").Issue("server");
+  const absl::Time now = absl::Now();
+  EXPECT_EQ(CertificateTimeProblem(pair.certificate, now), "");
+  EXPECT_THAT(CertificateTimeProblem(pair.certificate, now + absl::Hours(2)),
+              HasSubstr("ended on"));
+  EXPECT_THAT(CertificateTimeProblem(pair.certificate, now - absl::Hours(48)),
+              HasSubstr("not valid before"));
+}
+
+TEST_F(TlsTest, ABundleOfClientCasThatIsHalfWrittenIsNotTaken) {
+  Start();
+  TlsKeeper& keeper = *server_->intake().tls();
+  const TestCa other_ca("Other CA");
+  const PemPair other = other_ca.Issue("client");
+  const std::string bundle = client_ca_.pem() + other_ca.pem();
+  const size_t second = client_ca_.pem().size();
+  // In its base64, in its last line, and in its first.
+  for (const size_t cut :
+       {second + other_ca.pem().size() / 2, bundle.size() - 10, second + 9}) {
+    SCOPED_TRACE(cut);
+    const uint64_t refused = keeper.refusals();
+    world_.Write("clients.pem", bundle.substr(0, cut));
+    EXPECT_TRUE(Happens([&] { return keeper.refusals() > refused; }));
+    EXPECT_EQ(keeper.Current()->client_ca, client_ca_.pem());
+    EXPECT_EQ(Reload().code(), absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_EQ(keeper.changes(), 0U);
+  world_.Write("clients.pem", bundle);
+  EXPECT_TRUE(Happens([&] { return keeper.changes() == 1; }));
+  EXPECT_TRUE(Verify(As(other)).ok());
+  EXPECT_TRUE(Verify(As(client_ca_.Issue("client"))).ok());
+}
+
+TEST_F(TlsTest, AChainThatIsHalfWrittenIsNotTaken) {
+  Start();
+  TlsKeeper& keeper = *server_->intake().tls();
+  const std::string chain = pair_.certificate + server_ca_.pem();
+  world_.Write("server.pem", chain.substr(0, chain.size() - 100));
+  EXPECT_TRUE(Happens([&] { return keeper.refusals() == 1; }));
+  EXPECT_EQ(keeper.Current()->certificate_chain, pair_.certificate);
+  // A key beside its chain is no mistake.
+  world_.Write("server.pem", chain + pair_.key);
+  EXPECT_TRUE(Happens([&] { return keeper.changes() == 1; }));
+  EXPECT_TRUE(Verify(As(client_ca_.Issue("client"))).ok());
+}
 
 TEST_F(TlsTest, ANewCertificateOnDiskIsShownToNewConnectionsAndOldOnesGoOn) {
   Start();

@@ -10,15 +10,14 @@ import {checkVerdict, loadApi, readCorpus} from './filings.mjs';
 const [targets, corpusFile, protoDir, stopFile] = process.argv.slice(2);
 
 // Verdicts have no side effects, so a call may be made again. UNAVAILABLE is what a
-// server says that is full or going away; CANCELLED, when the client did not cancel,
-// is what a call gets that arrives in the moment a server closes its connections.
+// server says that is full or going away, and what a connection that ends gives.
 const SERVICE_CONFIG = {
   loadBalancingConfig: [{round_robin: {}}],
   methodConfig: [{
     name: [{service: 'inkan.v1.VerificationService'}],
     retryPolicy: {
       maxAttempts: 5, initialBackoff: '0.1s', maxBackoff: '2s',
-      backoffMultiplier: 2, retryableStatusCodes: ['UNAVAILABLE', 'CANCELLED'],
+      backoffMultiplier: 2, retryableStatusCodes: ['UNAVAILABLE'],
     },
   }],
 };
