@@ -95,7 +95,8 @@ absl::Duration UntilGone(const Refused& refused) {
   absl::Duration likely = kRefusingTime + kMargin;
   absl::Duration at_most = likely;
   if (refused.batcher != nullptr) {
-    likely += absl::Nanoseconds(refused.batcher->DrainLineNs());
+    likely += std::min(absl::Nanoseconds(refused.batcher->DrainLineNs()),
+                       kRetryAfterMax);
     const int64_t ends_ns = refused.batcher->drain_ends_ns();
     if (ends_ns != kNeverNs) {
       at_most =

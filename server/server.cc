@@ -92,8 +92,7 @@ struct Server::Parts {
   absl::Status Apply(Config config) ABSL_LOCKS_EXCLUDED(apply_mutex);
   void WaitUnlessHurried(absl::Duration time) ABSL_LOCKS_EXCLUDED(mutex);
   std::vector<GrpcListener*> Listeners() const;
-  void HangUp(int64_t drained_ns, absl::Duration deadline)
-      ABSL_LOCKS_EXCLUDED(mutex);
+  void HangUp(absl::Duration deadline) ABSL_LOCKS_EXCLUDED(mutex);
 };
 
 std::unique_ptr<Judge> Server::Parts::MakeJudge() {
@@ -222,25 +221,42 @@ std::vector<GrpcListener*> Server::Parts::Listeners() const {
   return listeners;
 }
 
-// Ends every connection, those first that nobody's answer is still to be sent
-// on: whoever does not read keeps nobody else here. Until the deadline, by
+// Ends every connection, those first on which no answer is still to be sent:
+// whoever does not read keeps nobody else here. Until the deadline, by
 // SteadyNow, or a hurry.
-void Server::Parts::HangUp(int64_t drained_ns, absl::Duration deadline) {
+void Server::Parts::HangUp(absl::Duration deadline) {
+  // Refusals are on their way all the time, but none is at two looks in a row
+  // for long, unless its client does not read. Later an answer is one that was
+  // there at the look before: a stream has few that are owed, and would have
+  // sent them by now if each were faster.
   constexpr absl::Duration kLook = absl::Milliseconds(50);
-  while (true) {
-    absl::flat_hash_set<ConnectionAcceptor::Peer> slow;
-    for (const std::string& peer : answers->PeersOfBefore(drained_ns)) {
+  constexpr int kLooksForAll = 40;
+  using Peers = absl::flat_hash_set<ConnectionAcceptor::Peer>;
+  Peers before;
+  for (int look = 0;; ++look) {
+    const int64_t begun_before =
+        look < kLooksForAll ? kNeverNs
+                            : NowNs() - absl::ToInt64Nanoseconds(kLook);
+    Peers now;
+    for (const std::string& peer : answers->PeersOfBefore(begun_before)) {
       const PeerAddress address = AddressOfPeer(peer);
-      slow.insert({address.octets, address.port});
+      now.insert({address.octets, address.port});
     }
-    bool enough = slow.empty() || SteadyNow() >= deadline;
+    bool enough =
+        (now.empty() && before.empty() && look > 0) || SteadyNow() >= deadline;
     {
       MutexLock lock(&mutex);
       enough = enough || hurry;
     }
+    // Between two answers of a stream there is a moment without one.
+    Peers slow = now;
+    slow.insert(before.begin(), before.end());
     if (enough) slow.clear();
-    for (GrpcListener* listener : Listeners()) listener->HangUp(slow);
+    if (look > 0 || enough) {
+      for (GrpcListener* listener : Listeners()) listener->HangUp(slow);
+    }
     if (enough) return;
+    before = std::move(now);
     WaitUnlessHurried(kLook);
   }
 }
@@ -335,7 +351,6 @@ void Server::Shutdown() {
   // UNAVAILABLE, which clients retry elsewhere, after a push-back that is
   // longer than this server has left.
   parts.batcher->Drain(parts.options.drain_timeout);
-  const int64_t drained_ns = NowNs();
   parts.WaitUnlessHurried(
       std::min(kRefusingTime, parts.options.drain_timeout / 2));
   parts.health.CancelWatches();
@@ -348,7 +363,7 @@ void Server::Shutdown() {
   // gRPC cancels the calls that come in while it closes its connections, and
   // CANCELLED does not say "try elsewhere". That a connection is at its end
   // does: clients make UNAVAILABLE of it.
-  parts.HangUp(drained_ns, deadline);
+  parts.HangUp(deadline);
   // Each returns when its clients have gone; at the deadline it cancels the
   // rest.
   for (GrpcListener* listener : parts.Listeners()) {

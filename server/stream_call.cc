@@ -120,7 +120,7 @@ class StreamCall final
   // Since nothing is in work and the next message is waited for. Written with
   // the mutex held.
   std::atomic<int64_t> idle_since_ns_{kNeverNs};
-  // The answer being written.
+  // The answer being written, or the end.
   AnswerWatch::Entry answer_;
 
   Mutex mutex_;
@@ -322,6 +322,7 @@ void StreamCall::OnCancel() {
 }
 
 void StreamCall::OnDone() {
+  answers_->End(&answer_);
   streams_->Remove(this);
   // Whoever called gRPC's Finish may not have left its critical section yet.
   { MutexLock lock(&mutex_); }
@@ -374,6 +375,9 @@ void StreamCall::Advance() {
   }
   if (end_status_.has_value() && exchanges_.empty()) {
     finished_ = true;
+    // A write counts as done while gRPC still holds the last of it; the end is
+    // behind all of that.
+    answers_->Begin(&answer_, context_->c_call());
     Finish(*end_status_);
   }
 }

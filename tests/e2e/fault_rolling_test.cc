@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "bench/load/load_options.h"
+#include "bench/load/options.h"
 #include "cache/mutex.h"
 #include "tests/e2e/fault_support.h"
 
@@ -165,8 +165,7 @@ class PolicyClient {
 TEST(FaultRolling, AnOrdinaryRetryPolicyLosesNoCallThoughTheQueueIsLong) {
   const std::string dir = FreshWorkDir();
   const std::string config =
-      "worker_threads: 1 limits { queue_wait_milliseconds_max: 600000 "
-      "interactive_weight: 100 }";
+      "worker_threads: 1 limits { queue_wait_milliseconds_max: 600000 }";
   FaultServer one(dir + "/one", config);
   FaultServer two(dir + "/two", config);
   PolicyClient client(one.target() + "," + two.target(), 200);
