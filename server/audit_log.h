@@ -1,7 +1,7 @@
 // The audit log: one line for each verdict, in a local file that is only
 // appended to. Workers hand over a batch's lines; a thread of its own writes
 // them and rotates the file, and another one syncs it, so that nobody waits for
-// the disk but with kEveryBatch.
+// the disk but with kEveryBatch, and for the folder when the file is rotated.
 //
 //   absl::StatusOr<std::unique_ptr<AuditLog>> log = AuditLog::Open(options);
 //   if (!(*log)->Append(&lines, count)) refuse the batch;

@@ -14,8 +14,8 @@ AuditSyncer::~AuditSyncer() {
 
 void AuditSyncer::Ask(int descriptor, std::string path) {
   MutexLock lock(&mutex_);
-  jobs_.push_back({descriptor, std::move(path), NowNs()});
-  since_ns_.store(jobs_.front().since_ns, std::memory_order_relaxed);
+  if (jobs_.empty()) since_ns_.store(NowNs(), std::memory_order_relaxed);
+  jobs_.push_back({descriptor, std::move(path)});
   asked_.Signal();
 }
 
@@ -34,8 +34,7 @@ void AuditSyncer::Run() {
     {
       MutexLock lock(&mutex_);
       jobs_.erase(jobs_.begin());
-      since_ns_.store(jobs_.empty() ? 0 : jobs_.front().since_ns,
-                      std::memory_order_relaxed);
+      since_ns_.store(jobs_.empty() ? 0 : NowNs(), std::memory_order_relaxed);
     }
     done_(status);
   }

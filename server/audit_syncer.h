@@ -43,15 +43,13 @@ class AuditSyncer {
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
   void End() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Since when the oldest sync that has not ended was asked for, by NowNs; 0:
-  // there is none.
+  // Since when it is at the sync it does now, by NowNs; 0: there is none.
   int64_t since_ns() const { return since_ns_.load(std::memory_order_relaxed); }
 
  private:
   struct Job {
     int descriptor = -1;
     std::string path;
-    int64_t since_ns = 0;
   };
 
   const Done done_;

@@ -201,7 +201,9 @@ void AuditLog::Writer::Run() {
     if (SyncHangs()) NoteHanging();
   }
   busy_since_ns_.store(NowNs(), std::memory_order_relaxed);
-  if (unsynced_ && options_.sync != AuditSync::kNone) Note(SyncHere());
+  if ((unsynced_ || sync_failed_) && options_.sync != AuditSync::kNone) {
+    Note(SyncHere());
+  }
   busy_since_ns_.store(0, std::memory_order_relaxed);
   syncer_.End();
   ThreadEnds();
@@ -390,9 +392,10 @@ void AuditLog::Writer::Note(const absl::Status& status) {
       ++counters_.errors;
       counters_.last_error = std::string(status.message());
     }
+    // Together with `failing`: LookForRoom ends what both say.
+    retry_at_ns_.store(status.ok() ? 0 : NowNs() + kRetryNs,
+                       std::memory_order_relaxed);
   }
-  retry_at_ns_.store(status.ok() ? 0 : NowNs() + kRetryNs,
-                     std::memory_order_relaxed);
   if (listener_ != nullptr && news) listener_(status);
 }
 

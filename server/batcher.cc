@@ -120,13 +120,17 @@ Admission Batcher::Refuse(size_t filings, Lane lane, Refusal why) {
                                               std::memory_order_relaxed);
     return Admission::kFull;
   }
-  // The lanes are emptied side by side.
+  NoteDrainLine();
+  return Admission::kShuttingDown;
+}
+
+// The lanes are emptied side by side.
+void Batcher::NoteDrainLine() {
   int64_t longest = 0;
-  for (size_t other = 0; other < kLanes; ++other) {
-    longest = std::max(longest, LineOf(static_cast<Lane>(other)));
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    longest = std::max(longest, LineOf(static_cast<Lane>(lane)));
   }
   drain_line_ns_.store(longest, std::memory_order_relaxed);
-  return Admission::kShuttingDown;
 }
 
 bool Batcher::LaneHasRoom(size_t filings, Lane lane) const {
@@ -446,6 +450,7 @@ void Batcher::BeginDrain(absl::Duration at_most) {
   // A clock that nobody sets. A day is for ever.
   drain_ends_ns_ =
       NowNs() + absl::ToInt64Nanoseconds(std::min(at_most, absl::Hours(24)));
+  NoteDrainLine();
   work_.SignalAll();
 }
 

@@ -179,6 +179,7 @@ class Batcher {
   Admission Refuse(size_t filings, Lane lane, Refusal why)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   int64_t LineOf(Lane lane) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteDrainLine() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t BytesBound(Lane lane) const;
   bool LaneHasRoom(size_t filings, Lane lane) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -1,11 +1,13 @@
 #include "server/connection_acceptor.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -85,6 +87,12 @@ uint64_t SocketOf(int fd) {
   struct stat info {};
   if (fstat(fd, &info) != 0 || !S_ISSOCK(info.st_mode)) return 0;
   return info.st_ino;
+}
+
+// Whether something was sent that the peer has not acknowledged.
+bool Undelivered(int fd) {
+  int octets = 0;
+  return ioctl(fd, SIOCOUTQ, &octets) == 0 && octets > 0;
 }
 
 // Empty for what is no TCP connection.
@@ -311,12 +319,18 @@ void ConnectionAcceptor::Visit(const std::function<void(int)>& visit) {
   }
 }
 
-void ConnectionAcceptor::HangUp(const absl::flat_hash_set<Peer>& but) {
-  Visit([&but](int connection) {
-    if (but.empty() || !but.contains(PeerOf(connection))) {
+size_t ConnectionAcceptor::HangUp(const absl::flat_hash_set<Peer>& but,
+                                  bool only_delivered) {
+  size_t under_way = 0;
+  Visit([&](int connection) {
+    if (!but.empty() && but.contains(PeerOf(connection))) return;
+    if (only_delivered && Undelivered(connection)) {
+      ++under_way;
+    } else {
       shutdown(connection, SHUT_WR);
     }
   });
+  return under_way;
 }
 
 void ConnectionAcceptor::End(const absl::flat_hash_set<Peer>& peers) {

@@ -68,8 +68,12 @@ class ConnectionAcceptor {
   // Closes the connections handed out for writing: clients read what is still
   // to be sent, and then that the connection is at its end, of which they make
   // UNAVAILABLE for whatever they have sent and got no answer to. Not those
-  // with these peers. May be done again. After Stop.
-  void HangUp(const absl::flat_hash_set<Peer>& but) ABSL_LOCKS_EXCLUDED(mutex_);
+  // with these peers; with `only_delivered`, not those either whose peer has
+  // not acknowledged everything: once their owner has closed them, the next
+  // octet the peer sends would let the system forget what is on its way.
+  // Returns how many such there are. May be done again. After Stop.
+  size_t HangUp(const absl::flat_hash_set<Peer>& but, bool only_delivered)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Resets the connections with these peers, as far as there are any; what they
   // sent and nobody has read yet is gone. Who owns them hears of that as of
   // clients that went away.

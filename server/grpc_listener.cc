@@ -153,10 +153,11 @@ absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Start(
 
 GrpcListener::~GrpcListener() { Shutdown(absl::InfinitePast()); }
 
-void GrpcListener::HangUp(
-    const absl::flat_hash_set<ConnectionAcceptor::Peer>& but) {
+size_t GrpcListener::HangUp(
+    const absl::flat_hash_set<ConnectionAcceptor::Peer>& but,
+    bool only_delivered) {
   acceptor_->Stop();
-  acceptor_->HangUp(but);
+  return acceptor_->HangUp(but, only_delivered);
 }
 
 void GrpcListener::Shutdown(absl::Time deadline) {

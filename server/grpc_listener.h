@@ -47,7 +47,8 @@ class GrpcListener {
   int port() const { return acceptor_->port(); }
   // Takes no new connections, and tells clients, but these, that those they
   // have are at their end; see ConnectionAcceptor. Before Shutdown.
-  void HangUp(const absl::flat_hash_set<ConnectionAcceptor::Peer>& but);
+  size_t HangUp(const absl::flat_hash_set<ConnectionAcceptor::Peer>& but,
+                bool only_delivered);
   // Takes no new connections and calls, and returns when the last call is
   // answered; at the deadline, the rest are cancelled.
   void Shutdown(absl::Time deadline);

@@ -59,7 +59,8 @@ sigset_t TakenSignals() {
 class StartWatch {
  public:
   StartWatch() : thread_([this] { Run(); }) {}
-  // From here on signals wait for ServeUntilTold.
+  // From here on, before the first call is accepted, signals wait for
+  // ServeUntilTold.
   ~StartWatch() {
     started_ = true;
     thread_.join();
@@ -338,9 +339,8 @@ void LogAudit(const absl::Status& status) {
   }
 }
 
-absl::StatusOr<std::unique_ptr<Server>> StartServer(const Flags& flags,
-                                                    Config config) {
-  const StartWatch watch;
+absl::StatusOr<std::unique_ptr<Server>> StartServer(
+    const Flags& flags, Config config, std::unique_ptr<StartWatch> watch) {
   return Server::Start(
       std::move(config), flags.config,
       [](const absl::Status& status, const std::string& changed) {
@@ -349,17 +349,19 @@ absl::StatusOr<std::unique_ptr<Server>> StartServer(const Flags& flags,
         } else {
           spdlog::error("{}", std::string(status.message()));
         }
-      });
+      },
+      [&watch] { watch.reset(); });
 }
 
-int Serve(const Flags& flags, Config config) {
+int Serve(const Flags& flags, Config config,
+          std::unique_ptr<StartWatch> watch) {
   config.server.audit_listener = LogAudit;
   const ServerOptions options = config.server;
   RaiseDescriptorLimit(options);
   CheckBackgroundPriority();
   WarnOfCertificates(options);
   absl::StatusOr<std::unique_ptr<Server>> started =
-      StartServer(flags, std::move(config));
+      StartServer(flags, std::move(config), std::move(watch));
   if (!started.ok()) return Fail(started.status());
   Server& server = **started;
   spdlog::info("RSA kernel {}: {}", GetRsaKernelInfo().name,
@@ -415,11 +417,13 @@ int Run(const Flags& flags) {
            "start from\n";
     return EX_USAGE;
   }
+  std::unique_ptr<StartWatch> watch;
+  if (!flags.check_config) watch = std::make_unique<StartWatch>();
   absl::StatusOr<Config> config = LoadConfig(flags.config);
   if (!config.ok()) return Fail(config.status());
   if (flags.check_config) return CheckConfig(*std::move(config));
   spdlog::info("inkand {} ({})", BuildVersion(), BuildDescription());
-  return Serve(flags, *std::move(config));
+  return Serve(flags, *std::move(config), std::move(watch));
 }
 
 int Main(int argc, char** argv) {

@@ -293,11 +293,19 @@ class OperationsServiceImpl::ReloadCall final : public grpc::ServerUnaryReactor,
     Finish(std::move(status));
   }
 
+  void OnCancel() override {
+    End(grpc::Status(grpc::StatusCode::CANCELLED, "the caller cancelled"));
+  }
+
   void BeginDrain() override {
+    const std::shared_ptr<Handle> handle = handle_;
+    MutexLock lock(&handle->mutex);
+    // Whoever ends the call has its trailing metadata to himself.
+    if (std::exchange(handle->call, nullptr) == nullptr) return;
     Refused refused;
     refused.context = context_;
     refused.batcher = service_->operations_.batcher;
-    End(ShuttingDown(refused));
+    Send(ShuttingDown(refused));
   }
 
   void OnDone() override {

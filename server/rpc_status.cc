@@ -113,8 +113,8 @@ absl::Duration UntilGone(const Refused& refused) {
   const int64_t deadline_ns = SteadyNsOf(refused.context->raw_deadline());
   if (deadline_ns == kNeverNs) return delay;
   const absl::Duration left = absl::Nanoseconds(deadline_ns - NowNs());
-  if (left > delay) return delay;
-  return std::max(last ? left / 4 * 3 : left / 4, absl::Milliseconds(1));
+  return std::max(std::min(delay, last ? left / 4 * 3 : left / 2),
+                  absl::Milliseconds(1));
 }
 
 // An overload is said most often when there is least time to make it: all there
@@ -123,7 +123,7 @@ constexpr absl::Duration kDelayStep = absl::Milliseconds(10);
 const grpc::Status& QueueFull(absl::Duration delay) {
   static const auto* const all = [] {
     auto* made = new std::vector<grpc::Status>;
-    for (absl::Duration at; at <= kRetryAfterMax; at += kDelayStep) {
+    for (absl::Duration at; at <= kRetryAfterMax / 2 * 3; at += kDelayStep) {
       made->push_back(Unavailable(
           reason::kQueueFull,
           "the queue is full; try again after the delay given, or elsewhere",
@@ -157,7 +157,7 @@ grpc::Status Overloaded(const Refused& refused) {
     line = absl::Nanoseconds(refused.batcher->LineNs(refused.lane));
   }
   const absl::Duration delay =
-      std::min(Spread(std::max(line, kRetryAfter)), kRetryAfterMax);
+      Spread(std::clamp(line, kRetryAfter, kRetryAfterMax));
   PushBack(refused.context, delay);
   return QueueFull(delay);
 }

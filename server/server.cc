@@ -62,6 +62,7 @@ struct Server::Parts {
   CondVar hurried;
   bool shut_down ABSL_GUARDED_BY(mutex) = false;
   bool hurry ABSL_GUARDED_BY(mutex) = false;
+  absl::Duration hurried_at ABSL_GUARDED_BY(mutex);  // by SteadyNow
 
   ServerOptions options;
   Notice notice;
@@ -221,43 +222,47 @@ std::vector<GrpcListener*> Server::Parts::Listeners() const {
   return listeners;
 }
 
-// Ends every connection, those first on which no answer is still to be sent:
-// whoever does not read keeps nobody else here. Until the deadline, by
-// SteadyNow, or a hurry.
+// Ends every connection, those first on which no answer is still to be sent,
+// or on its way: whoever does not read keeps nobody else here. Until the
+// deadline, by SteadyNow, which a hurry brings near.
 void Server::Parts::HangUp(absl::Duration deadline) {
   // Refusals are on their way all the time, but none is at two looks in a row
   // for long, unless its client does not read. Later an answer is one that was
   // there at the look before: a stream has few that are owed, and would have
   // sent them by now if each were faster.
   constexpr absl::Duration kLook = absl::Milliseconds(50);
-  constexpr int kLooksForAll = 40;
+  const int looks_for_all = std::max(
+      40, 2 * static_cast<int>(options.limits.stream_requests_in_flight_max));
   using Peers = absl::flat_hash_set<ConnectionAcceptor::Peer>;
   Peers before;
   for (int look = 0;; ++look) {
+    const bool for_all = look < looks_for_all;
     const int64_t begun_before =
-        look < kLooksForAll ? kNeverNs
-                            : NowNs() - absl::ToInt64Nanoseconds(kLook);
+        for_all ? kNeverNs : NowNs() - absl::ToInt64Nanoseconds(kLook);
     Peers now;
     for (const std::string& peer : answers->PeersOfBefore(begun_before)) {
       const PeerAddress address = AddressOfPeer(peer);
       now.insert({address.octets, address.port});
     }
-    bool enough =
-        (now.empty() && before.empty() && look > 0) || SteadyNow() >= deadline;
     {
       MutexLock lock(&mutex);
-      enough = enough || hurry;
+      if (hurry) deadline = std::min(deadline, hurried_at + kLastWords);
     }
+    const bool late = SteadyNow() >= deadline;
     // Between two answers of a stream there is a moment without one.
     Peers slow = now;
     slow.insert(before.begin(), before.end());
-    if (enough) slow.clear();
-    if (look > 0 || enough) {
-      for (GrpcListener* listener : Listeners()) listener->HangUp(slow);
+    if (late) slow.clear();
+    size_t left = slow.size();
+    if (look > 0 || late) {
+      const bool only_delivered = for_all && !late;
+      for (GrpcListener* listener : Listeners()) {
+        left += listener->HangUp(slow, only_delivered);
+      }
     }
-    if (enough) return;
+    if (late || (look > 0 && left == 0)) return;
     before = std::move(now);
-    WaitUnlessHurried(kLook);
+    absl::SleepFor(kLook);
   }
 }
 
@@ -271,7 +276,8 @@ Server::~Server() {
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
-    Config config, const std::string& config_path, Notice notice) {
+    Config config, const std::string& config_path, Notice notice,
+    const std::function<void()>& about_to_serve) {
   const Fault kernel = InitRsaKernel();
   if (!kernel.ok()) {
     return absl::FailedPreconditionError(
@@ -298,6 +304,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     parts->audit = *std::move(audit);
   }
   parts->MakeServices(config_path);
+  if (about_to_serve) about_to_serve();
   // From here on the destructor shuts down whatever was started.
   auto server = std::unique_ptr<Server>(new Server(std::move(parts)));
   const absl::Status listening = server->parts_->Listen();
@@ -354,8 +361,6 @@ void Server::Shutdown() {
   parts.WaitUnlessHurried(
       std::min(kRefusingTime, parts.options.drain_timeout / 2));
   parts.health.CancelWatches();
-  // Whatever comes from here on is refused, so no line comes any more.
-  if (parts.audit != nullptr) parts.audit->Close();
   // Answers that are ready have kLastWords even if draining took all the time
   // there was.
   const absl::Duration deadline =
@@ -364,6 +369,9 @@ void Server::Shutdown() {
   // CANCELLED does not say "try elsewhere". That a connection is at its end
   // does: clients make UNAVAILABLE of it.
   parts.HangUp(deadline);
+  // No line has come since the drain. Not before: a disk that hangs takes its
+  // time, in which clients would ask in vain.
+  if (parts.audit != nullptr) parts.audit->Close();
   // Each returns when its clients have gone; at the deadline it cancels the
   // rest.
   for (GrpcListener* listener : parts.Listeners()) {
@@ -381,6 +389,7 @@ void Server::Hurry() {
   Parts& parts = *parts_;
   {
     MutexLock lock(&parts.mutex);
+    if (!parts.hurry) parts.hurried_at = SteadyNow();
     parts.hurry = true;
     parts.hurried.SignalAll();
   }

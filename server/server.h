@@ -37,8 +37,10 @@ class Server {
       std::function<void(const absl::Status&, const std::string& changed)>;
 
   // Listens, and says SERVING, once the first snapshot is there.
+  // `about_to_serve` is called right before the first call can come in.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
-      Config config, const std::string& config_path, Notice notice = nullptr);
+      Config config, const std::string& config_path, Notice notice = nullptr,
+      const std::function<void()>& about_to_serve = nullptr);
   // Shuts down.
   ~Server();
   Server(const Server&) = delete;

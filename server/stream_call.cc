@@ -54,7 +54,8 @@ class StreamCall final
         Advance();
         return;
       case OpenCalls::Entry::kFull:
-        End(Overloaded(WhoIsRefused()));
+        // Not for want of room in the line.
+        End(Overloaded({WhoIsRefused().context, nullptr, Lane::kStream}));
         return;
       case OpenCalls::Entry::kDraining:
         End(ShuttingDown(WhoIsRefused()));

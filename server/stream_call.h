@@ -4,7 +4,8 @@
 // Back-pressure is gRPC's own: the stream is read only while it has room, and a
 // message that finds the queue full waits for room rather than being refused,
 // so that a client that sends faster than it is served is slowed down. Only if
-// there is no memory even to wait in does the stream end as UNAVAILABLE. A
+// there is no room even to wait in, by octets or by filings, does the stream
+// end as UNAVAILABLE. A
 // message that is wrong as a whole ends the stream with INVALID_ARGUMENT, after
 // every earlier message was answered.
 #ifndef INKAN_SERVER_STREAM_CALL_H_

@@ -26,7 +26,7 @@ absl::Time TimeOf(const ASN1_TIME* time) {
 Span SpanOf(const std::string& pem) {
   Span span;
   BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
-  X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+  X509* certificate = PEM_read_bio_X509_AUX(bio, nullptr, nullptr, nullptr);
   if (certificate != nullptr) {
     span.not_before = TimeOf(X509_get0_notBefore(certificate));
     span.not_after = TimeOf(X509_get0_notAfter(certificate));

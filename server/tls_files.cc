@@ -51,8 +51,9 @@ std::string ReadField(const std::string& path, const char* field,
 }
 
 std::unique_ptr<X509, Freer> FirstCertificate(const std::string& pem) {
+  // As gRPC reads it, "TRUSTED CERTIFICATE" included.
   std::unique_ptr<X509, Freer> certificate(
-      PEM_read_bio_X509(Reader(pem).get(), nullptr, nullptr, nullptr));
+      PEM_read_bio_X509_AUX(Reader(pem).get(), nullptr, nullptr, nullptr));
   ERR_clear_error();
   return certificate;
 }
@@ -128,7 +129,11 @@ void CheckPair(const TlsOptions& tls, const Report& report) {
   const auto certificate = FirstCertificate(tls.certificate_chain);
   const auto key = PrivateKey(tls.private_key);
   const std::string problem = ProblemOfCertificates(tls.certificate_chain);
-  if (!problem.empty()) report("certificate_chain_file", problem);
+  if (!problem.empty()) {
+    report("certificate_chain_file", problem);
+  } else if (certificate == nullptr) {
+    report("certificate_chain_file", "its first certificate cannot be read");
+  }
   if (key == nullptr) {
     report("private_key_file",
            "holds no PEM private key that can be read without a passphrase");

@@ -6,7 +6,8 @@
 //
 // New files are used only if every certificate in them is whole, they fit
 // together, and they have looked the same for a second (or poll_interval, if
-// that is less): nobody is writing them just now. Otherwise the old ones stay,
+// that is less): nobody is writing them just now. A reload takes them at once,
+// for whoever asks for one has written them. Otherwise the old ones stay,
 // the listener is told what is wrong, and the next change is tried again.
 // Connections that are open keep what they began with.
 //

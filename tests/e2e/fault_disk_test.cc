@@ -76,8 +76,11 @@ TEST(FaultDisk, AFullDiskRefusesFilingsUntilThereIsRoomAgain) {
   ExpectNoWrongVerdict(report);
   ExpectNothingLost(report);
   EXPECT_GE(report.results.refused, 100U);
-  // A line for each verdict that was given, none for those that were not.
-  EXPECT_EQ(CountLines(file), report.results.answered);
+  // A line for each verdict that was given; and for some of a call whose other
+  // filings were refused, if another worker had judged and written down those.
+  const uint64_t lines = CountLines(file);
+  EXPECT_GE(lines, report.results.answered);
+  EXPECT_LT(lines, report.results.answered + report.results.refused);
   EXPECT_EQ(server.metric("inkan_audit_dropped_lines_total"), 0);
   ExpectUnharmed(server);
 }

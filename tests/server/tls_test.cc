@@ -1,5 +1,6 @@
 // TLS over real sockets: certificates replaced while the server runs, who is
 // let in, who may call what, and how much.
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
 #include <atomic>
@@ -224,6 +225,38 @@ TEST_F(TlsTest, AKeyThatDoesNotFitIsRefusedByNameAndTheOldPairStays) {
   EXPECT_TRUE(Happens([&] {
     return CertificateShownBy(server_->port(), &client, 0) == pair_.certificate;
   }));
+}
+
+// The same certificate as OpenSSL writes one with trust settings.
+std::string AsTrusted(const std::string& pem) {
+  BIO* in = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+  X509* certificate = PEM_read_bio_X509(in, nullptr, nullptr, nullptr);
+  BIO* out = BIO_new(BIO_s_mem());
+  EXPECT_EQ(PEM_write_bio_X509_AUX(out, certificate), 1);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(out, &text);
+  std::string trusted(text, static_cast<size_t>(size));
+  BIO_free(out);
+  X509_free(certificate);
+  BIO_free(in);
+  return trusted;
+}
+
+TEST_F(TlsTest, AKeyThatDoesNotFitATrustedCertificateIsRefusedToo) {
+  const std::string trusted = AsTrusted(pair_.certificate);
+  ASSERT_THAT(trusted, HasSubstr("TRUSTED CERTIFICATE"));
+  Start();
+  const PemPair client = client_ca_.Issue("client");
+  world_.Write("server.pem", trusted);
+  world_.Write("server.key", server_ca_.Issue("another").key);
+  EXPECT_THAT(std::string(Reload().message()), HasSubstr("is not the key"));
+  EXPECT_EQ(CertificateShownBy(server_->port(), &client, 0), pair_.certificate);
+  // gRPC takes the first it can read, and so do we.
+  world_.Write("server.key", pair_.key);
+  world_.Write("server.pem", trusted + server_ca_.Issue("another").certificate);
+  EXPECT_TRUE(Reload().ok());
+  EXPECT_TRUE(Verify(As(client)).ok());
+  EXPECT_GT(CertificateExpiry(trusted), absl::UnixEpoch());
 }
 
 // The value of one sample at the operations port; -1: there is none.
