@@ -5,7 +5,7 @@
 namespace inkan {
 namespace {
 
-// In the words of CrlSourceError::error; docs/METRICS.md lists them.
+// In the words of CrlSourceError::error; docs/OPERATIONS.md lists them.
 constexpr char kUnreadable[] = "unreadable";  // a file or folder
 constexpr char kMalformed[] = "malformed";
 constexpr char kSignature[] = "signature";

@@ -44,7 +44,7 @@ namespace inkan {
 struct SnapshotOptions {
   std::vector<Profile> profiles;
   std::vector<CrlSourceOptions> crl_sources;
-  uint64_t crl_bytes_max = 0xffffffff;
+  uint64_t crl_bytes_max = uint64_t{1} << 31;
   // Where CRLs from the network and compiled indexes are kept; empty: nowhere.
   // Needed if a source is kHttp or kLdap.
   std::string state_directory = {};

@@ -1,5 +1,6 @@
 // VerificationService over gRPC's callback API: requests become items for the
-// batcher, verdicts become responses. Nothing of a filing is copied.
+// batcher, verdicts become responses. Nothing of a filing is copied once it is
+// parsed.
 //
 // Life of a unary call: once it is known who calls, and that there is room, its
 // octets are parsed onto an arena; the call checks the request, submits itself

@@ -199,9 +199,13 @@ absl::StatusOr<TlsOptions> RereadTlsFiles(const TlsOptions& before) {
   out.client_ca_file = before.client_ca_file;
   out.poll_interval = before.poll_interval;
   std::string problems;
-  ReadInto(&out, [&problems](const char* field, absl::string_view problem) {
-    absl::StrAppend(&problems, problems.empty() ? "" : "; ", field, ": ",
-                    problem);
+  ReadInto(&out, [&](absl::string_view field, absl::string_view problem) {
+    const std::string& path =
+        field == "certificate_chain_file" ? out.certificate_chain_file
+        : field == "private_key_file"     ? out.private_key_file
+                                          : out.client_ca_file;
+    absl::StrAppend(&problems, problems.empty() ? "" : "; ", field, " (", path,
+                    "): ", problem);
   });
   if (!problems.empty()) return absl::InvalidArgumentError(problems);
   return out;

@@ -1,5 +1,5 @@
-// What the log promises: no names, addresses, documents or filing ids, whatever
-// the filings are like and whatever becomes of them.
+// What log, metrics and pages promise: no names, addresses, documents or filing
+// ids, whatever the filings are like and whatever becomes of them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -277,7 +277,7 @@ std::string Unescaped(const std::string& log) {
 
 class LogPrivacy : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(LogPrivacy, NothingOfAnyFilingIsInTheLog) {
+TEST_P(LogPrivacy, NothingOfAnyFilingIsInTheLogTheMetricsOrThePages) {
   setenv("GRPC_VERBOSITY", "DEBUG", 1);  // inkand has no levels, gRPC has
   LabServer server(FreshWorkDir(),
                    "ops_http { address: \"127.0.0.1:0\" }\n"
@@ -300,6 +300,12 @@ TEST_P(LogPrivacy, NothingOfAnyFilingIsInTheLog) {
   SendRefused(server, good, name);
   SendRaw(server, good, name);
   ReloadTwice(&server);
+  std::string pages;
+  for (const char* page : {"/metrics", "/statusz", "/statusz/all", "/readyz"}) {
+    pages += testing::HttpGet(server.ops_http_port(), page);
+  }
+  EXPECT_THAT(pages, HasSubstr("inkan_verdicts_total"));
+  EXPECT_THAT(pages, HasSubstr("<html"));
   server.process().Signal(SIGTERM);
   EXPECT_EQ(server.process().Wait(kPatience), 0);
 
@@ -307,7 +313,7 @@ TEST_P(LogPrivacy, NothingOfAnyFilingIsInTheLog) {
   EXPECT_THAT(log, HasSubstr("listening on"));
   EXPECT_THAT(log, HasSubstr("filing(s) judged"));
   EXPECT_THAT(log, HasSubstr("gRPC: "));
-  std::string searched = log;
+  std::string searched = log + pages;
   if (GetParam() == absl::string_view("json")) searched += Unescaped(log);
   for (const auto& [text, what] : needles) {
     for (const std::string& spelling : Spellings(text)) {

@@ -180,8 +180,8 @@ TEST_F(ConfigTest, TheSmallestConfigurationHasEveryDefault) {
   EXPECT_EQ(config->server.drain_timeout, absl::Seconds(30));
   EXPECT_EQ(config->server.limits.batch_filings_max, 1000U);
   EXPECT_EQ(config->server.limits.message_bytes_max, 64U << 20);
-  EXPECT_EQ(config->server.limits.crl_bytes_max, 0xffffffffU);
-  EXPECT_EQ(config->snapshot.crl_bytes_max, 0xffffffffU);
+  EXPECT_EQ(config->server.limits.crl_bytes_max, uint64_t{1} << 31);
+  EXPECT_EQ(config->snapshot.crl_bytes_max, uint64_t{1} << 31);
   EXPECT_EQ(config->snapshot.path_limits.filing_signatures_max, 16U);
   ASSERT_EQ(config->snapshot.profiles.size(), 1U);
   const Profile& profile = config->snapshot.profiles[0];

@@ -241,6 +241,45 @@ TEST(OpsTest, VerdictsCallsAndBatchesAreCounted) {
   EXPECT_EQ(value("inkan_audit_enabled"), "0");
 }
 
+TEST(OpsTest, RememberedCertificatesAndTheKernelsWorkAreCounted) {
+  TestWorld world;
+  auto server = world.StartServer(world.ConfigText(kOpsHttp));
+  const auto samples = [&] {
+    return Samples(HttpBody(HttpGet(server->ops_http_port(), "/metrics")));
+  };
+  const auto sum = [](const std::map<std::string, std::string>& all,
+                      const std::string& family) {
+    double total = 0;
+    for (const auto& [sample, value] : all) {
+      if (sample.substr(0, sample.find('{')) == family) {
+        total += std::stod(value);
+      }
+    }
+    return total;
+  };
+  for (int i = 0; i < 5; ++i) Verify(*server, world.GoodFiling());
+  const auto before = samples();
+  const double misses = sum(before, "inkan_certificate_cache_misses_total");
+  EXPECT_GE(misses, 1);
+  EXPECT_EQ(sum(before, "inkan_certificate_cache_hits_total"), 5 - misses);
+  EXPECT_EQ(sum(before, "inkan_certificate_cache_entries"), 1);
+  // One for each filing's signature, one for each certificate not remembered.
+  EXPECT_EQ(sum(before, "inkan_rsa_operations_total"), 5 + misses);
+  EXPECT_EQ(sum(before, "inkan_rsa_kernel_info"), 1);
+  Verify(*server, world.GoodFiling());
+  const auto after = samples();
+  EXPECT_EQ(sum(after, "inkan_certificate_cache_misses_total"), misses);
+  EXPECT_EQ(sum(after, "inkan_certificate_cache_hits_total"), 6 - misses);
+  EXPECT_EQ(sum(after, "inkan_rsa_operations_total"), 6 + misses);
+  // Many at once are for the lanes of a kernel that has some.
+  Verify(*server, world.GoodFiling(), 64);
+  const auto many = samples();
+  EXPECT_EQ(sum(many, "inkan_rsa_operations_total"), 70 + misses);
+  if (many.count("inkan_rsa_kernel_info{kernel=\"portable\"}") == 0) {
+    EXPECT_GE(sum(many, "inkan_rsa_groups_total"), 1);
+  }
+}
+
 TEST(OpsTest, CallsThatFailAreCountedByTheirCode) {
   TestWorld world;
   auto server = world.StartServer(world.ConfigText(kOpsHttp));
@@ -588,6 +627,8 @@ TEST(OpsTest, AServerThatGivesVerdictsIsReadyUntilItDrains) {
   EXPECT_THAT(page, HasSubstr("<div class=\"pill good\""));
   EXPECT_THAT(page, HasSubstr("Nothing. Filings get their verdicts."));
   EXPECT_THAT(page, Not(HasSubstr("http-equiv")));
+  EXPECT_THAT(HttpGet(server->ops_http_port(), "/statusz/all"),
+              AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("CRL")));
   EXPECT_THAT(HttpBody(HttpGet(server->ops_http_port(), "/statusz/live")),
               HasSubstr("http-equiv=\"refresh\""));
   server->Shutdown();
