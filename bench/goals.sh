@@ -115,6 +115,9 @@ row 'three times the capacity offered: goodput of the maximum' \
 row 'the same: p99 of accepted calls, against p99 at the maximum' \
   "$(calc "$(field overload p99_ms 2) / $(field overload p99_ms 1)")" '<=' 1.5 ''
 
+row 'three times the capacity in single calls: goodput' \
+  "$(calc "100 * $(field single per_second 2) / $(field single per_second 1)")" \
+  '>=' 90 '%'
 cat <<TEXT
 
   per second, wall clock: stream $(field stream per_second), batch \

@@ -46,7 +46,7 @@ namespace inkan {
   V(uint32_t, stream_requests_in_flight_max, 4U, 1U, 1024U)              \
   V(uint64_t, crl_bytes_max, uint64_t{1} << 31, uint64_t{1024},          \
     uint64_t{4294967295U})                                               \
-  V(uint32_t, concurrent_streams_max, 1024U, 1U, 1000000U)               \
+  V(uint32_t, concurrent_streams_max, 128U, 1U, 1000000U)                \
   V(uint32_t, path_signatures_max, 16U, 1U, 1000U)                       \
   V(uint32_t, interactive_filings_max, 4096U, 1U, 16777216U)             \
   V(uint32_t, interactive_weight, 3U, 1U, 1000U)                         \
