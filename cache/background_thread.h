@@ -14,8 +14,7 @@
 // nothing of a core, and might not come to its end on a day when all cores are
 // busy for hours. So such a thread is SCHED_IDLE, and each time it was starved
 // for three seconds an ordinary one of low priority for 0.3. Where the system
-// does not
-// let it come back from SCHED_IDLE (without CAP_SYS_NICE that takes
+// does not let it come back from SCHED_IDLE (without CAP_SYS_NICE that takes
 // RLIMIT_NICE, LimitNICE= of a systemd unit) it has its niceness alone.
 #ifndef INKAN_CACHE_BACKGROUND_THREAD_H_
 #define INKAN_CACHE_BACKGROUND_THREAD_H_
@@ -38,8 +37,8 @@ int BecomeBackgroundThread();
 void GiveWayAtOnce();
 
 // Looks every three seconds whether the calling thread was starved, and changes
-// its policy if need be. Call it every few milliseconds of work, where
-// no lock is held that a request may need. Does nothing on other threads.
+// its policy if need be. Call it every few milliseconds of work, where no lock
+// is held that a request may need. Does nothing on other threads.
 void KeepBackgroundPace();
 
 // Does `work` on a background thread that gives way at once, and waits for it:

@@ -83,7 +83,9 @@ class MemoryWatch {
  private:
   static constexpr uint64_t kGrowth = uint64_t{32} << 20U;
   static constexpr uint64_t kFreeMax = uint64_t{128} << 20U;
-  static constexpr uint64_t kSlack = 4;
+  // 4,096 calls by default, 48 MiB: calls that were refused at once, and whose
+  // memory is not free yet, come to more than 4 times 128.
+  static constexpr uint64_t kSlack = 32;
 
   void Run() ABSL_LOCKS_EXCLUDED(wake_mutex_);
   void EndGreedyConnections();
