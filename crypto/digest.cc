@@ -3,12 +3,14 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <memory>
 
+#include "absl/container/inlined_vector.h"
 #include "crypto/digest_kernels.h"
 #include "crypto/isa.h"
 
@@ -88,10 +90,13 @@ class Sha256Message {
       TakeEnd();
       return true;
     }
-    for (size_t i = 0; i < 32; ++i) {
-      job_->digest[i] =
-          static_cast<uint8_t>(stream_.state[i / 4] >> (24 - 8 * (i % 4)));
+    uint32_t words[8];
+    for (size_t i = 0; i < 8; ++i) {
+      words[i] = std::endian::native == std::endian::little
+                     ? __builtin_bswap32(stream_.state[i])
+                     : stream_.state[i];
     }
+    std::memcpy(job_->digest, words, sizeof(words));
     return false;
   }
 
@@ -121,14 +126,40 @@ class Sha256Message {
   uint8_t end_[2 * kSha256BlockBytes];
 };
 
-// The next SHA-256 job at or after *index.
-const DigestJob* NextSha256(absl::Span<const DigestJob> jobs, size_t* index) {
-  while (*index < jobs.size()) {
-    const DigestJob& job = jobs[(*index)++];
-    if (job.algorithm == HashAlgorithm::kSha256) return &job;
+// The SHA-256 jobs of a list, the longest first. Messages of as many blocks end
+// together, and so need the kernel two times for all lanes, for their whole
+// blocks and for their ends; in the order they come, each end of one stops the
+// others.
+class Sha256Queue {
+ public:
+  explicit Sha256Queue(absl::Span<const DigestJob> jobs) : jobs_(jobs) {
+    order_.reserve(jobs.size());
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      if (jobs[i].algorithm != HashAlgorithm::kSha256) continue;
+      const size_t size = jobs[i].message.size();
+      const bool two = size % kSha256BlockBytes + 9 > kSha256BlockBytes;
+      order_.push_back({2 * (size / kSha256BlockBytes) + (two ? 1 : 0), i});
+    }
+    std::sort(order_.begin(), order_.end(), [](Place a, Place b) {
+      return a.blocks != b.blocks ? a.blocks > b.blocks : a.job < b.job;
+    });
   }
-  return nullptr;
-}
+
+  // Null if there are no more.
+  const DigestJob* Next() {
+    return next_ < order_.size() ? &jobs_[order_[next_++].job] : nullptr;
+  }
+
+ private:
+  struct Place {
+    size_t blocks;  // whole ones twice, and one more if the end takes two
+    size_t job;
+  };
+
+  const absl::Span<const DigestJob> jobs_;
+  absl::InlinedVector<Place, 48> order_;
+  size_t next_ = 0;
+};
 
 // The kernels this machine has, either of which may be missing.
 struct Kernels {
@@ -161,9 +192,9 @@ void DigestSha256Jobs(const Kernels& kernels,
   Sha256Message* running[kSha256StreamsMax];
   Sha256Stream* streams[kSha256StreamsMax];
   size_t count = 0;
-  size_t index = 0;
+  Sha256Queue queue(jobs);
   for (Sha256Message& message : messages) {
-    const DigestJob* job = NextSha256(jobs, &index);
+    const DigestJob* job = queue.Next();
     if (job == nullptr) break;
     message.Start(*job);
     running[count++] = &message;
@@ -177,7 +208,7 @@ void DigestSha256Jobs(const Kernels& kernels,
     Advance(kernels, streams, count, blocks);
     for (size_t i = count; i-- > 0;) {
       if (running[i]->Continue()) continue;
-      const DigestJob* job = NextSha256(jobs, &index);
+      const DigestJob* job = queue.Next();
       if (job != nullptr) {
         running[i]->Start(*job);
       } else {
