@@ -2,17 +2,23 @@
 // server or the clients beside.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <memory>
 #include <random>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "bench/load/server_process.h"
 #include "tests/e2e/fault_support.h"
 #include "tests/e2e/raw_http2.h"
+#include "tests/server/test_tls.h"
 
 namespace inkan {
 namespace {
@@ -162,19 +168,16 @@ std::vector<Nonsense> AllNonsense() {
   };
 }
 
-TEST(FaultHttp2, OctetsThatAreNoHttp2HarmNobody) {
-  FaultServer server(FreshWorkDir());
+// Lets `send` put each piece of nonsense onto connections of its own while a
+// load runs beside, and has the server prove that it is what it was.
+void ExpectNonsenseHarmsNobody(
+    FaultServer& server,
+    const std::function<void(const Nonsense& nonsense)>& send) {
   BackgroundLoad load(server, {});
   load.AwaitAnswers(200);
   const uint64_t before = server.resident_bytes();
   for (const Nonsense& nonsense : AllNonsense()) {
-    std::vector<RawConnection> connections;
-    for (int i = 0; i < 3 * FaultScale(); ++i) {
-      connections.emplace_back(server.port());
-      ASSERT_TRUE(connections.back().connected()) << nonsense.what;
-      connections.back().Send(nonsense.bytes);
-      connections.back().Receive(5);
-    }
+    ASSERT_NO_FATAL_FAILURE(send(nonsense)) << nonsense.what;
     ASSERT_TRUE(server.process().Running())
         << nonsense.what << server.process().Output();
   }
@@ -184,6 +187,73 @@ TEST(FaultHttp2, OctetsThatAreNoHttp2HarmNobody) {
   const load::Report report = load.Stop();
   ExpectNoWrongVerdict(report);
   ExpectNothingLost(report);
+}
+
+// A few connections at once, each of which says `nonsense` in the clear.
+void SayInTheClear(int port, const Nonsense& nonsense) {
+  std::vector<RawConnection> connections;
+  for (int i = 0; i < 3 * FaultScale(); ++i) {
+    connections.emplace_back(port);
+    ASSERT_TRUE(connections.back().connected());
+    connections.back().Send(nonsense.bytes);
+    connections.back().Receive(5);
+  }
+}
+
+TEST(FaultHttp2, OctetsThatAreNoHttp2HarmNobody) {
+  FaultServer server(FreshWorkDir());
+  ExpectNonsenseHarmsNobody(server, [&](const Nonsense& nonsense) {
+    SayInTheClear(server.port(), nonsense);
+  });
+}
+
+// In place of a handshake, within TLS after one, and by a client that was let
+// in and then says what is no TLS record.
+TEST(FaultHttp2, OctetsThatAreNoHttp2HarmNobodyWhereThereIsTls) {
+  const std::string dir = FreshWorkDir();
+  const testing::TestCa ca("Fault CA");
+  const testing::PemPair client = ca.Issue("client");
+  const testing::PemPair own = ca.Issue("server");
+  const std::string tls_dir = dir + "/tls";
+  std::filesystem::create_directories(tls_dir);
+  const std::pair<const char*, std::string> files[] = {
+      {"ca.pem", ca.pem()},
+      {"client.pem", client.certificate},
+      {"client.key", client.key},
+      {"server.pem", own.certificate},
+      {"server.key", own.key}};
+  for (const auto& [name, contents] : files) {
+    std::ofstream(tls_dir + "/" + name, std::ios::binary) << contents;
+  }
+  FaultServer server(dir, "", {}, tls_dir);
+  ExpectNonsenseHarmsNobody(server, [&](const Nonsense& nonsense) {
+    SayInTheClear(server.port(), nonsense);
+    const testing::TlsConnection within(server.port(), &client);
+    ASSERT_EQ(within.fault(), "");
+    within.Send(nonsense.bytes);
+    const testing::TlsConnection below(server.port(), &client);
+    ASSERT_EQ(below.fault(), "");
+    send(below.fd(), nonsense.bytes.data(), nonsense.bytes.size(),
+         MSG_NOSIGNAL | MSG_DONTWAIT);
+  });
+}
+
+// The listener of the operations has bounds of its own.
+TEST(FaultHttp2, OctetsThatAreNoHttp2HarmNobodyAtTheOperationsListener) {
+  FaultServer server(
+      FreshWorkDir(),
+      "operations_listener { address: \"127.0.0.1:0\" plaintext: \"I "
+      "understand that filings travel unencrypted\" }");
+  ASSERT_NE(server.operations_port(), 0);
+  ExpectNonsenseHarmsNobody(server, [&](const Nonsense& nonsense) {
+    SayInTheClear(server.operations_port(), nonsense);
+  });
+  grpc::ClientContext context;
+  v1::GetStatusResponse status;
+  const auto stub = v1::OperationsService::NewStub(
+      grpc::CreateChannel(absl::StrCat("127.0.0.1:", server.operations_port()),
+                          grpc::InsecureChannelCredentials()));
+  EXPECT_TRUE(stub->GetStatus(&context, {}, &status).ok());
 }
 
 class FaultHttp2Flood : public ::testing::Test {

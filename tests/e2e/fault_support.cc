@@ -143,8 +143,7 @@ void FaultServer::Start() {
   // The port, the operations listener's (0: none), that of ops_http.
   std::istringstream ports(ReadFile(port_file));
   int port = 0;
-  int operations_port = 0;
-  ports >> port >> operations_port >> ops_http_port_;
+  ports >> port >> operations_port_ >> ops_http_port_;
 }
 
 double FaultServer::metric(const std::string& sample) const {

@@ -59,6 +59,8 @@ class FaultServer {
   Process& process() { return *process_; }
   const std::string& target() const { return target_; }
   int port() const { return port_; }
+  // That of operations_listener, which `config_tail` has to open; 0: none.
+  int operations_port() const { return operations_port_; }
   // The value of a sample at the operations port ("name" or
   // "name{label=\"value\"}"), which `config_tail` has to open; -1: there is
   // none.
@@ -76,6 +78,7 @@ class FaultServer {
   std::vector<std::string> environment_;
   std::string tls_dir_;
   int port_ = 0;
+  int operations_port_ = 0;
   int ops_http_port_ = 0;  // 0: none
   std::string target_;
   std::unique_ptr<Process> process_;

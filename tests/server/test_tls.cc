@@ -120,33 +120,53 @@ PemPair TestCa::Issue(const std::string& common_name,
   return pair;
 }
 
-std::string CertificateShownBy(int port, const PemPair* client, int version) {
-  const int fd = ConnectTo(port);
-  if (fd < 0) return "no connection";
-  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+TlsConnection::TlsConnection(int port, const PemPair* client, int version)
+    : fd_(ConnectTo(port)) {
+  if (fd_ < 0) {
+    fault_ = "no connection";
+    return;
+  }
+  context_ = SSL_CTX_new(TLS_client_method());
   // Debian's OpenSSL would not even offer what the test wants refused.
-  SSL_CTX_set_security_level(context, 0);
-  SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
-  SSL_CTX_set_max_proto_version(context, version);
-  if (client != nullptr) UseClient(context, *client);
-  SSL* ssl = SSL_new(context);
+  SSL_CTX_set_security_level(context_, 0);
+  SSL_CTX_set_min_proto_version(context_, TLS1_VERSION);
+  SSL_CTX_set_max_proto_version(context_, version);
+  if (client != nullptr) UseClient(context_, *client);
+  ssl_ = SSL_new(context_);
   static const unsigned char kAlpn[] = {2, 'h', '2'};
-  SSL_set_alpn_protos(ssl, kAlpn, sizeof(kAlpn));
-  SSL_set_fd(ssl, fd);
-  std::string shown;
-  if (SSL_connect(ssl) == 1) {
-    X509* certificate = SSL_get1_peer_certificate(ssl);
-    shown = CertificatePem(certificate);
-    X509_free(certificate);
-  } else {
+  SSL_set_alpn_protos(ssl_, kAlpn, sizeof(kAlpn));
+  SSL_set_fd(ssl_, fd_);
+  if (SSL_connect(ssl_) != 1) {
     const char* reason = ERR_reason_error_string(ERR_peek_error());
-    shown = reason == nullptr ? "no handshake" : reason;
+    fault_ = reason == nullptr ? "no handshake" : reason;
   }
   ERR_clear_error();
-  SSL_free(ssl);
-  SSL_CTX_free(context);
-  close(fd);
-  return shown;
+}
+
+TlsConnection::~TlsConnection() {
+  SSL_free(ssl_);
+  SSL_CTX_free(context_);
+  if (fd_ >= 0) close(fd_);
+}
+
+std::string TlsConnection::Shown() const {
+  X509* certificate = SSL_get1_peer_certificate(ssl_);
+  std::string pem = CertificatePem(certificate);
+  X509_free(certificate);
+  return pem;
+}
+
+bool TlsConnection::Send(const std::string& bytes) const {
+  const bool sent =
+      bytes.empty() ||
+      SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0;
+  ERR_clear_error();
+  return sent;
+}
+
+std::string CertificateShownBy(int port, const PemPair* client, int version) {
+  const TlsConnection connection(port, client, version);
+  return connection.fault().empty() ? connection.Shown() : connection.fault();
 }
 
 }  // namespace inkan::testing

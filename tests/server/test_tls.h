@@ -37,6 +37,32 @@ class TestCa {
   std::string pem_;
 };
 
+// A client's TLS connection to 127.0.0.1:port that says nothing by itself.
+class TlsConnection {
+ public:
+  // `client` may be null. `version` as in SSL_CTX_set_max_proto_version, 0:
+  // any.
+  TlsConnection(int port, const PemPair* client, int version = 0);
+  ~TlsConnection();
+  TlsConnection(const TlsConnection&) = delete;
+  TlsConnection& operator=(const TlsConnection&) = delete;
+
+  // Why there is no connection; empty if there is one.
+  const std::string& fault() const { return fault_; }
+  // The server's certificate as PEM.
+  std::string Shown() const;
+  // False if the server has closed.
+  bool Send(const std::string& bytes) const;
+  // The descriptor below, for octets that are no TLS.
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+  SSL_CTX* context_ = nullptr;
+  SSL* ssl_ = nullptr;
+  std::string fault_;
+};
+
 // The PEM certificate a server presents on 127.0.0.1:port, or what went wrong.
 // `client` may be null. `version` as in SSL_CTX_set_max_proto_version, 0: any.
 std::string CertificateShownBy(int port, const PemPair* client, int version);
