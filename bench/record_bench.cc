@@ -69,9 +69,7 @@ class Requests {
   // All of them, as a worker does it.
   void Judge(inkan::Judge* judge) {
     for (const auto& request : requests_) {
-      v1::BatchVerifyResponse response;
-      Item item(FilingsOf(*request), MakeVerdicts(*request, &response), 1,
-                context_);
+      Item item(FilingsOf(*request), 1, context_);
       views_.assign(batch_, FilingView());
       verdicts_.assign(batch_, FilingVerdict());
       record_.clear();

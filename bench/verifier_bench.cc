@@ -69,12 +69,10 @@ class MessageItem final : public FilingBatch {
                                      std::string* answer) {
   const auto memory = std::make_unique<MessageArena>();
   auto* request = memory->Make<v1::BatchVerifyRequest>();
-  auto* response = memory->Make<v1::BatchVerifyResponse>();
   Require(request->ParseFromString(request_octets), "a request does not parse");
   RequestContext context;
   context.limits = &limits;
-  MessageItem item(FilingsOf(*request), MakeVerdicts(*request, response),
-                   request_octets.size(), context);
+  MessageItem item(FilingsOf(*request), request_octets.size(), context);
   std::vector<FilingView> views(item.filings());
   verdicts->resize(item.filings());
   item.MakeViews(snapshot, 0, absl::MakeSpan(views),
@@ -83,7 +81,8 @@ class MessageItem final : public FilingBatch {
   std::vector<VerdictRecord> records;
   item.TakeVerdicts(snapshot, 0, *verdicts, &records);
   Require(records.size() == item.filings(), "a verdict is not recorded");
-  Require(response->SerializeToString(answer), "an answer is too long");
+  answer->clear();
+  for (const std::string& piece : item.TakeAnswer()) answer->append(piece);
 }
 
 std::vector<std::string> Messages(const FilingWorld& world, size_t batch) {

@@ -61,7 +61,7 @@ class LocalItem final : public Batch {
 };
 
 // Takes the way a worker takes, for one filing.
-void JudgeOne(const SnapshotKeeper& keeper, BatchItem* item) {
+v1::Verdict JudgeOne(const SnapshotKeeper& keeper, AnsweredItem* item) {
   SnapshotJudge judge(keeper);
   const Snapshot& snapshot = judge.Pin();
   std::pmr::monotonic_buffer_resource memory;
@@ -70,6 +70,9 @@ void JudgeOne(const SnapshotKeeper& keeper, BatchItem* item) {
   item->MakeViews(snapshot, 0, absl::MakeSpan(&view, 1), &memory);
   judge.Verify(absl::MakeConstSpan(&view, 1), absl::MakeSpan(&verdict, 1));
   item->TakeVerdicts(snapshot, 0, absl::MakeConstSpan(&verdict, 1), nullptr);
+  v1::VerifyResponse response;
+  response.ParseFromString(item->TakeAnswer().front());
+  return std::move(*response.mutable_verdict());
 }
 
 RequestContext ContextOf(const Limits& limits, bool want_checks) {
@@ -99,10 +102,8 @@ absl::StatusOr<LocalAnswer> VerifyLocally(LocalRules rules,
   const Limits limits = GenerousLimits();
   LocalAnswer answer;
   const v1::Filing* filings[] = {&filing};
-  v1::Verdict* verdicts[] = {&answer.verdict};
-  LocalItem<FilingBatch> item(filings, absl::MakeConstSpan(verdicts), 0,
-                              ContextOf(limits, want_checks));
-  JudgeOne(**keeper, &item);
+  LocalItem<FilingBatch> item(filings, 0, ContextOf(limits, want_checks));
+  answer.verdict = JudgeOne(**keeper, &item);
   answer.crl_errors = ErrorsOf(**keeper);
   return answer;
 }
@@ -114,9 +115,9 @@ absl::StatusOr<LocalAnswer> CheckCertificateLocally(
   if (!keeper.ok()) return keeper.status();
   const Limits limits = GenerousLimits();
   LocalAnswer answer;
-  LocalItem<CertificateBatch> item(request, &answer.verdict, 0,
+  LocalItem<CertificateBatch> item(request, 0,
                                    ContextOf(limits, request.want_checks()));
-  JudgeOne(**keeper, &item);
+  answer.verdict = JudgeOne(**keeper, &item);
   answer.crl_errors = ErrorsOf(**keeper);
   return answer;
 }

@@ -16,7 +16,6 @@ namespace {
 
 struct BatchVerifyRpc {
   using Request = v1::BatchVerifyRequest;
-  using Response = v1::BatchVerifyResponse;
   static constexpr Method kMethod = Method::kBatchVerify;
   static constexpr Lane kLane = Lane::kBatch;
 
@@ -26,10 +25,8 @@ struct BatchVerifyRpc {
   static int Filings(const Request& request) { return request.filings_size(); }
   class Batch : public FilingBatch {
    public:
-    Batch(const Request& request, Response* response, size_t bytes,
-          const RequestContext& context)
-        : FilingBatch(FilingsOf(request), MakeVerdicts(request, response),
-                      bytes, context) {}
+    Batch(const Request& request, size_t bytes, const RequestContext& context)
+        : FilingBatch(FilingsOf(request), bytes, context) {}
   };
 };
 

@@ -12,14 +12,12 @@
 #include <string>
 #include <string_view>
 
-#include "cache/revocation.h"
 #include "cache/snapshot.h"
 #include "crypto/bytes.h"
 #include "crypto/signature.h"
 #include "crypto/verdict.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "inkan/v1/verification.pb.h"
-#include "server/verifier.h"
 
 namespace inkan {
 
@@ -36,17 +34,11 @@ std::optional<int64_t> TimeFromProto(const google::protobuf::Timestamp& time);
 // All octets, two lower-case digits each.
 std::string ToHex(Bytes bytes);
 void AppendHex(Bytes bytes, std::string* text);
-// The same without leading zero octets, but at least one octet.
+// An INTEGER without leading zero octets, but at least one octet.
+Bytes WithoutLeadingZeros(Bytes integer);
 std::string NumberToHex(Bytes integer);
 
 void SnapshotToProto(const Snapshot& snapshot, v1::SnapshotId* out);
-void EvidenceToProto(const RevocationEvidence& evidence,
-                     v1::RevocationEvidence* out);
-
-// All but filing_id, snapshot and verification_time, which the verdict does not
-// know. TOTAL_PASSED comes out for Outcome::kPassed alone.
-void VerdictToProto(const FilingVerdict& verdict, v1::Verdict* out);
-
 }  // namespace inkan
 
 #endif  // INKAN_SERVER_CONVERT_H_

@@ -1,12 +1,15 @@
 #include "server/filing_batch.h"
 
+#include <algorithm>
 #include <atomic>
 #include <new>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "crypto/bytes.h"
 #include "server/convert.h"
+#include "server/verdict_writer.h"
 
 namespace inkan {
 namespace {
@@ -114,18 +117,19 @@ void Note(const std::string& fault, const FilingVerdict& verdict,
   record.origin = &context.origin;
 }
 
-// Fills in the answer: the verifier's verdict, or the refusal if there is one.
+// Appends the answer: the verifier's verdict, or the refusal if there is one.
 void Answer(const std::string& fault, const FilingVerdict& verdict,
             const std::string& id, int64_t time, const Snapshot& snapshot,
-            v1::Verdict* out) {
+            std::string* out) {
+  const VerdictHeading heading = {id, &snapshot, time};
   if (fault.empty()) {
-    VerdictToProto(verdict, out);
-  } else {
-    RefuseFiling(fault, out);
+    AppendVerdict(verdict, heading, out);
+    return;
   }
-  out->set_filing_id(id);
-  SnapshotToProto(snapshot, out->mutable_snapshot());
-  TimeToProto(time, out->mutable_verification_time());
+  FilingVerdict refused;
+  refused.outcome = Outcome::kFormatFailure;
+  refused.diagnostic = fault;
+  AppendVerdict(refused, heading, out);
 }
 
 }  // namespace
@@ -143,10 +147,20 @@ std::string FilingLimitFault(const v1::Filing& filing, const Limits& limits) {
   return CertificateLimitFault(filing, limits);
 }
 
-void RefuseFiling(const std::string& fault, v1::Verdict* verdict) {
-  verdict->set_indication(IndicationOf(Outcome::kFormatFailure));
-  verdict->set_sub_indication(SubIndicationOf(Outcome::kFormatFailure));
-  verdict->set_diagnostic(fault);
+void AnsweredItem::Put(size_t first, std::string octets) {
+  MutexLock lock(&mutex_);
+  pieces_.push_back({first, std::move(octets)});
+}
+
+std::vector<std::string> AnsweredItem::TakeAnswer() {
+  MutexLock lock(&mutex_);
+  std::sort(pieces_.begin(), pieces_.end(),
+            [](const Piece& a, const Piece& b) { return a.first < b.first; });
+  std::vector<std::string> answer;
+  answer.reserve(pieces_.size());
+  for (Piece& piece : pieces_) answer.push_back(std::move(piece.octets));
+  pieces_.clear();
+  return answer;
 }
 
 void FilingBatch::MakeViews(const Snapshot& snapshot, size_t first,
@@ -165,15 +179,17 @@ void FilingBatch::MakeViews(const Snapshot& snapshot, size_t first,
 void FilingBatch::TakeVerdicts(const Snapshot& snapshot, size_t first,
                                absl::Span<const FilingVerdict> verdicts,
                                std::vector<VerdictRecord>* records) {
+  std::string answer;
+  answer.reserve(verdicts.size() * kUsualVerdictBytes);
   for (size_t i = 0; i < verdicts.size(); ++i) {
     const v1::Filing& filing = *filings_[first + i];
     const std::string fault = FilingLimitFault(filing, *context_.limits);
     const int64_t time = TimeOf(filing, context_);
-    Answer(fault, verdicts[i], filing.filing_id(), time, snapshot,
-           verdicts_[first + i]);
+    Answer(fault, verdicts[i], filing.filing_id(), time, snapshot, &answer);
     Note(fault, verdicts[i], filing.filing_id(), filing.profile(), time,
          context_, records);
   }
+  Put(first, std::move(answer));
 }
 
 void CertificateBatch::MakeViews(const Snapshot& snapshot, size_t /*first*/,
@@ -189,7 +205,9 @@ void CertificateBatch::TakeVerdicts(const Snapshot& snapshot, size_t /*first*/,
                                     std::vector<VerdictRecord>* records) {
   const std::string fault = CertificateLimitFault(request_, *context_.limits);
   const int64_t time = TimeOf(request_, context_);
-  Answer(fault, verdicts[0], request_.request_id(), time, snapshot, verdict_);
+  std::string answer;
+  Answer(fault, verdicts[0], request_.request_id(), time, snapshot, &answer);
+  Put(0, std::move(answer));
   Note(fault, verdicts[0], request_.request_id(), request_.profile(), time,
        context_, records);
   if (records != nullptr) records->back().certificate_only = true;

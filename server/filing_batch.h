@@ -1,11 +1,12 @@
 // The filings of one request as work for the batcher: views over the request
-// in, verdict messages out. Protobuf, no gRPC.
+// in, the octets of its answer out. Protobuf, no gRPC.
 //
 // What is wrong with one filing in itself (a limit passed, a time that is none)
 // becomes that filing's verdict, FORMAT_FAILURE, and disturbs no other.
 //
-// Ownership: request and verdict messages are the caller's and outlive the
-// item; nothing of a filing is copied. Thread safety: as BatchItem.
+// Ownership: the request is the caller's and outlives the judgement; nothing of
+// a filing is copied but what its verdict says again. Thread safety: as
+// BatchItem.
 #ifndef INKAN_SERVER_FILING_BATCH_H_
 #define INKAN_SERVER_FILING_BATCH_H_
 
@@ -13,7 +14,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
+#include "cache/mutex.h"
 #include "inkan/v1/verification.pb.h"
 #include "server/batcher.h"
 #include "server/limits.h"
@@ -42,37 +46,48 @@ uint64_t NextRequestNumber();
 // Why the filing is refused unjudged; empty if it is not.
 std::string FilingLimitFault(const v1::Filing& filing, const Limits& limits);
 
-// A verdict of FORMAT_FAILURE that says why.
-void RefuseFiling(const std::string& fault, v1::Verdict* verdict);
-
-// The filings of a BatchVerifyRequest or StreamVerifyRequest, and one empty
-// verdict for each in its response. REQUIRES: at least one filing.
+// The filings of a BatchVerifyRequest or StreamVerifyRequest.
+// REQUIRES: at least one filing.
 template <typename Request>
 absl::Span<const v1::Filing* const> FilingsOf(const Request& request) {
   return {request.filings().data(),
           static_cast<size_t>(request.filings_size())};
 }
-template <typename Request, typename Response>
-absl::Span<v1::Verdict* const> MakeVerdicts(const Request& request,
-                                            Response* response) {
-  response->mutable_verdicts()->Reserve(request.filings_size());
-  for (int i = 0; i < request.filings_size(); ++i) response->add_verdicts();
-  return {&*response->mutable_verdicts()->pointer_begin(),
-          static_cast<size_t>(request.filings_size())};
-}
 
-class FilingBatch : public BatchItem {
+// An item whose verdicts are put together as they are sent. Workers write the
+// pieces they judged, each by itself; the answer is the pieces one after
+// another.
+class AnsweredItem : public BatchItem {
  public:
-  // verdicts[i] receives the answer to filings[i]. `bytes` is the size of the
-  // request.
-  FilingBatch(absl::Span<const v1::Filing* const> filings,
-              absl::Span<v1::Verdict* const> verdicts, size_t bytes,
+  // The response's field of verdicts, in the order of the filings, in pieces:
+  // all of it once Finished(kJudged) was entered. Nothing is left.
+  std::vector<std::string> TakeAnswer();
+
+ protected:
+  using BatchItem::BatchItem;
+
+  // `octets` are the verdicts on filings from `first` on. From any thread.
+  void Put(size_t first, std::string octets);
+
+ private:
+  struct Piece {
+    size_t first = 0;
+    std::string octets;
+  };
+
+  Mutex mutex_;
+  absl::InlinedVector<Piece, 1> pieces_ ABSL_GUARDED_BY(mutex_);
+};
+
+class FilingBatch : public AnsweredItem {
+ public:
+  // `bytes` is what the item holds in memory.
+  FilingBatch(absl::Span<const v1::Filing* const> filings, size_t bytes,
               const RequestContext& context)
-      : BatchItem(filings.size(), bytes, context.deadline_ns,
-                  context.received_ns),
+      : AnsweredItem(filings.size(), bytes, context.deadline_ns,
+                     context.received_ns),
         context_(context),
-        filings_(filings),
-        verdicts_(verdicts) {}
+        filings_(filings) {}
 
   void MakeViews(const Snapshot& snapshot, size_t first,
                  absl::Span<FilingView> views,
@@ -84,19 +99,16 @@ class FilingBatch : public BatchItem {
  private:
   const RequestContext context_;
   const absl::Span<const v1::Filing* const> filings_;
-  const absl::Span<v1::Verdict* const> verdicts_;
 };
 
 // One certificate without a filing.
-class CertificateBatch : public BatchItem {
+class CertificateBatch : public AnsweredItem {
  public:
-  CertificateBatch(const v1::CheckCertificateRequest& request,
-                   v1::Verdict* verdict, size_t bytes,
+  CertificateBatch(const v1::CheckCertificateRequest& request, size_t bytes,
                    const RequestContext& context)
-      : BatchItem(1, bytes, context.deadline_ns, context.received_ns),
+      : AnsweredItem(1, bytes, context.deadline_ns, context.received_ns),
         context_(context),
-        request_(request),
-        verdict_(verdict) {}
+        request_(request) {}
 
   void MakeViews(const Snapshot& snapshot, size_t first,
                  absl::Span<FilingView> views,
@@ -108,7 +120,6 @@ class CertificateBatch : public BatchItem {
  private:
   const RequestContext context_;
   const v1::CheckCertificateRequest& request_;
-  v1::Verdict* const verdict_;
 };
 
 }  // namespace inkan

@@ -2,11 +2,11 @@
 // its octets, the item for the batcher, the answer into octets.
 //
 // An Rpc says what the methods differ in:
-//   using Request, Response
+//   using Request
 //   static constexpr Method kMethod; static constexpr Lane kLane
 //   static RequestFault Check(const Request&, const Limits&)
 //   static int Filings(const Request&)
-//   class Batch: a BatchItem, made of request, response, octets and context
+//   class Batch: an AnsweredItem, made of request, octets and context
 //
 // Thread safety: Read before the item is submitted; Judged follows once, on
 // whichever worker finishes the item.
@@ -62,7 +62,7 @@ class JudgedCall {
     context.origin.client = std::move(client);
     context.deadline_ns = DeadlineNs(call);
     context.want_checks = request.want_checks();
-    item_.emplace(this, request, messages_->response,
+    item_.emplace(this, request,
                   MemoryOf(request, sent_bytes,
                            messages_->memory.SpaceAllocated(), filings),
                   context);
@@ -76,10 +76,10 @@ class JudgedCall {
   void ReturnQuota(Gate* gate) { gate->ReturnQuota(&ticket_); }
 
   // Puts the answer into `octets`. What was sent need not stay in memory until
-  // a client that does not read has taken it: neither message is there any more
+  // a client that does not read has taken it: the request is not there any more
   // then, and the item holds what the answer does. REQUIRES: as Judged.
   grpc::Status Write(grpc::ByteBuffer* octets) {
-    grpc::Status status = WriteResponse(*messages_->response, octets);
+    grpc::Status status = WriteAnswer(item_->TakeAnswer(), octets);
     messages_.reset();
     if (status.ok()) item_->ShrinkTo(octets->Length());
     return status;
@@ -87,7 +87,9 @@ class JudgedCall {
   // For a call that ends without an answer.
   void Forget() {
     messages_.reset();
-    if (item_.has_value()) item_->ShrinkTo(0);
+    if (!item_.has_value()) return;
+    item_->TakeAnswer();
+    item_->ShrinkTo(0);
   }
 
  protected:
@@ -100,8 +102,6 @@ class JudgedCall {
   struct Messages {
     MessageArena memory;
     typename Rpc::Request* const request = memory.Make<typename Rpc::Request>();
-    typename Rpc::Response* const response =
-        memory.Make<typename Rpc::Response>();
   };
 
   class Item final : public Rpc::Batch {

@@ -1,4 +1,4 @@
-// Requests and answers between gRPC's octets and protobuf messages. The service
+// Requests out of gRPC's octets, answers into them. The service
 // parses itself, because gRPC would parse before anybody can ask who calls, and
 // what a request would take: see server/request_wire.h.
 //
@@ -6,10 +6,17 @@
 #ifndef INKAN_SERVER_RPC_MESSAGES_H_
 #define INKAN_SERVER_RPC_MESSAGES_H_
 
+#include <grpc/slice.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/slice.h>
 #include <grpcpp/support/status.h>
 
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "absl/types/span.h"
 #include "server/limits.h"
 #include "server/request_fault.h"
 #include "server/request_wire.h"
@@ -33,10 +40,24 @@ RequestFault ReadRequest(grpc::ByteBuffer* octets, const Limits& limits,
   return fault;
 }
 
-template <typename Response>
-grpc::Status WriteResponse(const Response& response, grpc::ByteBuffer* octets) {
-  bool own = false;
-  return grpc::SerializationTraits<Response>::Serialize(response, octets, &own);
+// The pieces one after another, copied into one block of just their size: that
+// is what a client that does not read holds.
+inline grpc::Status WriteAnswer(absl::Span<const std::string> pieces,
+                                grpc::ByteBuffer* octets) {
+  size_t size = 0;
+  for (const std::string& piece : pieces) size += piece.size();
+  if (size > INT32_MAX) {
+    return {grpc::StatusCode::INTERNAL, "the answer is too long for a message"};
+  }
+  grpc_slice block = grpc_slice_malloc(size);
+  uint8_t* end = GRPC_SLICE_START_PTR(block);
+  for (const std::string& piece : pieces) {
+    std::memcpy(end, piece.data(), piece.size());
+    end += piece.size();
+  }
+  const grpc::Slice slice(block, grpc::Slice::STEAL_REF);
+  *octets = grpc::ByteBuffer(&slice, 1);
+  return grpc::Status::OK;
 }
 
 }  // namespace inkan

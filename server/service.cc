@@ -19,25 +19,21 @@ namespace {
 // Of the methods in the proto; a test calls each by its name.
 constexpr int kBatchVerifyIndex = 1;
 
-// Verify has one filing and one verdict, but a FilingBatch takes lists of them.
+// Verify has one filing, but a FilingBatch takes a list of them.
 struct OneFiling {
   std::array<const v1::Filing*, 1> filing;
-  std::array<v1::Verdict*, 1> verdict;
 };
 
 class OneFilingBatch : private OneFiling, public FilingBatch {
  public:
-  OneFilingBatch(const v1::Filing& filing, v1::Verdict* verdict, size_t bytes,
+  OneFilingBatch(const v1::Filing& filing, size_t bytes,
                  const RequestContext& context)
-      : OneFiling{{&filing}, {verdict}},
-        FilingBatch(OneFiling::filing, absl::MakeConstSpan(OneFiling::verdict),
-                    bytes, context) {}
+      : OneFiling{{&filing}}, FilingBatch(OneFiling::filing, bytes, context) {}
 };
 
 // What the unary methods differ in.
 struct VerifyRpc {
   using Request = v1::VerifyRequest;
-  using Response = v1::VerifyResponse;
   static constexpr Method kMethod = Method::kVerify;
   static constexpr Lane kLane = Lane::kInteractive;
 
@@ -47,16 +43,13 @@ struct VerifyRpc {
   static int Filings(const Request& /*request*/) { return 1; }
   class Batch : public OneFilingBatch {
    public:
-    Batch(const Request& request, Response* response, size_t bytes,
-          const RequestContext& context)
-        : OneFilingBatch(request.filing(), response->mutable_verdict(), bytes,
-                         context) {}
+    Batch(const Request& request, size_t bytes, const RequestContext& context)
+        : OneFilingBatch(request.filing(), bytes, context) {}
   };
 };
 
 struct CheckCertificateRpc {
   using Request = v1::CheckCertificateRequest;
-  using Response = v1::CheckCertificateResponse;
   static constexpr Method kMethod = Method::kCheckCertificate;
   static constexpr Lane kLane = Lane::kInteractive;
 
@@ -64,13 +57,7 @@ struct CheckCertificateRpc {
     return CheckRequest(request);
   }
   static int Filings(const Request& /*request*/) { return 1; }
-  class Batch : public CertificateBatch {
-   public:
-    Batch(const Request& request, Response* response, size_t bytes,
-          const RequestContext& context)
-        : CertificateBatch(request, response->mutable_verdict(), bytes,
-                           context) {}
-  };
+  using Batch = CertificateBatch;
 };
 
 // Owns itself from Start on.

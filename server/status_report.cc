@@ -17,6 +17,7 @@
 #include "google/protobuf/stubs/common.h"
 #include "server/build_info.h"
 #include "server/convert.h"
+#include "server/verdict_writer.h"
 
 namespace inkan {
 namespace {

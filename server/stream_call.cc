@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "grpcpp/server_context.h"
@@ -17,6 +18,7 @@
 #include "server/rpc_messages.h"
 #include "server/rpc_status.h"
 #include "server/steady_clock.h"
+#include "server/wire_writer.h"
 
 namespace inkan {
 // gRPC's operations are started with the mutex held, which keeps their order
@@ -143,9 +145,7 @@ class StreamCall final
 
 class StreamCall::Exchange {
  public:
-  Exchange()
-      : request(memory_.Make<v1::StreamVerifyRequest>()),
-        response_(memory_.Make<v1::StreamVerifyResponse>()) {}
+  Exchange() : request(memory_.Make<v1::StreamVerifyRequest>()) {}
 
   // Takes the request out of the octets that were read.
   RequestFault Read(const Limits& limits) {
@@ -155,19 +155,23 @@ class StreamCall::Exchange {
   }
   // Makes the item for the batcher, once the request is there.
   BatchItem* MakeItem(StreamCall* stream, const RequestContext& context) {
-    response_->set_sequence(request->sequence());
     item_.emplace(stream, this, context);
     return &*item_;
   }
-  // Puts the answer into the octets; neither message is there any more then,
+  // Puts the answer into the octets; the request is not there any more then,
   // and the item holds what the answer does.
   grpc::Status Write() {
-    grpc::Status status = WriteResponse(*response_, &octets);
+    std::vector<std::string> answer = item_->TakeAnswer();
+    WireWriter(&answer.emplace_back())
+        .Number(v1::StreamVerifyResponse::kSequenceFieldNumber,
+                request->sequence());
+    grpc::Status status = WriteAnswer(answer, &octets);
     Forget(status.ok() ? octets.Length() : 0);
     return status;
   }
   void Forget(size_t answer_bytes = 0) {
     memory_.Clear();
+    item_->TakeAnswer();
     item_->ShrinkTo(answer_bytes);
   }
   void Cancel() {
@@ -179,7 +183,6 @@ class StreamCall::Exchange {
    public:
     Item(StreamCall* stream, Exchange* exchange, const RequestContext& context)
         : FilingBatch(FilingsOf(*exchange->request),
-                      MakeVerdicts(*exchange->request, exchange->response_),
                       MemoryOf(*exchange->request, exchange->sent_bytes_,
                                exchange->memory_.SpaceAllocated(),
                                exchange->request->filings_size()),
@@ -209,9 +212,6 @@ class StreamCall::Exchange {
   bool settled = false;
   // It is not to be answered.
   bool dropped = false;
-
- private:
-  v1::StreamVerifyResponse* const response_;
 };
 
 void StreamCall::OnReadDone(bool ok) {

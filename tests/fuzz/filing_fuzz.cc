@@ -35,15 +35,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   context.limits = &limits;
   context.want_checks = true;
   const v1::Filing* filing = &request.filing();
-  v1::Verdict verdict;
-  v1::Verdict* verdicts = &verdict;
-  OneRequest item({&filing, 1}, {&verdicts, 1}, size, context);
+  OneRequest item({&filing, 1}, size, context);
   std::pmr::monotonic_buffer_resource memory;
   FilingView view;
   item.MakeViews(EmptySnapshot(), 0, {&view, 1}, &memory);
   FilingVerdict judged;
   Verifier().Verify({&view, 1}, {&judged, 1});
   item.TakeVerdicts(EmptySnapshot(), 0, {&judged, 1}, nullptr);
-  if (verdict.indication() == v1::INDICATION_TOTAL_PASSED) std::abort();
+  // What was written is a message, just as protobuf would have written it.
+  const std::string answer = item.TakeAnswer().front();
+  v1::VerifyResponse response;
+  if (!response.ParseFromString(answer)) std::abort();
+  if (response.SerializeAsString() != answer) std::abort();
+  if (response.verdict().indication() == v1::INDICATION_TOTAL_PASSED) {
+    std::abort();
+  }
   return 0;
 }

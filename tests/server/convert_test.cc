@@ -1,5 +1,6 @@
 #include "server/convert.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/status_report.h"
+#include "server/verdict_writer.h"
 
 namespace inkan {
 namespace {
@@ -19,6 +21,23 @@ constexpr Outcome kOutcomes[] = {
     INKAN_OUTCOMES(INKAN_LIST)
 #undef INKAN_LIST
 };
+
+// The verdict as it is sent; what was written is just what protobuf would have.
+void VerdictToProto(const FilingVerdict& verdict, v1::Verdict* out) {
+  Snapshot snapshot;
+  snapshot.generation = 5;
+  snapshot.digest.fill(9);
+  std::string octets;
+  AppendVerdict(verdict, {"an id", &snapshot, 1'700'000'000}, &octets);
+  v1::VerifyResponse response;
+  ASSERT_TRUE(response.ParseFromString(octets));
+  EXPECT_EQ(response.SerializeAsString(), octets);
+  *out = response.verdict();
+  EXPECT_EQ(out->filing_id(), "an id");
+  EXPECT_EQ(out->snapshot().generation(), 5U);
+  EXPECT_EQ(out->snapshot().digest(), std::string(32, '\x09'));
+  EXPECT_EQ(out->verification_time().seconds(), 1'700'000'000);
+}
 
 TEST(ConvertTest, OnlyPassedIsTotalPassed) {
   for (const Outcome outcome : kOutcomes) {
@@ -252,9 +271,56 @@ TEST(ConvertTest, PoliciesAreDottedAndTheSnapshotIsNamed) {
   Snapshot snapshot;
   snapshot.generation = 5;
   snapshot.digest.fill(9);
-  SnapshotToProto(snapshot, proto.mutable_snapshot());
-  EXPECT_EQ(proto.snapshot().generation(), 5U);
-  EXPECT_EQ(proto.snapshot().digest(), std::string(32, '\x09'));
+  v1::SnapshotId id;
+  SnapshotToProto(snapshot, &id);
+  EXPECT_EQ(id.generation(), 5U);
+  EXPECT_EQ(id.digest(), std::string(32, '\x09'));
+}
+
+// Lengths of one, two and three octets, and times on both sides of 1970.
+TEST(ConvertTest, WhatIsWrittenIsWhatProtobufWrites) {
+  for (const size_t size : {0, 1, 127, 128, 129, 16'383, 16'384, 300'000}) {
+    const std::string text(size, 't');
+    FilingVerdict verdict;
+    verdict.outcome = Outcome::kRevoked;
+    verdict.diagnostic = text;
+    verdict.certificate_index = static_cast<int>(size);
+    verdict.has_certificate = true;
+    verdict.issuer_text = text;
+    verdict.certificate.validity = {-static_cast<int64_t>(size),
+                                    static_cast<int64_t>(size) << 20};
+    const uint8_t name[] = {0x30, 0x00};
+    verdict.certificate.subject = name;
+    verdict.certificate.serial =
+        AsBytes(text).first(std::min<size_t>(size, 21));
+    verdict.checks = {{CheckId::kValidity, CheckResult::kFailed,
+                       static_cast<int>(size), text}};
+    CrlData crl;
+    crl.scope_text = text;
+    crl.crl_number = text;
+    crl.this_update = static_cast<int64_t>(size);
+    verdict.has_revocation = true;
+    verdict.revocation.crl = &crl;
+    verdict.revocation.delta = &crl;
+    verdict.revocation.complete = &crl;
+    v1::Verdict proto;
+    VerdictToProto(verdict, &proto);
+    EXPECT_EQ(proto.diagnostic(), text);
+    EXPECT_EQ(proto.certificate_index(), size);
+    EXPECT_EQ(proto.certificate().issuer(), text);
+    EXPECT_EQ(proto.certificate().subject(), "");
+    EXPECT_EQ(proto.certificate().serial_number().size(),
+              2 * verdict.certificate.serial.size());
+    EXPECT_EQ(proto.certificate().not_before().seconds(),
+              verdict.certificate.validity.not_before);
+    EXPECT_EQ(proto.certificate().not_after().seconds(),
+              verdict.certificate.validity.not_after);
+    EXPECT_EQ(proto.revocation().crl_scope(), text);
+    EXPECT_EQ(proto.revocation().complete().crl_number().size(), 2 * size);
+    EXPECT_EQ(proto.revocation().this_update().seconds(), size);
+    ASSERT_EQ(proto.checks_size(), 1);
+    EXPECT_EQ(proto.checks(0).detail(), text);
+  }
 }
 
 TEST(ConvertTest, QualifiersGoWithTheirPolicies) {
