@@ -25,6 +25,13 @@ constexpr size_t kScratchBytes = 16384;
 // busy until more has come.
 constexpr size_t kBusyMin = 2 * kShareMin;
 
+// A filing is lone if none came for this long before it: on a busy server
+// batches are what makes filings cheap, and whoever judges one meanwhile reads
+// no others.
+constexpr int64_t kLoneGapNs = 200'000;
+// A larger document, or a list of intermediates, is work for a worker.
+constexpr size_t kLoneBytesMax = 65'536;
+
 // The part of the memory bound that bulk items may hold.
 constexpr size_t BulkPart(size_t bytes) { return bytes - bytes / 4; }
 // Up to which a stream's item may wait, and up to which it is let in.
@@ -56,6 +63,9 @@ struct Batcher::Worker {
         scratch_buffer(kScratchBytes),
         scratch(scratch_buffer.data(), scratch_buffer.size()) {}
 
+  // Somebody judges in its place: whatever is in here is theirs.
+  bool lent = false;
+  std::atomic<uint64_t>* pulse = nullptr;
   std::unique_ptr<Judge> judge;
   std::vector<BatchItem*> admitted;  // to be told so
   std::vector<Dead> dead;            // to be finished unjudged
@@ -171,15 +181,53 @@ Admission Batcher::AskRoom(Lane lane, int64_t deadline_ns) {
 
 Admission Batcher::Submit(BatchItem* item, Lane lane) {
   item->unsettled_.store(item->filings_, std::memory_order_relaxed);
-  MutexLock lock(&mutex_);
-  if (shutting_down_)
-    return Refuse(item->filings_, lane, Refusal::kShuttingDown);
-  if (!LaneHasRoom(item->filings_, lane))
-    return Refuse(item->filings_, lane, Refusal::kFilings);
-  if (!TakeMemory(item, BytesBound(lane)))
-    return Refuse(item->filings_, lane, Refusal::kBytes);
-  Enqueue(item, lane);
+  Worker* lent = nullptr;
+  {
+    MutexLock lock(&mutex_);
+    if (shutting_down_)
+      return Refuse(item->filings_, lane, Refusal::kShuttingDown);
+    if (!LaneHasRoom(item->filings_, lane))
+      return Refuse(item->filings_, lane, Refusal::kFilings);
+    if (!TakeMemory(item, BytesBound(lane)))
+      return Refuse(item->filings_, lane, Refusal::kBytes);
+    lent = BorrowWorker(*item, lane);
+    if (lent == nullptr) Enqueue(item, lane);
+  }
+  if (lent != nullptr) JudgeLone(lent, item);
   return Admission::kAdmitted;
+}
+
+// A worker that sleeps, if the item is a lone filing and may be judged at once.
+Batcher::Worker* Batcher::BorrowWorker(const BatchItem& item, Lane lane) {
+  if (lane != Lane::kInteractive) return nullptr;
+  const int64_t gap_ns = item.received_ns_ - last_interactive_ns_;
+  last_interactive_ns_ = item.received_ns_;
+  if (!options_.judge_lone_at_once || gap_ns < kLoneGapNs ||
+      item.filings_ != 1 || item.bytes_ > kLoneBytesMax || HasWork() ||
+      sleepers_.empty()) {
+    return nullptr;
+  }
+  Worker* worker = sleepers_.back();
+  sleepers_.pop_back();
+  --idle_workers_;
+  worker->lent = true;
+  return worker;
+}
+
+// What the worker would do with it, and the worker given back.
+void Batcher::JudgeLone(Worker* worker, BatchItem* item) {
+  worker->pulse->fetch_add(1, std::memory_order_relaxed);
+  worker->pieces.push_back({item, 0, 1});
+  DropDead(worker);
+  JudgePieces(worker);
+  worker->pieces.clear();
+  MutexLock lock(&mutex_);
+  worker->lent = false;
+  ++idle_workers_;
+  sleepers_.push_back(worker);
+  returned_.SignalAll();
+  // Its thread may have been what was to be woken for what came meanwhile.
+  if (HasWork()) work_.Signal();
 }
 
 Admission Batcher::SubmitOrWait(BatchItem* item) {
@@ -301,6 +349,24 @@ void Batcher::AbandonAll() {
   }
 }
 
+// Whether there is anything a worker would do.
+bool Batcher::HasWork() const {
+  return lanes_.filings() > 0 || !dead_.empty() || MayLetIn();
+}
+
+// False if nobody woke the worker for kIdlePin.
+bool Batcher::Sleep(Worker* worker) {
+  ++idle_workers_;
+  sleepers_.push_back(worker);
+  const bool woken = work_.WaitFor(&mutex_, kIdlePin);
+  // Whoever meant a worker that can work means another one.
+  if (woken && worker->lent && idle_workers_ > 0) work_.Signal();
+  while (worker->lent) returned_.Wait(&mutex_);
+  --idle_workers_;
+  sleepers_.erase(std::find(sleepers_.begin(), sleepers_.end(), worker));
+  return woken;
+}
+
 bool Batcher::WaitForWork(Worker* worker) {
   MutexLock lock(&mutex_);
   while (true) {
@@ -317,15 +383,13 @@ bool Batcher::WaitForWork(Worker* worker) {
       ended_.SignalAll();
       return false;
     }
-    ++idle_workers_;
-    const bool woken = work_.WaitFor(&mutex_, kIdlePin);
-    --idle_workers_;
-    if (!woken) return true;
+    if (!Sleep(worker)) return true;
   }
 }
 
 void Batcher::Run(std::atomic<uint64_t>* pulse) {
   Worker worker(make_judge_());
+  worker.pulse = pulse;
   while (WaitForWork(&worker)) {
     pulse->fetch_add(1, std::memory_order_relaxed);
     TellAdmitted(&worker);

@@ -89,7 +89,10 @@ struct BatcherOptions {
   // batches, which cannot.
   size_t bytes_max = size_t{1} << 30;
   // How long a request may have to wait in its lane; see AskRoom.
-  int64_t wait_ns_max = 250'000'000;
+  int64_t wait_ns_max = 100'000'000;
+  // Whether Submit may judge a lone filing itself, in the place of a worker
+  // that sleeps.
+  bool judge_lone_at_once = false;
   uint32_t interactive_weight = 3;
   uint32_t bulk_weight = 1;
 };
@@ -131,7 +134,9 @@ class Batcher {
   Admission AskRoom(Lane lane, int64_t deadline_ns) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Queues the item, or refuses it at once. Unless kAdmitted is returned the
-  // item was not kept.
+  // item was not kept. A lone filing (of the interactive lane, with nothing in
+  // any lane and none before it for a while) may be judged here, on the
+  // caller's thread: waking a worker takes as long as judging does.
   Admission Submit(BatchItem* item, Lane lane) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // For streams, which can hold back their client: where the lane is full, the
@@ -191,6 +196,11 @@ class Batcher {
   void TakePieces(std::vector<BatchPiece>* pieces)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AbandonAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Worker* BorrowWorker(const BatchItem& item, Lane lane)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void JudgeLone(Worker* worker, BatchItem* item) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Sleep(Worker* worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool WaitForWork(Worker* worker) ABSL_LOCKS_EXCLUDED(mutex_);
   void Run(std::atomic<uint64_t>* pulse) ABSL_LOCKS_EXCLUDED(mutex_);
   void TellAdmitted(Worker* worker);
@@ -229,13 +239,18 @@ class Batcher {
   mutable Mutex mutex_;
   CondVar work_;
   CondVar ended_;
+  CondVar returned_;
   BatchLanes lanes_ ABSL_GUARDED_BY(mutex_);
   std::array<LanePace, kLanes> paces_ ABSL_GUARDED_BY(mutex_);
   // Waiting for room, not in a lane.
   ItemList waiting_ ABSL_GUARDED_BY(mutex_);
   size_t waiting_filings_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Dead> dead_ ABSL_GUARDED_BY(mutex_);
+  // Those that sleep and are not lent.
   size_t idle_workers_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<Worker*> sleepers_ ABSL_GUARDED_BY(mutex_);
+  // When the last interactive item came.
+  int64_t last_interactive_ns_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t running_workers_ ABSL_GUARDED_BY(mutex_) = 0;
   bool shutting_down_ ABSL_GUARDED_BY(mutex_) = false;
   bool hurry_ ABSL_GUARDED_BY(mutex_) = false;

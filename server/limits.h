@@ -46,7 +46,7 @@ namespace inkan {
   V(uint32_t, stream_requests_in_flight_max, 4U, 1U, 1024U)              \
   V(uint64_t, crl_bytes_max, uint64_t{1} << 31, uint64_t{1024},          \
     uint64_t{4294967295U})                                               \
-  V(uint32_t, concurrent_streams_max, 128U, 1U, 1000000U)                \
+  V(uint32_t, concurrent_streams_max, 64U, 1U, 1000000U)                 \
   V(uint32_t, path_signatures_max, 16U, 1U, 1000U)                       \
   V(uint32_t, interactive_filings_max, 4096U, 1U, 16777216U)             \
   V(uint32_t, interactive_weight, 3U, 1U, 1000U)                         \
@@ -66,7 +66,7 @@ namespace inkan {
   V(uint32_t, handshake_seconds_max, 20U, 1U, 3600U)                     \
   V(uint32_t, client_states_max, 10000U, 1U, 1000000U)                   \
   V(uint32_t, unread_answer_seconds_max, 120U, 1U, 86400U)               \
-  V(uint32_t, queue_wait_milliseconds_max, 250U, 1U, 3600000U)           \
+  V(uint32_t, queue_wait_milliseconds_max, 100U, 1U, 3600000U)           \
   V(uint32_t, stream_idle_seconds_max, 60U, 1U, 86400U)
 
 struct Limits {

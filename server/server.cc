@@ -37,20 +37,19 @@
 namespace inkan {
 namespace {
 
-// CPUs this process may use, which in a container are fewer than there are.
-unsigned UsableCpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
-}
-
 // The process among all that ever wrote to an audit log.
 std::string NameOfRun(absl::Time started_at) {
   return absl::StrCat(absl::Hex(absl::ToUnixMicros(started_at)), "-", getpid());
 }
 
 }  // namespace
+
+unsigned UsableCpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return static_cast<unsigned>(std::max(1, CPU_COUNT(&set)));
+}
 
 // In the order they are made; destroyed in the opposite one.
 struct Server::Parts {
@@ -118,6 +117,9 @@ void Server::Parts::MakeServices(const std::string& config_path) {
   // elsewhere.
   batching.held_back_filings_max = queue * 4;
   batching.bytes_max = options.limits.queue_bytes_max;
+  // What the audit log may make a worker wait for is nothing for a thread of
+  // gRPC's.
+  batching.judge_lone_at_once = !options.audit.has_value();
   batching.interactive_weight = options.limits.interactive_weight;
   batching.bulk_weight = options.limits.bulk_weight;
   verified =

@@ -29,6 +29,9 @@
 
 namespace inkan {
 
+// CPUs this process may use, which in a container are fewer than there are.
+unsigned UsableCpus();
+
 class Server {
  public:
   // What an operator should hear of: OK and what has changed, or what went

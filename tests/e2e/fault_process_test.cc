@@ -92,7 +92,7 @@ TEST(FaultProcess,
   // is low, the bound high, and the best of a few runs counts. A server that
   // collapses meets neither in any.
   constexpr double kGoodputFloor = 0.4;
-  // Twelve times limits.queue_wait_milliseconds_max. Without a bound on the
+  // Thirty times limits.queue_wait_milliseconds_max. Without a bound on the
   // queue two seconds at three times the capacity leave four seconds of work
   // behind.
   constexpr double kP99MaxMs = 3'000;

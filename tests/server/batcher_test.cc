@@ -55,6 +55,7 @@ struct Bench {
   std::atomic<size_t> stop_after{0};
   Mutex mutex;
   std::vector<size_t> batches ABSL_GUARDED_BY(mutex);
+  std::thread::id last_judged_by ABSL_GUARDED_BY(mutex);
   std::atomic<bool> ready{true};       // what judges say before a batch
   std::atomic<bool> recordable{true};  // and to its verdicts
   std::atomic<uint64_t> recorded{0};
@@ -63,6 +64,10 @@ struct Bench {
   std::vector<size_t> Batches() {
     MutexLock lock(&mutex);
     return batches;
+  }
+  std::thread::id LastJudgedBy() {
+    MutexLock lock(&mutex);
+    return last_judged_by;
   }
 };
 
@@ -78,6 +83,7 @@ class FakeJudge : public Judge {
     {
       MutexLock lock(&bench_->mutex);
       bench_->batches.push_back(filings.size());
+      bench_->last_judged_by = std::this_thread::get_id();
       number = bench_->batches.size();
     }
     bench_->inside.fetch_add(1);
@@ -115,8 +121,8 @@ class FakeJudge : public Judge {
 class TestItem : public BatchItem {
  public:
   explicit TestItem(size_t filings, int64_t deadline_ns = kNeverNs,
-                    size_t bytes = 1, int64_t base = 0)
-      : BatchItem(filings, bytes, deadline_ns),
+                    size_t bytes = 1, int64_t base = 0, int64_t received_ns = 0)
+      : BatchItem(filings, bytes, deadline_ns, received_ns),
         base_(base),
         verdicts(filings),
         times_taken_(filings) {}
@@ -193,6 +199,121 @@ TEST(BatcherTest, ALoneItemIsJudgedAtOnceAndAlone) {
   EXPECT_EQ(item.result, ItemResult::kJudged);
   item.ExpectRightVerdicts();
   EXPECT_THAT(bench.Batches(), ElementsAre(1));
+}
+
+// A filing that came by itself: a second since the last one.
+std::unique_ptr<TestItem> LoneItem(size_t bytes = 1) {
+  static std::atomic<int64_t> now_ns{1};
+  return std::make_unique<TestItem>(1, kNeverNs, bytes, 0,
+                                    now_ns.fetch_add(1'000'000'000));
+}
+
+// The worker has to have gone to sleep.
+void JudgeOneHere(Bench* bench, Batcher* batcher) {
+  while (true) {
+    const std::unique_ptr<TestItem> item = LoneItem();
+    ASSERT_EQ(batcher->Submit(item.get(), Lane::kInteractive),
+              Admission::kAdmitted);
+    item->done.Wait();
+    item->ExpectRightVerdicts();
+    if (bench->LastJudgedBy() == std::this_thread::get_id()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+TEST(BatcherTest, WhoBringsALoneFilingJudgesItWhileAWorkerSleeps) {
+  Bench bench;
+  BatcherOptions options;
+  options.judge_lone_at_once = true;
+  auto batcher = MakeBatcher(&bench, options);
+  JudgeOneHere(&bench, batcher.get());
+  // Nothing else is: what comes soon after another, what is large, what is of
+  // more filings or of another lane.
+  const std::unique_ptr<TestItem> large = LoneItem(1'000'000);
+  TestItem soon(1, kNeverNs, 1, 0, 1);
+  TestItem two(2, kNeverNs, 1, 0, NowNs());
+  const std::unique_ptr<TestItem> bulk = LoneItem();
+  for (const auto& [item, lane] :
+       {std::pair<TestItem*, Lane>(large.get(), Lane::kInteractive),
+        {&soon, Lane::kInteractive},
+        {&two, Lane::kInteractive},
+        {bulk.get(), Lane::kBatch}}) {
+    ASSERT_EQ(batcher->Submit(item, lane), Admission::kAdmitted);
+    item->done.Wait();
+    item->ExpectRightVerdicts();
+    EXPECT_NE(bench.LastJudgedBy(), std::this_thread::get_id());
+  }
+  // And it is counted, recorded and bounded as all are.
+  const uint64_t judged = batcher->counters().filings_judged;
+  JudgeOneHere(&bench, batcher.get());
+  EXPECT_GT(batcher->counters().filings_judged, judged);
+  EXPECT_EQ(bench.recorded.load(), batcher->counters().filings_judged);
+  TestItem expired(1, 1, 1, 0, 1);
+  ASSERT_EQ(batcher->Submit(&expired, Lane::kInteractive),
+            Admission::kAdmitted);
+  expired.done.Wait();
+  EXPECT_EQ(expired.result, ItemResult::kExpired);
+}
+
+// The call that wakes a worker must not be lost on one in whose place somebody
+// judges.
+TEST(BatcherTest, AWorkerWhoseWorkIsDoneByAnotherHoldsUpNobody) {
+  for (int round = 0; round < 100; ++round) {
+    Bench bench;
+    BatcherOptions options;
+    options.workers = 2;
+    options.judge_lone_at_once = true;
+    auto batcher = MakeBatcher(&bench, options);
+    JudgeOneHere(&bench, batcher.get());
+    bench.open = false;
+    const std::unique_ptr<TestItem> lone = LoneItem();
+    std::thread caller([&] {
+      ASSERT_EQ(batcher->Submit(lone.get(), Lane::kInteractive),
+                Admission::kAdmitted);
+    });
+    while (bench.inside.load() < 1) std::this_thread::yield();
+    TestItem bulk(3);
+    ASSERT_EQ(batcher->Submit(&bulk, Lane::kBatch), Admission::kAdmitted);
+    while (bench.inside.load() < 2) std::this_thread::yield();
+    // Both are at work; what comes now waits for either.
+    TestItem later(5);
+    ASSERT_EQ(batcher->Submit(&later, Lane::kBatch), Admission::kAdmitted);
+    bench.open = true;
+    caller.join();
+    for (TestItem* item : {lone.get(), &bulk, &later}) {
+      item->done.Wait();
+      item->ExpectRightVerdicts();
+    }
+  }
+}
+
+TEST(BatcherTest, LoneFilingsFromManyThreadsAreAllJudgedOnce) {
+  constexpr int kThreads = 4;
+  constexpr int kEach = 300;
+  Bench bench;
+  BatcherOptions options;
+  options.workers = 2;
+  options.judge_lone_at_once = true;
+  auto batcher = MakeBatcher(&bench, options);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < kEach; ++j) {
+        const std::unique_ptr<TestItem> item = LoneItem();
+        ASSERT_EQ(batcher->Submit(item.get(), Lane::kInteractive),
+                  Admission::kAdmitted);
+        item->done.Wait();
+        item->ExpectRightVerdicts();
+        if (j % 4 == 0) {
+          std::this_thread::sleep_for(std::chrono::microseconds(300));
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  batcher->Drain(absl::InfiniteDuration());
+  EXPECT_EQ(batcher->counters().filings_judged, uint64_t{kThreads} * kEach);
+  EXPECT_EQ(bench.recorded.load(), uint64_t{kThreads} * kEach);
 }
 
 TEST(BatcherTest, WhatWaitedIsJudgedTogether) {
