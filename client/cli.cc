@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "client/cli_flags.h"
 #include "client/crl_tool.h"
 #include "client/inkan_client.h"
@@ -25,6 +26,16 @@ namespace {
 constexpr size_t kDocumentBytesMax = 2147483647;
 constexpr size_t kSignatureBytesMax = 1U << 20;
 constexpr char kLocalProfile[] = "local";
+
+constexpr char kExitCodes[] =
+    "Exit codes: verify, check-certificate: 0 TOTAL_PASSED, 1 TOTAL_FAILED,\n"
+    "2 INDETERMINATE. health: 0 SERVING, 1 not. lookup, crl lookup: 0 not\n"
+    "listed, 1 listed; lookup: 2 no CRL was searched. reload: 0 done, though\n"
+    "sources of CRLs may have failed, 78 refused, and nothing changed. All:\n"
+    "64 usage, 65 input refused, 66 a file that cannot be opened, 69 no\n"
+    "server, no answer in time, or it refuses for now, 70 the server failed,\n"
+    "74 the answer cannot be written, 75 over a quota, try again, 77 not\n"
+    "permitted.";
 
 struct Streams {
   std::ostream& out;
@@ -69,6 +80,31 @@ int Complain(const Streams& streams, const absl::Status& status, int code) {
   return code;
 }
 
+// Why there was no reload, or no word of it.
+int ComplainOfReload(const Streams& streams, const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kNotFound: {
+      // One line for each mistake.
+      const std::vector<std::string> faults =
+          absl::StrSplit(status.message(), '\n');
+      streams.err << "inkan: the reload was refused, and nothing changed:\n";
+      for (const std::string& fault : faults) {
+        streams.err << "  " << Printable(fault) << "\n";
+      }
+      return EX_CONFIG;
+    }
+    case absl::StatusCode::kDeadlineExceeded:
+      streams.err << "inkan: no answer within --timeout; a reload that has "
+                     "begun goes on, and inkan status says which snapshot is "
+                     "in force\n";
+      return ExitCodeOfCall(status);
+    default:
+      return Complain(streams, status, ExitCodeOfCall(status));
+  }
+}
+
 // What is wrong with the flags about a server, or the files they name.
 int ComplainOfOptions(const Streams& streams, const absl::Status& status) {
   return Complain(streams, status,
@@ -97,6 +133,11 @@ int ExitCodeOf(const v1::Verdict& verdict) {
     default:
       return 2;
   }
+}
+
+int ExitCodeOf(const v1::LookupRevocationResponse& found) {
+  if (found.entries_size() > 0) return 1;
+  return found.partitions_searched() > 0 ? 0 : 2;
 }
 
 // Prints the message, or says why not: the exit code.
@@ -286,6 +327,35 @@ int Status(const Streams& streams, const ServerFlags& server,
   return Written(streams, 0);
 }
 
+int Reload(const Streams& streams, const ReloadFlags& flags) {
+  absl::StatusOr<ClientOptions> options = ClientOptionsOf(flags.server);
+  if (!options.ok()) return ComplainOfOptions(streams, options.status());
+  auto reloaded = Client::Connect(*options)->Reload();
+  if (!reloaded.ok()) return ComplainOfReload(streams, reloaded.status());
+  if (flags.output.json()) return PrintJson(streams, *reloaded, 0);
+  streams.out << ReloadText(*reloaded);
+  return Written(streams, 0);
+}
+
+int Lookup(const Streams& streams, const LookupFlags& flags) {
+  absl::StatusOr<ClientOptions> options = ClientOptionsOf(flags.server);
+  if (!options.ok()) return ComplainOfOptions(streams, options.status());
+  v1::LookupRevocationRequest request;
+  request.set_profile(flags.profile);
+  // The flag's validator has let only serial numbers through.
+  request.set_serial_number(SerialFromHex(flags.serial).value_or(""));
+  request.set_issuer(flags.issuer);
+  auto found = Client::Connect(*options)->LookupRevocation(request);
+  if (!found.ok()) {
+    return Complain(streams, found.status(), ExitCodeOfCall(found.status()));
+  }
+  if (flags.output.json()) {
+    return PrintJson(streams, *found, ExitCodeOf(*found));
+  }
+  streams.out << LookupText(request, *found);
+  return Written(streams, ExitCodeOf(*found));
+}
+
 int Health(const Streams& streams, const ServerFlags& server,
            const std::string& service) {
   absl::StatusOr<ClientOptions> options = ClientOptionsOf(server);
@@ -307,15 +377,7 @@ int RunCli(const std::vector<std::string>& arguments, std::ostream& out,
   CLI::App app("inkan: asks Inkan for verdicts on filings and certificates");
   app.set_version_flag("--version", absl::StrCat("inkan ", BuildVersion()));
   app.require_subcommand(1);
-  app.footer(
-      "Exit codes: verify, check-certificate: 0 TOTAL_PASSED, 1 TOTAL_FAILED, "
-      "2\n"
-      "INDETERMINATE. health: 0 SERVING, 1 not. crl lookup: 0 not listed, 1\n"
-      "listed. All: 64 usage, 65 input refused, 66 a file that cannot be "
-      "opened,\n"
-      "69 no server, or it refuses for now, 70 the server failed, 74 the "
-      "answer\n"
-      "cannot be written, 75 over a quota, try again, 77 not permitted.");
+  app.footer(kExitCodes);
   VerifyFlags verify;
   JudgeFlags check;
   ServerFlags server;
@@ -333,6 +395,14 @@ int RunCli(const std::vector<std::string>& arguments, std::ostream& out,
   AddOutputFlags(status_command, &output);
   status_command->add_flag("--omit-partitions", omit_partitions,
                            "Leave out the list of CRLs");
+  ReloadFlags reload;
+  CLI::App* reload_command = app.add_subcommand(
+      "reload", "Have a server read configuration, certificates, CRLs again");
+  AddReloadFlags(reload_command, &reload);
+  LookupFlags lookup;
+  CLI::App* lookup_command = app.add_subcommand(
+      "lookup", "Exit code 1 if a server's CRLs list the serial, 0 if not");
+  AddLookupFlags(lookup_command, &lookup);
   CLI::App* health_command = app.add_subcommand(
       "health", "Exit code 0 exactly if the server says SERVING");
   AddServerFlags(health_command, &server);
@@ -340,7 +410,8 @@ int RunCli(const std::vector<std::string>& arguments, std::ostream& out,
                              "One service instead of the whole server");
   CrlToolFlags crl;
   AddCrlCommand(&app, &crl);
-  for (CLI::App* command : {status_command, health_command}) {
+  for (CLI::App* command :
+       {status_command, reload_command, lookup_command, health_command}) {
     command->get_option("--target")->required();
   }
   try {
@@ -357,6 +428,8 @@ int RunCli(const std::vector<std::string>& arguments, std::ostream& out,
   if (status_command->parsed()) {
     return Status(streams, server, output, omit_partitions);
   }
+  if (reload_command->parsed()) return Reload(streams, reload);
+  if (lookup_command->parsed()) return Lookup(streams, lookup);
   return Health(streams, server, service);
 }
 

@@ -43,12 +43,20 @@ uint16_t KeyUsageOf(const std::vector<std::string>& names) {
   return usage;
 }
 
+// A reload reads all CRLs that are files, on threads that give way to requests,
+// after the reload that may be under way: minutes under load. A server that is
+// not there is found out in seconds all the same.
+constexpr double kReloadTimeoutSeconds = 600;
+
 // Validators of the command line: what is wrong with a word, or nothing.
 std::string TimeFault(const std::string& text) {
   return std::string(TimeFromText(text).status().message());
 }
 std::string HexFault(const std::string& text) {
   return std::string(OctetsFromHex(text).status().message());
+}
+std::string SerialFault(const std::string& text) {
+  return std::string(SerialFromHex(text).status().message());
 }
 std::string OidFault(const std::string& text) {
   if (OidFromText(text).has_value()) return "";
@@ -129,7 +137,8 @@ void AddServerFlags(CLI::App* command, ServerFlags* flags) {
       ->group(group);
   command
       ->add_option("--timeout", flags->timeout_seconds,
-                   "Seconds to wait for an answer, default 10")
+                   absl::StrCat("Seconds to wait for an answer, default ",
+                                flags->timeout_seconds))
       ->check(CLI::PositiveNumber)
       ->group(group);
 }
@@ -166,6 +175,28 @@ void AddVerifyFlags(CLI::App* command, VerifyFlags* flags) {
   command->add_option("--algorithm", flags->algorithm, "How it was made")
       ->required()
       ->check(CLI::IsMember(AlgorithmNames()));
+}
+
+void AddReloadFlags(CLI::App* command, ReloadFlags* flags) {
+  flags->server.timeout_seconds = kReloadTimeoutSeconds;
+  AddServerFlags(command, &flags->server);
+  AddOutputFlags(command, &flags->output);
+}
+
+void AddLookupFlags(CLI::App* command, LookupFlags* flags) {
+  AddServerFlags(command, &flags->server);
+  AddOutputFlags(command, &flags->output);
+  command
+      ->add_option("--profile", flags->profile, "Profile whose CRLs to search")
+      ->required();
+  command
+      ->add_option("--serial", flags->serial,
+                   "Hexadecimal, as Inkan prints serials: 0x1f, 1f, 1F:20")
+      ->required()
+      ->check(SerialFault);
+  command->add_option("--issuer", flags->issuer,
+                      "Search the CRLs of this issuer alone: its name as "
+                      "lookup and status --format json print it");
 }
 
 absl::StatusOr<ClientOptions> ClientOptionsOf(const ServerFlags& flags) {

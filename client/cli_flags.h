@@ -63,10 +63,25 @@ struct VerifyFlags {
   std::string algorithm;
 };
 
+struct ReloadFlags {
+  OutputFlags output;
+  ServerFlags server;
+};
+
+struct LookupFlags {
+  OutputFlags output;
+  ServerFlags server;
+  std::string profile;
+  std::string serial;  // SerialFromHex understands it
+  std::string issuer;
+};
+
 void AddOutputFlags(CLI::App* command, OutputFlags* flags);
 void AddServerFlags(CLI::App* command, ServerFlags* flags);
 void AddJudgeFlags(CLI::App* command, JudgeFlags* flags);
 void AddVerifyFlags(CLI::App* command, VerifyFlags* flags);
+void AddReloadFlags(CLI::App* command, ReloadFlags* flags);
+void AddLookupFlags(CLI::App* command, LookupFlags* flags);
 
 // Reads the TLS files. kInvalidArgument if the flags do not go together.
 absl::StatusOr<ClientOptions> ClientOptionsOf(const ServerFlags& flags);

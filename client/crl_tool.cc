@@ -209,15 +209,6 @@ std::string Hex(const std::string& octets) {
   return absl::BytesToHexString(octets);
 }
 
-const char* ReasonName(uint8_t reason) {
-  static constexpr const char* kNames[] = {
-      "unspecified",        "keyCompromise", "cACompromise",
-      "affiliationChanged", "superseded",    "cessationOfOperation",
-      "certificateHold",    "reserved",      "removeFromCRL",
-      "privilegeWithdrawn", "aACompromise"};
-  return reason < std::size(kNames) ? kNames[reason] : "reserved";
-}
-
 // Entries by month of revocation and by reason.
 class Histogram {
  public:
@@ -425,6 +416,15 @@ absl::StatusOr<std::vector<std::string>> SerialReadings(const std::string& text,
       decimal ? "decimal number" : "serial number",
       "; write it in hexadecimal with 0x in front, as Inkan prints serials, or "
       "in decimal with --decimal, up to 21 octets"));
+}
+
+const char* ReasonName(uint8_t reason) {
+  static constexpr const char* kNames[] = {
+      "unspecified",        "keyCompromise", "cACompromise",
+      "affiliationChanged", "superseded",    "cessationOfOperation",
+      "certificateHold",    "reserved",      "removeFromCRL",
+      "privilegeWithdrawn", "aACompromise"};
+  return reason < std::size(kNames) ? kNames[reason] : "reserved";
 }
 
 void AddCrlCommand(CLI::App* app, CrlToolFlags* flags) {

@@ -14,6 +14,7 @@
 #define INKAN_CLIENT_CRL_TOOL_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -48,6 +49,9 @@ int RunCrlCommand(const CrlToolFlags& flags, std::ostream& out,
 // number, that number too, since a CA may have meant it.
 absl::StatusOr<std::vector<std::string>> SerialReadings(const std::string& text,
                                                         bool decimal);
+
+// "keyCompromise" and so on, as RFC 5280 section 5.3.1 names a CRLReason.
+const char* ReasonName(uint8_t reason);
 
 }  // namespace inkan
 

@@ -58,6 +58,7 @@ class Client {
   absl::StatusOr<v1::GetStatusResponse> GetStatus(bool omit_partitions = false);
   absl::StatusOr<v1::LookupRevocationResponse> LookupRevocation(
       const v1::LookupRevocationRequest& request);
+  // May take minutes where CRLs are big; goes on if it is not waited for.
   absl::StatusOr<v1::ReloadResponse> Reload();
   // Whether health says SERVING of a service ("": the whole server).
   // kNotFound if it does not know it.

@@ -31,6 +31,21 @@ constexpr NamedAlgorithm kAlgorithms[] = {
     {"rsa-pkcs1-md5", v1::SIGNATURE_ALGORITHM_RSA_PKCS1_MD5},
 };
 
+// The digits alone; colons and spaces between them are left out.
+absl::StatusOr<std::string> HexDigits(const std::string& text) {
+  std::string digits;
+  for (const char c : text) {
+    if (c == ':' || absl::ascii_isspace(static_cast<unsigned char>(c)))
+      continue;
+    if (!absl::ascii_isxdigit(static_cast<unsigned char>(c))) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", text, "\" is not hexadecimal"));
+    }
+    digits.push_back(c);
+  }
+  return digits;
+}
+
 }  // namespace
 
 v1::SignatureAlgorithm AlgorithmFromName(std::string_view name) {
@@ -62,21 +77,23 @@ absl::StatusOr<int64_t> TimeFromText(const std::string& text) {
 }
 
 absl::StatusOr<std::string> OctetsFromHex(const std::string& text) {
-  std::string digits;
-  for (const char c : text) {
-    if (c == ':' || absl::ascii_isspace(static_cast<unsigned char>(c)))
-      continue;
-    if (!absl::ascii_isxdigit(static_cast<unsigned char>(c))) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", text, "\" is not hexadecimal"));
-    }
-    digits.push_back(c);
-  }
-  if (digits.size() % 2 != 0) {
+  const absl::StatusOr<std::string> digits = HexDigits(text);
+  if (!digits.ok()) return digits.status();
+  if (digits->size() % 2 != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", text, "\" has an odd number of digits"));
   }
-  return absl::HexStringToBytes(digits);
+  return absl::HexStringToBytes(*digits);
+}
+
+absl::StatusOr<std::string> SerialFromHex(const std::string& text) {
+  absl::StatusOr<std::string> digits =
+      HexDigits(absl::StartsWithIgnoreCase(text, "0x") ? text.substr(2) : text);
+  if (digits.ok() && digits->empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" has no digits"));
+  }
+  return digits;
 }
 
 absl::StatusOr<SignerCertificate> ReadSignerCertificate(

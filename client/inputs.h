@@ -28,6 +28,10 @@ absl::StatusOr<int64_t> TimeFromText(const std::string& text);
 // Pairs of hexadecimal digits; colons and spaces are ignored.
 absl::StatusOr<std::string> OctetsFromHex(const std::string& text);
 
+// The hexadecimal digits of a serial number, most significant first: 0x1f, 1f
+// and 1F:20 are understood.
+absl::StatusOr<std::string> SerialFromHex(const std::string& text);
+
 // The signer's certificate, PEM or DER, and any others in the same PEM file.
 // Bytes that are neither come back as they are: judging them is the verifier's
 // business.

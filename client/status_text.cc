@@ -96,8 +96,10 @@ void ReadinessText(const v1::GetStatusResponse& status, std::string* out) {
   }
 }
 
-void SourcesText(const v1::GetStatusResponse& status, std::string* out) {
-  for (const v1::CrlSourceError& error : status.source_errors()) {
+void SourceErrorsText(
+    const google::protobuf::RepeatedPtrField<v1::CrlSourceError>& errors,
+    std::string* out) {
+  for (const v1::CrlSourceError& error : errors) {
     absl::StrAppend(out, "WRONG: ", Printable(error.source()), ": ",
                     Printable(error.error()), "\n    last tried ",
                     TimeText(error.last_attempt()),
@@ -105,6 +107,10 @@ void SourcesText(const v1::GetStatusResponse& status, std::string* out) {
                         ? "; its last good CRL stays in use\n"
                         : "; nothing from it is in use\n");
   }
+}
+
+void SourcesText(const v1::GetStatusResponse& status, std::string* out) {
+  SourceErrorsText(status.source_errors(), out);
   if (status.crl_indexes_unwritten() > 0) {
     absl::StrAppend(out, "WRONG: ", status.crl_indexes_unwritten(),
                     " CRL index(es) cannot be kept: ",
@@ -124,9 +130,8 @@ std::string StatusText(const v1::GetStatusResponse& status) {
                   Printable(status.build().rsa_kernel_reason()), "\n");
   absl::StrAppend(&out, "  Libraries    ",
                   Printable(status.build().libraries()), "\n");
-  absl::StrAppend(
-      &out, "  Snapshot     ", status.snapshot().generation(), " (",
-      absl::BytesToHexString(status.snapshot().digest()).substr(0, 16), ")\n");
+  absl::StrAppend(&out, "  Snapshot     ", SnapshotText(status.snapshot()),
+                  "\n");
   absl::StrAppend(&out, "  Filings      ", status.filings_total(), " judged, ",
                   status.filings_refused_total(), " refused, ",
                   status.queue_filings(), " waiting\n");
@@ -138,6 +143,19 @@ std::string StatusText(const v1::GetStatusResponse& status) {
   ReadinessText(status, &out);
   SourcesText(status, &out);
   if (out.size() == facts) absl::StrAppend(&out, "Nothing is wrong.\n");
+  return out;
+}
+
+std::string ReloadText(const v1::ReloadResponse& reloaded) {
+  std::string out = "Reloaded";
+  if (reloaded.source_errors_size() > 0) {
+    absl::StrAppend(&out, ", but ", reloaded.source_errors_size(),
+                    " source(s) of CRLs failed");
+  }
+  absl::StrAppend(&out, ". The snapshot in force:\n  Generation   ",
+                  reloaded.snapshot().generation(), "\n  Digest       ",
+                  absl::BytesToHexString(reloaded.snapshot().digest()), "\n");
+  SourceErrorsText(reloaded.source_errors(), &out);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "client/crl_tool.h"
 #include "crypto/oid.h"
 
 namespace inkan {
@@ -133,7 +134,7 @@ std::string CrlText(const Crl& crl) {
     absl::StrAppend(&text, ", next by ", TimeText(crl.next_update()));
   }
   if (!crl.crl_number().empty()) {
-    absl::StrAppend(&text, ", number ", crl.crl_number());
+    absl::StrAppend(&text, ", number ", Printable(crl.crl_number()));
   }
   return text;
 }
@@ -152,6 +153,39 @@ void RevocationLines(const v1::RevocationEvidence& evidence, std::string* out) {
   if (!evidence.crl_scope().empty()) {
     Line(out, "  for", Printable(evidence.crl_scope()));
   }
+}
+
+// What an entry does to its certificate.
+std::string EntryStatus(const v1::RevocationEvidence& entry) {
+  if (entry.reason() == v1::REVOCATION_REASON_REMOVE_FROM_CRL) {
+    return "taken off by a delta CRL; lifts a hold, but no revocation";
+  }
+  switch (entry.status()) {
+    case v1::REVOCATION_STATUS_REVOKED:
+      return "revoked";
+    case v1::REVOCATION_STATUS_ON_HOLD:
+      return "on hold; counts as revoked";
+    default:
+      return "of a kind that this version does not know";
+  }
+}
+
+void EntryLines(const v1::RevocationEntry& entry, std::string* out) {
+  const v1::RevocationEvidence& evidence = entry.evidence();
+  Line(out, "Issuer", Printable(entry.issuer()));
+  Line(out, "Scope", Printable(entry.scope()));
+  Line(out, "Status", EntryStatus(evidence));
+  Line(out, "Revoked at", TimeText(evidence.revoked_at()));
+  if (v1::RevocationReason_IsValid(evidence.reason()) &&
+      evidence.reason() != v1::REVOCATION_REASON_UNSPECIFIED) {
+    // The contract's numbers are one more than RFC 5280's.
+    Line(out, "Reason",
+         ReasonName(static_cast<uint8_t>(evidence.reason() - 1)));
+  }
+  if (evidence.has_invalidity_date()) {
+    Line(out, "Invalid since", TimeText(evidence.invalidity_date()));
+  }
+  Line(out, "CRL", CrlText(evidence));
 }
 
 void CheckLines(const v1::Verdict& verdict, std::string* out) {
@@ -189,6 +223,12 @@ std::string Printable(std::string_view text) {
   return out;
 }
 
+std::string SnapshotText(const v1::SnapshotId& snapshot) {
+  return absl::StrCat(snapshot.generation(), " (",
+                      absl::BytesToHexString(snapshot.digest()).substr(0, 16),
+                      ")");
+}
+
 std::string TimeText(const google::protobuf::Timestamp& time) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC",
                           absl::FromUnixSeconds(time.seconds()),
@@ -224,12 +264,40 @@ std::string VerdictText(const v1::Verdict& verdict,
   if (verdict.has_revocation()) RevocationLines(verdict.revocation(), &out);
   Line(&out, "Judged as of", TimeText(verdict.verification_time()));
   Line(&out, "Judged by",
-       absl::StrCat(
-           std::string(judged_by), ", snapshot ",
-           verdict.snapshot().generation(), " (",
-           absl::BytesToHexString(verdict.snapshot().digest()).substr(0, 16),
-           ")"));
+       absl::StrCat(std::string(judged_by), ", snapshot ",
+                    SnapshotText(verdict.snapshot())));
   if (verdict.checks_size() > 0) CheckLines(verdict, &out);
+  return out;
+}
+
+std::string LookupText(const v1::LookupRevocationRequest& asked,
+                       const v1::LookupRevocationResponse& found) {
+  const bool nothing_searched = found.partitions_searched() == 0;
+  std::string out = absl::StrCat(
+      "0x", asked.serial_number(), ": ",
+      found.entries_size() > 0 ? "listed\n"
+      : nothing_searched       ? "nothing can be said: no CRL was searched\n"
+                               : "not listed\n");
+  Line(&out, "Searched",
+       absl::StrCat(found.partitions_searched(), " partition(s) of profile ",
+                    Printable(asked.profile()), ", snapshot ",
+                    SnapshotText(found.snapshot())));
+  for (const v1::RevocationEntry& entry : found.entries()) {
+    if (found.entries_size() > 1) absl::StrAppend(&out, "\n");
+    EntryLines(entry, &out);
+  }
+  if (nothing_searched) {
+    absl::StrAppend(
+        &out,
+        asked.issuer().empty()
+            ? "The profile has no CRL in use: inkan status says why.\n"
+            : "The profile has no CRL of this issuer in use. inkan status "
+              "--format json names the issuers of all there are.\n");
+  } else if (found.entries_size() == 0) {
+    absl::StrAppend(&out,
+                    "That says no more than the CRLs searched cover: inkan "
+                    "status lists them.\n");
+  }
   return out;
 }
 

@@ -24,8 +24,16 @@ std::string AlternativeNamesText(Bytes certificate);
 
 std::string StatusText(const v1::GetStatusResponse& status);
 
+std::string ReloadText(const v1::ReloadResponse& reloaded);
+
+// `asked` is what `found` answers.
+std::string LookupText(const v1::LookupRevocationRequest& asked,
+                       const v1::LookupRevocationResponse& found);
+
 // Control characters, and octets that are not UTF-8, as \xHH.
 std::string Printable(std::string_view text);
+// "12 (0123456789abcdef)": generation, and the digest's first octets.
+std::string SnapshotText(const v1::SnapshotId& snapshot);
 // "2026-03-15 14:59:00 UTC".
 std::string TimeText(const google::protobuf::Timestamp& time);
 

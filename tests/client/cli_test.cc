@@ -15,6 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "inkan/v1/operations.pb.h"
+#include "tests/client/run_inkan.h"
 #include "tests/server/test_world.h"
 
 namespace inkan {
@@ -22,26 +23,12 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::Inkan;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using testing::Result;
 using ::testing::StartsWith;
 using testing::TestWorld;
-
-struct Result {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-Result Inkan(const std::vector<std::string>& arguments) {
-  std::ostringstream out;
-  std::ostringstream err;
-  Result result;
-  result.code = RunCli(arguments, out, err);
-  result.out = out.str();
-  result.err = err.str();
-  return result;
-}
 
 class CliTest : public ::testing::Test {
  protected:
@@ -287,6 +274,14 @@ TEST_F(CliTest, WrongUsageExitsWith64) {
       {"check-certificate", "--certificate", "x", "--local"},
       {"health", "--target", "h:1", "--plaintext", "--tls-ca", "x"},
       {"health", "--target", "h:1", "--tls-cert", "x"},
+      {"reload"},
+      {"reload", "--target", "h:1", "--timeout", "0"},
+      // No server, no profile, no serial number.
+      {"lookup", "--profile", "p", "--serial", "1f"},
+      {"lookup", "--target", "h:1", "--serial", "1f"},
+      {"lookup", "--target", "h:1", "--profile", "p"},
+      {"lookup", "--target", "h:1", "--profile", "p", "--serial", "xyz"},
+      {"lookup", "--target", "h:1", "--profile", "p", "--serial", "0x"},
   };
   for (const std::vector<std::string>& words : wrong) {
     EXPECT_EQ(Inkan(words).code, 64) << ::testing::PrintToString(words);
@@ -353,7 +348,7 @@ TEST_F(CliTest, AnAnswerThatCannotBeWrittenExitsWith74) {
 }
 
 TEST_F(CliTest, WithoutAServerTheExitCodeIs69) {
-  for (const char* command : {"status", "health"}) {
+  for (const char* command : {"status", "health", "reload"}) {
     EXPECT_EQ(Inkan({command, "--target", "127.0.0.1:1", "--plaintext",
                      "--timeout", "2"})
                   .code,

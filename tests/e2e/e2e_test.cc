@@ -395,6 +395,53 @@ TEST(EndToEnd, AWrongConfigurationNamesFileLineAndField) {
               HasSubstr("I understand that filings travel unencrypted"));
 }
 
+// What an operator does where there is a command line and no shell.
+TEST(EndToEnd, AnOperatorReloadsAndLooksUpByCommand) {
+  LabServer server(FreshWorkDir());
+  const auto inkan = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), Binary("inkan"));
+    words.insert(words.end(), {"--target", server.target(), "--plaintext"});
+    return RunCommand(words);
+  };
+  const std::string config_file = server.lab() + "/inkand.textproto";
+  const std::string config = ReadFile(config_file);
+  std::ofstream(config_file) << config << "\nprofiles { name: \"broken\" }\n";
+  const CommandResult refused = inkan({"reload"});
+  EXPECT_EQ(refused.exit_code, 78) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("nothing changed"));
+  EXPECT_THAT(refused.output, HasSubstr("inkand.textproto:"));
+  std::ofstream(config_file) << config;
+  const CommandResult reloaded = inkan({"reload"});
+  EXPECT_EQ(reloaded.exit_code, 0) << reloaded.output;
+  EXPECT_THAT(reloaded.output, HasSubstr("Reloaded. "));
+
+  const lab::v1::CorpusEntry revoked =
+      OfKind(ReadCorpus(server.lab()), "revoked_before", 1)[0];
+  v1::VerifyRequest request;
+  *request.mutable_filing() = revoked.filing();
+  v1::VerifyResponse response;
+  ASSERT_TRUE(
+      server.verification()->Verify(Context().get(), request, &response).ok());
+  const auto lookup = [&](const std::string& profile,
+                          const std::string& serial) {
+    return inkan({"lookup", "--profile", profile, "--serial", serial});
+  };
+  const CommandResult listed =
+      lookup(revoked.filing().profile(),
+             response.verdict().certificate().serial_number());
+  EXPECT_EQ(listed.exit_code, 1) << listed.output;
+  EXPECT_THAT(listed.output, HasSubstr("Status        revoked"));
+  // No serial of the lab is that long.
+  std::string free_serial;
+  for (int i = 0; i < 20; ++i) free_serial += "7f";
+  const CommandResult free = lookup(revoked.filing().profile(), free_serial);
+  EXPECT_EQ(free.exit_code, 0) << free.output;
+  EXPECT_THAT(free.output, HasSubstr(": not listed"));
+  const CommandResult unknown = lookup("nobody", free_serial);
+  EXPECT_EQ(unknown.exit_code, 65) << unknown.output;
+  EXPECT_THAT(unknown.output, HasSubstr("there are: "));
+}
+
 TEST(EndToEnd, ReloadTakesNewProfilesAndKeepsTheOldOnesOnError) {
   LabServer server(FreshWorkDir());
   const Corpus corpus = ReadCorpus(server.lab());
