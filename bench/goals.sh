@@ -35,7 +35,11 @@ times="--warmup $(calc "$seconds / 5")s --duration ${seconds}s --kinds good=1"
   load stream $times --mode stream --batch-size 256 --connections 2
   load batch $times --mode batch --batch-size 256 --connections 2
   load unary $times --mode unary --connections 4
-  half=$(calc "$(field unary per_server_cpu_second) / 2")
+  # Half of the rate that is the goal, or of what there is where that is less. A
+  # faster server is measured at half of its own as well, for comparison.
+  own_half=$(calc "$(field unary per_server_cpu_second) / 2")
+  half=$(calc "$own_half < 15000 ? $own_half : 15000")
+  load own_half $times --mode unary --connections 4 --arrivals poisson --rate "$own_half"
   load half $times --mode unary --connections 4 --arrivals poisson --rate "$half"
   # What machine, gRPC and generator take by themselves at that rate.
   load floor $times --mode health --connections 4 --arrivals poisson --rate "$half"
@@ -98,8 +102,8 @@ row 'BatchVerify of 256, filings per server CPU second' \
   "$(field batch per_server_cpu_second)" '>=' 75000 '/s'
 row 'Verify, one filing a call, per server CPU second' \
   "$(field unary per_server_cpu_second)" '>=' 30000 '/s'
-row 'Verify at 50 % of that rate: p99' "$(field half p99_ms)" '<=' 1 ms
-row 'Verify at 50 % of that rate: p99.9' "$(field half p99.9_ms)" '<=' 5 ms
+row 'Verify at 50 % of that rate, or of the goal: p99' "$(field half p99_ms)" '<=' 1 ms
+row 'Verify at 50 % of that rate, or of the goal: p99.9' "$(field half p99.9_ms)" '<=' 5 ms
 if [ -n "$judged_ms" ]; then
   row 'a lone Verify / (an empty call + judging it in process)' \
     "$(calc "$(field alone p50_ms) / ($(field empty p50_ms) + $judged_ms)")" \
@@ -132,6 +136,8 @@ $(counter BM_LoneVerify crypto_us) us
 metrics $(counter BM_Metrics ratio), with an audit log \
 that drops $(counter BM_MetricsAndAuditDrop ratio), that refuses \
 $(counter BM_MetricsAndAuditRefuse ratio)
+  at half of its own rate ($(field own_half rate)/s): p50 $(field own_half p50_ms) ms, p99 \
+$(field own_half p99_ms) ms, p99.9 $(field own_half p99.9_ms) ms
   at half the rate ($(field half rate)/s, Poisson): $(field half unsent) not sent in \
 time; empty calls at that rate: p50 $(field floor p50_ms) ms, p99 \
 $(field floor p99_ms) ms, p99.9 $(field floor p99.9_ms) ms
