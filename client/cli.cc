@@ -16,6 +16,7 @@
 #include "client/inputs.h"
 #include "client/local.h"
 #include "client/text.h"
+#include "crypto/string_prep.h"
 #include "server/build_info.h"
 #include "server/certificate_files.h"
 
@@ -170,6 +171,9 @@ int PrintVerdict(const Streams& streams, const JudgeFlags& flags,
 
 // What is wrong with the flags as a whole; empty if nothing.
 std::string JudgeFlagsFault(const JudgeFlags& flags) {
+  // What is no text cannot be sent.
+  if (!IsUtf8(flags.id)) return "--id is not UTF-8";
+  if (!IsUtf8(flags.profile)) return "--profile is not UTF-8";
   if (flags.local.local == !flags.server.target.empty()) {
     return "give either --target HOST:PORT or --local";
   }

@@ -61,7 +61,8 @@ class LocalItem final : public Batch {
 };
 
 // Takes the way a worker takes, for one filing.
-v1::Verdict JudgeOne(const SnapshotKeeper& keeper, AnsweredItem* item) {
+absl::StatusOr<v1::Verdict> JudgeOne(const SnapshotKeeper& keeper,
+                                     AnsweredItem* item) {
   SnapshotJudge judge(keeper);
   const Snapshot& snapshot = judge.Pin();
   std::pmr::monotonic_buffer_resource memory;
@@ -71,7 +72,9 @@ v1::Verdict JudgeOne(const SnapshotKeeper& keeper, AnsweredItem* item) {
   judge.Verify(absl::MakeConstSpan(&view, 1), absl::MakeSpan(&verdict, 1));
   item->TakeVerdicts(snapshot, 0, absl::MakeConstSpan(&verdict, 1), nullptr);
   v1::VerifyResponse response;
-  response.ParseFromString(item->TakeAnswer().front());
+  if (!response.ParseFromString(item->TakeAnswer().front())) {
+    return absl::InternalError("the verdict is no message");
+  }
   return std::move(*response.mutable_verdict());
 }
 
@@ -103,7 +106,9 @@ absl::StatusOr<LocalAnswer> VerifyLocally(LocalRules rules,
   LocalAnswer answer;
   const v1::Filing* filings[] = {&filing};
   LocalItem<FilingBatch> item(filings, 0, ContextOf(limits, want_checks));
-  answer.verdict = JudgeOne(**keeper, &item);
+  auto verdict = JudgeOne(**keeper, &item);
+  if (!verdict.ok()) return verdict.status();
+  answer.verdict = *std::move(verdict);
   answer.crl_errors = ErrorsOf(**keeper);
   return answer;
 }
@@ -117,7 +122,9 @@ absl::StatusOr<LocalAnswer> CheckCertificateLocally(
   LocalAnswer answer;
   LocalItem<CertificateBatch> item(request, 0,
                                    ContextOf(limits, request.want_checks()));
-  answer.verdict = JudgeOne(**keeper, &item);
+  auto verdict = JudgeOne(**keeper, &item);
+  if (!verdict.ok()) return verdict.status();
+  answer.verdict = *std::move(verdict);
   answer.crl_errors = ErrorsOf(**keeper);
   return answer;
 }

@@ -5,8 +5,9 @@
 // its share of the batcher's memory bound, from ShrinkTo on a smaller one:
 // destroy it no sooner than the answer has been taken from it, and before the
 // batcher. Thread safety:
-// callbacks run on workers, those of one item at the same time for different
-// filings, and Finished alone and last.
+// callbacks run on workers, or within Batcher::Submit on the thread that brings
+// a lone filing, those of one item at the same time for different filings, and
+// Finished alone and last.
 #ifndef INKAN_SERVER_BATCH_ITEM_H_
 #define INKAN_SERVER_BATCH_ITEM_H_
 

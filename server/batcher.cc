@@ -201,7 +201,7 @@ Admission Batcher::Submit(BatchItem* item, Lane lane) {
 Batcher::Worker* Batcher::BorrowWorker(const BatchItem& item, Lane lane) {
   if (lane != Lane::kInteractive) return nullptr;
   const int64_t gap_ns = item.received_ns_ - last_interactive_ns_;
-  last_interactive_ns_ = item.received_ns_;
+  last_interactive_ns_ = std::max(last_interactive_ns_, item.received_ns_);
   if (!options_.judge_lone_at_once || gap_ns < kLoneGapNs ||
       item.filings_ != 1 || item.bytes_ > kLoneBytesMax || HasWork() ||
       sleepers_.empty()) {
@@ -359,8 +359,9 @@ bool Batcher::Sleep(Worker* worker) {
   ++idle_workers_;
   sleepers_.push_back(worker);
   const bool woken = work_.WaitFor(&mutex_, kIdlePin);
-  // Whoever meant a worker that can work means another one.
-  if (woken && worker->lent && idle_workers_ > 0) work_.Signal();
+  // Whoever meant a worker that can work means another one. (That nobody woke
+  // this one may be said when somebody did just before.)
+  if (worker->lent && idle_workers_ > 0 && HasWork()) work_.Signal();
   while (worker->lent) returned_.Wait(&mutex_);
   --idle_workers_;
   sleepers_.erase(std::find(sleepers_.begin(), sleepers_.end(), worker));

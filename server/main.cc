@@ -273,7 +273,12 @@ void PreferWholeSlices() {
 // own, which glibc gives to as many threads as eight for each CPU, it then
 // waits there while the next call takes memory that is cold.
 void ShareHeapArenas() {
-  if (std::getenv("MALLOC_ARENA_MAX") != nullptr) return;
+  const char* tunables = std::getenv("GLIBC_TUNABLES");
+  if (std::getenv("MALLOC_ARENA_MAX") != nullptr ||
+      (tunables != nullptr &&
+       std::strstr(tunables, "glibc.malloc.arena_max") != nullptr)) {
+    return;
+  }
   mallopt(M_ARENA_MAX, static_cast<int>(UsableCpus()));
 }
 

@@ -23,9 +23,12 @@ std::vector<std::string> ProfileSlots::names() const {
 
 void WorkerMetrics::BatchBegun(int64_t at_ns) {
   busy_since_.store(at_ns, std::memory_order_relaxed);
+  // Of the thread that judges this batch, which may be another one each time.
+  rsa_before_ = ThreadRsaCounts();
 }
 
 void WorkerMetrics::BatchDropped() {
+  CountRsa();
   busy_since_.store(0, std::memory_order_relaxed);
 }
 
@@ -71,7 +74,6 @@ void WorkerMetrics::CountRsa() {
     rsa_groups_[lanes].Add(now.groups[lanes] - rsa_before_.groups[lanes]);
   }
   rsa_alone_.Add(now.alone - rsa_before_.alone);
-  rsa_before_ = now;
 }
 
 void WorkerMetrics::AddTo(WorkerTotals* totals) const {

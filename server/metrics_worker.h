@@ -7,11 +7,12 @@
 //   metrics.AddTo(&totals);                  // any thread: a scrape
 //
 // Cost: two clock reads a batch, and for each filing an addition to a counter
-// that only this worker writes. No locks, and no allocation once a profile's
-// name has been seen.
+// that only one thread at a time writes. No locks, and no allocation once a
+// profile's name has been seen.
 //
-// Thread safety: BatchBegun and BatchDone on the worker; AddTo, busy_since_ns
-// and batches from any thread. A scrape may see a batch half counted.
+// Thread safety: BatchBegun and BatchDone of a batch on one thread, of all
+// batches one after the other; AddTo, busy_since_ns and batches from any
+// thread. A scrape may see a batch half counted.
 #ifndef INKAN_SERVER_METRICS_WORKER_H_
 #define INKAN_SERVER_METRICS_WORKER_H_
 
@@ -54,7 +55,7 @@ class ProfileSlots {
   std::vector<std::string> names_ ABSL_GUARDED_BY(mutex_);
 };
 
-// A counter that one thread writes.
+// A counter that one thread at a time writes.
 class OwnCounter {
  public:
   void Add(uint64_t n) {

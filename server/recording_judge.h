@@ -1,7 +1,8 @@
 // A judge that writes down what another one says: counters, and the audit log
 // if there is one.
 //
-// Thread safety: one thread. Ownership: metrics and audit log must outlive it.
+// Thread safety: one thread at a time. Ownership: metrics and audit log must
+// outlive it.
 #ifndef INKAN_SERVER_RECORDING_JUDGE_H_
 #define INKAN_SERVER_RECORDING_JUDGE_H_
 

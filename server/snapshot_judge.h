@@ -1,7 +1,7 @@
 // A worker's judge: the verifier, under the snapshot in force.
 //
-// Thread safety: one thread. Ownership: the keeper, and the memory of verified
-// certificates if there is one, must outlive it.
+// Thread safety: one thread at a time. Ownership: the keeper, and the memory of
+// verified certificates if there is one, must outlive it.
 #ifndef INKAN_SERVER_SNAPSHOT_JUDGE_H_
 #define INKAN_SERVER_SNAPSHOT_JUDGE_H_
 

@@ -235,7 +235,9 @@ void EvidenceToProto(const RevocationEvidence& evidence,
   std::string octets;
   WireWriter writer(&octets);
   WriteEvidence(evidence, &writer);
-  out->ParseFromString(octets);
+  // Texts from outside are made UTF-8 where they come in, or it would not
+  // parse; half of it would say too little.
+  if (!out->ParseFromString(octets)) out->Clear();
 }
 
 }  // namespace inkan

@@ -201,90 +201,159 @@ TEST(BatcherTest, ALoneItemIsJudgedAtOnceAndAlone) {
   EXPECT_THAT(bench.Batches(), ElementsAre(1));
 }
 
-// A filing that came by itself: a second since the last one.
-std::unique_ptr<TestItem> LoneItem(size_t bytes = 1) {
+// A second later each time.
+int64_t LaterNs() {
   static std::atomic<int64_t> now_ns{1};
-  return std::make_unique<TestItem>(1, kNeverNs, bytes, 0,
-                                    now_ns.fetch_add(1'000'000'000));
+  return now_ns.fetch_add(1'000'000'000);
 }
 
-// The worker has to have gone to sleep.
-void JudgeOneHere(Bench* bench, Batcher* batcher) {
+// A filing that came by itself.
+std::unique_ptr<TestItem> LoneItem() {
+  return std::make_unique<TestItem>(1, kNeverNs, 1, 0, LaterNs());
+}
+
+// Judges a filing on this thread, which takes a worker that sleeps: it sleeps
+// again then. Returns when the filing came.
+int64_t JudgeOneHere(Bench* bench, Batcher* batcher) {
   while (true) {
-    const std::unique_ptr<TestItem> item = LoneItem();
-    ASSERT_EQ(batcher->Submit(item.get(), Lane::kInteractive),
-              Admission::kAdmitted);
-    item->done.Wait();
-    item->ExpectRightVerdicts();
-    if (bench->LastJudgedBy() == std::this_thread::get_id()) return;
+    const int64_t came_ns = LaterNs();
+    TestItem item(1, kNeverNs, 1, 0, came_ns);
+    EXPECT_EQ(batcher->Submit(&item, Lane::kInteractive), Admission::kAdmitted);
+    item.done.Wait();
+    item.ExpectRightVerdicts();
+    if (bench->LastJudgedBy() == std::this_thread::get_id()) return came_ns;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
 
-TEST(BatcherTest, WhoBringsALoneFilingJudgesItWhileAWorkerSleeps) {
-  Bench bench;
-  BatcherOptions options;
-  options.judge_lone_at_once = true;
-  auto batcher = MakeBatcher(&bench, options);
-  JudgeOneHere(&bench, batcher.get());
-  // Nothing else is: what comes soon after another, what is large, what is of
-  // more filings or of another lane.
-  const std::unique_ptr<TestItem> large = LoneItem(1'000'000);
-  TestItem soon(1, kNeverNs, 1, 0, 1);
-  TestItem two(2, kNeverNs, 1, 0, NowNs());
-  const std::unique_ptr<TestItem> bulk = LoneItem();
-  for (const auto& [item, lane] :
-       {std::pair<TestItem*, Lane>(large.get(), Lane::kInteractive),
-        {&soon, Lane::kInteractive},
-        {&two, Lane::kInteractive},
-        {bulk.get(), Lane::kBatch}}) {
-    ASSERT_EQ(batcher->Submit(item, lane), Admission::kAdmitted);
+// Of a worker that sleeps, and whoever asks.
+class LoneFiling : public ::testing::Test {
+ protected:
+  void Start(unsigned workers) {
+    BatcherOptions options;
+    options.workers = workers;
+    options.judge_lone_at_once = true;
+    batcher_ = MakeBatcher(&bench_, options);
+    JudgeOneHere(&bench_, batcher_.get());
+  }
+  // Submits it; whether it was judged on this thread.
+  bool IsJudgedHere(TestItem* item, Lane lane = Lane::kInteractive) {
+    EXPECT_EQ(batcher_->Submit(item, lane), Admission::kAdmitted);
     item->done.Wait();
     item->ExpectRightVerdicts();
-    EXPECT_NE(bench.LastJudgedBy(), std::this_thread::get_id());
+    return bench_.LastJudgedBy() == std::this_thread::get_id();
   }
-  // And it is counted, recorded and bounded as all are.
-  const uint64_t judged = batcher->counters().filings_judged;
-  JudgeOneHere(&bench, batcher.get());
-  EXPECT_GT(batcher->counters().filings_judged, judged);
-  EXPECT_EQ(bench.recorded.load(), batcher->counters().filings_judged);
-  TestItem expired(1, 1, 1, 0, 1);
-  ASSERT_EQ(batcher->Submit(&expired, Lane::kInteractive),
-            Admission::kAdmitted);
-  expired.done.Wait();
-  EXPECT_EQ(expired.result, ItemResult::kExpired);
+  // Submits a lone filing on a thread of its own and returns once it is judged
+  // there, which takes until the bench is opened.
+  std::thread Begin(TestItem* item) {
+    const int inside = bench_.inside.load();
+    bench_.open = false;
+    std::thread caller([this, item] {
+      EXPECT_EQ(batcher_->Submit(item, Lane::kInteractive),
+                Admission::kAdmitted);
+    });
+    while (bench_.inside.load() == inside) std::this_thread::yield();
+    return caller;
+  }
+
+  void ReturnAllAtOnce() {
+    const std::unique_ptr<TestItem> items[] = {LoneItem(), LoneItem(),
+                                               LoneItem()};
+    std::vector<std::thread> callers;
+    for (const auto& item : items) callers.push_back(Begin(item.get()));
+    bench_.open = true;
+    for (std::thread& caller : callers) caller.join();
+  }
+
+  Bench bench_;
+  std::unique_ptr<Batcher> batcher_;
+};
+
+TEST_F(LoneFiling, IsJudgedByWhoBringsItAndNothingElseIs) {
+  Start(1);
+  TestItem large(1, kNeverNs, 1'000'000, 0, LaterNs());
+  EXPECT_FALSE(IsJudgedHere(&large));
+  TestItem soon(1, kNeverNs, 1, 0,
+                JudgeOneHere(&bench_, batcher_.get()) + 100'000);
+  EXPECT_FALSE(IsJudgedHere(&soon));
+  JudgeOneHere(&bench_, batcher_.get());
+  TestItem two(2, kNeverNs, 1, 0, LaterNs());
+  EXPECT_FALSE(IsJudgedHere(&two));
+  JudgeOneHere(&bench_, batcher_.get());
+  EXPECT_FALSE(IsJudgedHere(LoneItem().get(), Lane::kBatch));
+  JudgeOneHere(&bench_, batcher_.get());
+  EXPECT_TRUE(IsJudgedHere(LoneItem().get()));
+  batcher_->Drain(absl::InfiniteDuration());
+  EXPECT_EQ(bench_.recorded.load(), batcher_->counters().filings_judged);
+}
+
+TEST_F(LoneFiling, IsDroppedAsAnyOtherIs) {
+  Start(1);
+  const auto result_of = [this](TestItem* item) {
+    EXPECT_EQ(batcher_->Submit(item, Lane::kInteractive), Admission::kAdmitted);
+    item->done.Wait();
+    return item->result;
+  };
+  const size_t batches = bench_.Batches().size();
+  TestItem expired(1, 1, 1, 0, LaterNs());
+  EXPECT_EQ(result_of(&expired), ItemResult::kExpired);
+  bench_.ready = false;
+  EXPECT_EQ(result_of(LoneItem().get()), ItemResult::kUnrecorded);
+  bench_.ready = true;
+  EXPECT_THAT(bench_.Batches(), SizeIs(batches));
+  bench_.recordable = false;
+  EXPECT_EQ(result_of(LoneItem().get()), ItemResult::kUnrecorded);
+  EXPECT_EQ(batcher_->counters().filings_unrecorded, 2U);
+  EXPECT_EQ(batcher_->counters().filings_expired, 1U);
 }
 
 // The call that wakes a worker must not be lost on one in whose place somebody
-// judges.
-TEST(BatcherTest, AWorkerWhoseWorkIsDoneByAnotherHoldsUpNobody) {
-  for (int round = 0; round < 100; ++round) {
-    Bench bench;
-    BatcherOptions options;
-    options.workers = 2;
-    options.judge_lone_at_once = true;
-    auto batcher = MakeBatcher(&bench, options);
-    JudgeOneHere(&bench, batcher.get());
-    bench.open = false;
-    const std::unique_ptr<TestItem> lone = LoneItem();
-    std::thread caller([&] {
-      ASSERT_EQ(batcher->Submit(lone.get(), Lane::kInteractive),
-                Admission::kAdmitted);
-    });
-    while (bench.inside.load() < 1) std::this_thread::yield();
+// judges: that would cost a second.
+TEST_F(LoneFiling, WhoJudgesForAWorkerHoldsUpNoOther) {
+  for (int round = 0; round < 20; ++round) {
+    bench_.open = true;
+    Start(3);
+    // All have gone to sleep by now; lent and returned, they are no longer lent
+    // in the order they fell asleep in, in which they are woken.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ReturnAllAtOnce();
+    const std::unique_ptr<TestItem> one = LoneItem();
+    const std::unique_ptr<TestItem> other = LoneItem();
+    std::thread first = Begin(one.get());
+    std::thread second = Begin(other.get());
     TestItem bulk(3);
-    ASSERT_EQ(batcher->Submit(&bulk, Lane::kBatch), Admission::kAdmitted);
-    while (bench.inside.load() < 2) std::this_thread::yield();
-    // Both are at work; what comes now waits for either.
+    const auto begun = std::chrono::steady_clock::now();
+    ASSERT_EQ(batcher_->Submit(&bulk, Lane::kBatch), Admission::kAdmitted);
+    while (bench_.inside.load() < 3) std::this_thread::yield();
+    EXPECT_LT(std::chrono::steady_clock::now() - begun,
+              std::chrono::milliseconds(700));
+    // All are at work; what comes now waits for any.
     TestItem later(5);
-    ASSERT_EQ(batcher->Submit(&later, Lane::kBatch), Admission::kAdmitted);
-    bench.open = true;
-    caller.join();
-    for (TestItem* item : {lone.get(), &bulk, &later}) {
+    ASSERT_EQ(batcher_->Submit(&later, Lane::kBatch), Admission::kAdmitted);
+    bench_.open = true;
+    first.join();
+    second.join();
+    for (TestItem* item : {one.get(), other.get(), &bulk, &later}) {
       item->done.Wait();
       item->ExpectRightVerdicts();
     }
+    batcher_ = nullptr;
   }
+}
+
+TEST_F(LoneFiling, IsFinishedByADrainThatComesMeanwhile) {
+  Start(1);
+  const std::unique_ptr<TestItem> item = LoneItem();
+  std::thread caller = Begin(item.get());
+  std::thread drain([this] { batcher_->Drain(absl::InfiniteDuration()); });
+  TestItem late(1);
+  while (batcher_->drain_ends_ns() == kNeverNs) std::this_thread::yield();
+  EXPECT_FALSE(item->done.happened());
+  bench_.open = true;
+  caller.join();
+  drain.join();
+  EXPECT_EQ(item->result, ItemResult::kJudged);
+  item->ExpectRightVerdicts();
 }
 
 TEST(BatcherTest, LoneFilingsFromManyThreadsAreAllJudgedOnce) {

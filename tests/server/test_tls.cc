@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 
 #include "absl/strings/str_cat.h"
 
@@ -63,6 +64,7 @@ int ConnectTo(int port) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const timeval patience{30, 0};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address),
               sizeof(address)) == 0) {
     return fd;
@@ -122,6 +124,8 @@ PemPair TestCa::Issue(const std::string& common_name,
 
 TlsConnection::TlsConnection(int port, const PemPair* client, int version)
     : fd_(ConnectTo(port)) {
+  // OpenSSL writes without MSG_NOSIGNAL, also to who has closed.
+  std::signal(SIGPIPE, SIG_IGN);
   if (fd_ < 0) {
     fault_ = "no connection";
     return;
