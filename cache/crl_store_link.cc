@@ -121,7 +121,7 @@ class CrlStore::Linker {
     for (const Signer& signer : signers) AdmitUnder(crl, signer);
   }
 
-  static CrlPartition InForce(const std::shared_ptr<const CrlData>& crl,
+  static CrlPartition PartitionOf(const std::shared_ptr<const CrlData>& crl,
                               const Signer& signer) {
     CrlPartition partition;
     partition.crl = crl;
@@ -138,13 +138,13 @@ class CrlStore::Linker {
     const auto [known, is_new] =
         by_identity_.try_emplace(identity, admitted_.size());
     if (is_new) {
-      admitted_.push_back(InForce(crl, signer));
+      admitted_.push_back(PartitionOf(crl, signer));
       return;
     }
     CrlPartition& partition = admitted_[known->second];
     if (IsNewerCrl(*crl, *partition.crl)) {
       Supersede(*partition.crl);
-      partition = InForce(crl, signer);
+      partition = PartitionOf(crl, signer);
     } else if (partition.crl->sha256 != crl->sha256) {
       Supersede(*crl);
       Refuse(*crl, absl::StrCat("cRLNumber: older than the CRL in use, from ",

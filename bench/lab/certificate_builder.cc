@@ -180,11 +180,6 @@ std::string CertificateBuilder::Sign(const PrivateKey& issuer_key,
   return Assemble(algorithm, tbs, issuer_key.Sign(algorithm, tbs));
 }
 
-std::string CertificateBuilder::WithSignature(
-    SigningAlgorithm algorithm, std::string_view signature) const {
-  return Assemble(algorithm, Tbs(algorithm), signature);
-}
-
 std::string SelfSignedCa(const Name& name, const PrivateKey& key,
                          int64_t not_before, int64_t not_after) {
   return CertificateBuilder()

@@ -71,9 +71,6 @@ class CertificateBuilder {
   std::string Sign(const PrivateKey& issuer_key) const;
   std::string Sign(const PrivateKey& issuer_key,
                    SigningAlgorithm algorithm) const;
-  // The same with any octets as the signature.
-  std::string WithSignature(SigningAlgorithm algorithm,
-                            std::string_view signature) const;
   std::string Tbs(SigningAlgorithm algorithm) const;
 
  private:

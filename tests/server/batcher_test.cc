@@ -337,7 +337,6 @@ TEST_F(LoneFiling, WhoJudgesForAWorkerHoldsUpNoOther) {
       item->done.Wait();
       item->ExpectRightVerdicts();
     }
-    batcher_ = nullptr;
   }
 }
 
