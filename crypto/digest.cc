@@ -9,8 +9,8 @@
 #include <cstring>
 #include <iterator>
 #include <memory>
+#include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "crypto/digest_kernels.h"
 #include "crypto/isa.h"
 
@@ -157,7 +157,7 @@ class Sha256Queue {
   };
 
   const absl::Span<const DigestJob> jobs_;
-  absl::InlinedVector<Place, 48> order_;
+  std::vector<Place> order_;
   size_t next_ = 0;
 };
 

@@ -33,9 +33,9 @@ class MessageArena {
   void Clear() { arena_.Reset(); }
 
  private:
-  // Request and response of Verify, without their longer strings, take 1.6 KB.
+  // A request of Verify, without its longer strings, takes less than that.
   static constexpr size_t kBlockBytes = 2048;
-  // A filing and its verdict take about as much: larger blocks for batches.
+  // Larger blocks for batches.
   static constexpr size_t kNextBlockBytes = 8192;
   static constexpr size_t kBlockBytesMax = 65536;
 
