@@ -27,7 +27,7 @@ class ServerContextBase;
 namespace inkan {
 
 // How long a refused caller should stay away at least: some batches of work;
-// and at most: no line is longer by default than a quarter of a second, and a
+// and at most: no line is longer by default than a tenth of a second, and a
 // person's patience with a call that may go elsewhere ends here.
 inline constexpr absl::Duration kRetryAfter = absl::Milliseconds(100);
 inline constexpr absl::Duration kRetryAfterMax = absl::Seconds(5);
