@@ -122,7 +122,7 @@ class CrlStore::Linker {
   }
 
   static CrlPartition PartitionOf(const std::shared_ptr<const CrlData>& crl,
-                              const Signer& signer) {
+                                  const Signer& signer) {
     CrlPartition partition;
     partition.crl = crl;
     partition.signer = signer.path;
