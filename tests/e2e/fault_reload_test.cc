@@ -19,11 +19,17 @@ namespace {
 namespace fs = std::filesystem;
 
 v1::GetStatusResponse StatusOf(const FaultServer& server) {
-  grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+  const auto stub = v1::OperationsService::NewStub(server.channel());
   v1::GetStatusResponse response;
-  const grpc::Status status = v1::OperationsService::NewStub(server.channel())
-                                  ->GetStatus(&context, {}, &response);
+  grpc::Status status;
+  // Long answers are few at a time: under load, whoever asks again and again
+  // may be told to wait until gRPC has let go of those before.
+  EXPECT_TRUE(Await([&] {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+    status = stub->GetStatus(&context, {}, &response);
+    return status.error_code() != grpc::StatusCode::UNAVAILABLE;
+  }));
   EXPECT_TRUE(status.ok()) << status.error_message();
   return response;
 }
