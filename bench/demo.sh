@@ -38,8 +38,13 @@ target=127.0.0.1:$(cat "$work/port")
 
 for mode in unary batch stream; do
   say "20,000 filings, $mode calls"
+  # No more at once than a slow machine does in limits.queue_wait_milliseconds_max:
+  # batches beyond are refused.
+  shape="--batch-size 256"
+  [ "$mode" != batch ] || shape="--batch-size 128 --in-flight 2"
+  # shellcheck disable=SC2086
   "$bin/inkan-load" --target "$target" --corpus "$work/lab/corpus.binpb" \
-    --mode "$mode" --batch-size 256 --connections 2 --rate 0 --count 20000
+    --mode "$mode" $shape --connections 2 --rate 0 --count 20000
 done
 
 say "What the server holds"
