@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <memory>
 #include <memory_resource>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -72,7 +74,8 @@ absl::StatusOr<v1::Verdict> JudgeOne(const SnapshotKeeper& keeper,
   judge.Verify(absl::MakeConstSpan(&view, 1), absl::MakeSpan(&verdict, 1));
   item->TakeVerdicts(snapshot, 0, absl::MakeConstSpan(&verdict, 1), nullptr);
   v1::VerifyResponse response;
-  if (!response.ParseFromString(item->TakeAnswer().front())) {
+  const std::vector<std::string> answer = item->TakeAnswer();
+  if (answer.size() != 1 || !response.ParseFromString(answer.front())) {
     return absl::InternalError("the verdict is no message");
   }
   return std::move(*response.mutable_verdict());

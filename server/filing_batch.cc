@@ -147,9 +147,9 @@ std::string FilingLimitFault(const v1::Filing& filing, const Limits& limits) {
   return CertificateLimitFault(filing, limits);
 }
 
-void AnsweredItem::Put(size_t first, std::string octets) {
+void AnsweredItem::Put(size_t first, size_t count, std::string octets) {
   MutexLock lock(&mutex_);
-  pieces_.push_back({first, std::move(octets)});
+  pieces_.push_back({first, count, std::move(octets)});
 }
 
 std::vector<std::string> AnsweredItem::TakeAnswer() {
@@ -158,8 +158,15 @@ std::vector<std::string> AnsweredItem::TakeAnswer() {
             [](const Piece& a, const Piece& b) { return a.first < b.first; });
   std::vector<std::string> answer;
   answer.reserve(pieces_.size());
-  for (Piece& piece : pieces_) answer.push_back(std::move(piece.octets));
+  size_t next = 0;
+  bool whole = true;
+  for (Piece& piece : pieces_) {
+    whole &= piece.first == next;
+    next += piece.count;
+    answer.push_back(std::move(piece.octets));
+  }
   pieces_.clear();
+  if (!whole || next != filings()) answer.clear();
   return answer;
 }
 
@@ -189,7 +196,7 @@ void FilingBatch::TakeVerdicts(const Snapshot& snapshot, size_t first,
     Note(fault, verdicts[i], filing.filing_id(), filing.profile(), time,
          context_, records);
   }
-  Put(first, std::move(answer));
+  Put(first, verdicts.size(), std::move(answer));
 }
 
 void CertificateBatch::MakeViews(const Snapshot& snapshot, size_t /*first*/,
@@ -207,7 +214,7 @@ void CertificateBatch::TakeVerdicts(const Snapshot& snapshot, size_t /*first*/,
   const int64_t time = TimeOf(request_, context_);
   std::string answer;
   Answer(fault, verdicts[0], request_.request_id(), time, snapshot, &answer);
-  Put(0, std::move(answer));
+  Put(0, 1, std::move(answer));
   Note(fault, verdicts[0], request_.request_id(), request_.profile(), time,
        context_, records);
   if (records != nullptr) records->back().certificate_only = true;

@@ -59,19 +59,23 @@ absl::Span<const v1::Filing* const> FilingsOf(const Request& request) {
 // another.
 class AnsweredItem : public BatchItem {
  public:
-  // The response's field of verdicts, in the order of the filings, in pieces:
-  // all of it once Finished(kJudged) was entered. Nothing is left.
+  // The response's field of verdicts, in the order of the filings, in pieces.
+  // Empty unless every filing has its verdict, as it has once Finished(kJudged)
+  // was entered: a list with a gap would give filings the verdicts of others.
+  // Nothing is left.
   std::vector<std::string> TakeAnswer();
 
  protected:
   using BatchItem::BatchItem;
 
-  // `octets` are the verdicts on filings from `first` on. From any thread.
-  void Put(size_t first, std::string octets);
+  // `octets` are the verdicts on `count` filings from `first` on. From any
+  // thread.
+  void Put(size_t first, size_t count, std::string octets);
 
  private:
   struct Piece {
     size_t first = 0;
+    size_t count = 0;
     std::string octets;
   };
 

@@ -46,6 +46,9 @@ inline grpc::Status WriteAnswer(absl::Span<const std::string> pieces,
                                 grpc::ByteBuffer* octets) {
   size_t size = 0;
   for (const std::string& piece : pieces) size += piece.size();
+  if (pieces.empty()) {
+    return {grpc::StatusCode::INTERNAL, "a filing is without its verdict"};
+  }
   if (size > INT32_MAX) {
     return {grpc::StatusCode::INTERNAL, "the answer is too long for a message"};
   }

@@ -162,9 +162,11 @@ class StreamCall::Exchange {
   // and the item holds what the answer does.
   grpc::Status Write() {
     std::vector<std::string> answer = item_->TakeAnswer();
-    WireWriter(&answer.emplace_back())
-        .Number(v1::StreamVerifyResponse::kSequenceFieldNumber,
-                request->sequence());
+    if (!answer.empty()) {
+      WireWriter(&answer.emplace_back())
+          .Number(v1::StreamVerifyResponse::kSequenceFieldNumber,
+                  request->sequence());
+    }
     grpc::Status status = WriteAnswer(answer, &octets);
     Forget(status.ok() ? octets.Length() : 0);
     return status;

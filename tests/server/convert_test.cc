@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cache/crl_data.h"
 #include "crypto/oid.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/filing_batch.h"
 #include "server/status_report.h"
 #include "server/verdict_writer.h"
 
@@ -345,6 +347,50 @@ TEST(ConvertTest, QualifiersGoWithTheirPolicies) {
   EXPECT_EQ(notice.notice_text(), "n");
   EXPECT_EQ(notice.notice_organization(), "L");
   EXPECT_THAT(notice.notice_numbers(), ElementsAre(3));
+}
+
+class JudgedBatch final : public FilingBatch {
+ public:
+  using FilingBatch::FilingBatch;
+  void Finished(ItemResult /*result*/) override {}
+};
+
+// Workers judge the pieces of a request in any order; a list with a gap is
+// none.
+TEST(AnsweredItem, PiecesComeInTheOrderOfTheirFilingsOrNotAtAll) {
+  const Limits limits;
+  RequestContext context;
+  context.limits = &limits;
+  v1::BatchVerifyRequest request;
+  for (const char* id : {"a", "b", "c", "d"}) {
+    request.add_filings()->set_filing_id(id);
+  }
+  const Snapshot snapshot;
+  const std::vector<FilingVerdict> verdicts(2);
+  const auto judge = [&](JudgedBatch* item, size_t first, size_t count) {
+    item->TakeVerdicts(snapshot, first,
+                       absl::MakeConstSpan(verdicts).first(count), nullptr);
+  };
+  JudgedBatch whole(FilingsOf(request), 1, context);
+  judge(&whole, 3, 1);
+  judge(&whole, 0, 1);
+  judge(&whole, 1, 2);
+  std::string octets;
+  for (const std::string& piece : whole.TakeAnswer()) octets += piece;
+  v1::BatchVerifyResponse response;
+  ASSERT_TRUE(response.ParseFromString(octets));
+  ASSERT_EQ(response.verdicts_size(), 4);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(response.verdicts(i).filing_id(), request.filings(i).filing_id());
+  }
+  EXPECT_THAT(whole.TakeAnswer(), ::testing::IsEmpty());
+  for (const size_t missing : {0, 1, 3}) {
+    JudgedBatch gap(FilingsOf(request), 1, context);
+    for (const size_t first : {0, 1, 3}) {
+      if (first != missing) judge(&gap, first, first == 1 ? 2 : 1);
+    }
+    EXPECT_THAT(gap.TakeAnswer(), ::testing::IsEmpty()) << missing;
+  }
 }
 
 // A message with one octet that is no UTF-8 in it cannot be read at all.
