@@ -16,8 +16,10 @@ if(INKAN_SANITIZE OR INKAN_FUZZ)
   set(avx2_unchecked -fno-sanitize=all)
 endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  target_sources(inkan_crypto PRIVATE ${CMAKE_CURRENT_LIST_DIR}/rsa_avx512ifma.cc)
-  set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/rsa_avx512ifma.cc PROPERTIES
+  set(ifma_kernels ${CMAKE_CURRENT_LIST_DIR}/rsa_avx512ifma.cc
+    ${CMAKE_CURRENT_LIST_DIR}/rsa_avx512ifma_few.cc)
+  target_sources(inkan_crypto PRIVATE ${ifma_kernels})
+  set_source_files_properties(${ifma_kernels} PROPERTIES
     COMPILE_OPTIONS "${kernel_optimisation};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx512ifma;-mavx512vbmi;-mbmi2;-mprefer-vector-width=512")
   target_sources(inkan_crypto PRIVATE ${CMAKE_CURRENT_LIST_DIR}/rsa_avx2.cc)
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/rsa_avx2.cc PROPERTIES

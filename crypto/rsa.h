@@ -65,6 +65,8 @@ const RsaCounts& ThreadRsaCounts();
 struct RsaKernelInfo {
   std::string name;    // "portable", "avx2" or "avx512ifma"
   std::string reason;  // why this one, for the log
+  // What runs operations too few for its lanes: "portable" or "avx512ifma_few".
+  std::string few_name = {};
 };
 
 // Chooses the kernel if that has not been done. An INKAN_ISA that names an

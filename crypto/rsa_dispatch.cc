@@ -24,7 +24,14 @@ struct Chosen {
   const RsaKernel* kernel = nullptr;
   RsaKernelInfo info;
   Fault fault;
+  // For what fills fewer than lanes_min lanes of the kernel.
+  const RsaKernel* few = &kRsaPortableKernel;
+  size_t lanes_min = 1;
 };
+
+// Eight lanes of AVX-512 IFMA take less time than that many operations one or
+// two at a time by the same instructions.
+[[maybe_unused]] constexpr size_t kIfmaLanesMin = 3;
 
 #if defined(INKAN_HAVE_X86_KERNELS)
 // The fastest of a few full runs of 2048-bit operations, in cycles of the
@@ -104,19 +111,37 @@ Chosen ChooseKernel() {
   return {&kRsaPortableKernel, {kRsaPortableKernel.name, reason}, {}};
 }
 
+// And what to do with jobs that are too few for it.
+Chosen Choose() {
+  Chosen chosen = ChooseKernel();
+  if (chosen.kernel == nullptr) return chosen;
+  chosen.lanes_min = chosen.kernel->lanes_min;
+#if defined(INKAN_HAVE_X86_KERNELS)
+  if (chosen.kernel == &kRsaAvx512IfmaKernel &&
+      RsaKernelKnowsAnswers(kRsaAvx512IfmaFewKernel)) {
+    chosen.few = &kRsaAvx512IfmaFewKernel;
+    chosen.lanes_min = kIfmaLanesMin;
+  }
+#endif
+  chosen.info.few_name = chosen.few->name;
+  return chosen;
+}
+
 const Chosen& ChosenKernel() {
-  static const Chosen kChosen = ChooseKernel();
+  static const Chosen kChosen = Choose();
   return kChosen;
 }
 
-const RsaKernel& Kernel() {
+const Chosen& Usable() {
   const Chosen& chosen = ChosenKernel();
   if (chosen.kernel == nullptr) {
     std::fprintf(stderr, "%s: %s\n", chosen.fault.field, chosen.fault.problem);
     std::abort();
   }
-  return *chosen.kernel;
+  return chosen;
 }
+
+const RsaKernel& Kernel() { return *Usable().kernel; }
 
 // REQUIRES: a key that CheckKeyStrength accepts.
 size_t SizeClass(size_t modulus_bits) {
@@ -151,7 +176,10 @@ constexpr size_t kOpenGroupsMax = 12;
 
 class Scheduler {
  public:
-  explicit Scheduler(const RsaKernel& kernel) : kernel_(kernel) {}
+  explicit Scheduler(const Chosen& chosen)
+      : kernel_(*chosen.kernel),
+        few_(*chosen.few),
+        lanes_min_(chosen.lanes_min) {}
 
   void Add(const RsaLane& lane, size_t size_class, uint64_t exponent) {
     Group& group = Find(size_class, exponent, lane.prepared != nullptr);
@@ -205,12 +233,12 @@ class Scheduler {
     from.count = 0;
   }
 
-  // Too few to be worth a run of all lanes go to the portable kernel, which
-  // finishes them sooner. What another kernel prepared may be of no use there,
-  // and little is lost: it has next to no set-up.
+  // Too few to be worth a run of all lanes go to a kernel that takes them one
+  // after another and finishes them sooner. What another kernel prepared may be
+  // of no use there, and little is lost: it has next to no set-up.
   void Run(Group& group) {
     size_t rest = group.count % kernel_.lanes;
-    if (rest >= kernel_.lanes_min) rest = 0;
+    if (rest >= lanes_min_) rest = 0;
     const size_t here = group.count - rest;
     if (here > 0) {
       ++rsa_counts.groups[here];
@@ -220,13 +248,14 @@ class Scheduler {
       for (size_t i = 0; i < rest; ++i)
         group.lanes[here + i].prepared = nullptr;
       rsa_counts.alone += rest;
-      kRsaPortableKernel.run(group.size_class, group.exponent,
-                             group.lanes + here, rest);
+      few_.run(group.size_class, group.exponent, group.lanes + here, rest);
     }
     group.count = 0;
   }
 
   const RsaKernel& kernel_;
+  const RsaKernel& few_;
+  const size_t lanes_min_;
   size_t used_ = 0;
   std::array<Group, kOpenGroupsMax> groups_;
 };
@@ -279,7 +308,7 @@ RsaPreparedKeyPtr PrepareRsaKey(const PublicKey& key) {
 }
 
 void RsaPublicOperations(absl::Span<RsaJob> jobs) {
-  Scheduler scheduler(Kernel());
+  Scheduler scheduler(Usable());
   for (RsaJob& job : jobs) {
     const PublicKey& key = *job.key;
     job.fault = key.kind == KeyKind::kRsa

@@ -64,6 +64,8 @@ extern const RsaKernel kRsaPortableKernel;
 // Defined in builds for x86-64, which also define INKAN_HAVE_X86_KERNELS.
 extern const RsaKernel kRsaAvx2Kernel;
 extern const RsaKernel kRsaAvx512IfmaKernel;
+// Of the same instructions, for operations too few for those lanes.
+extern const RsaKernel kRsaAvx512IfmaFewKernel;
 
 // The two ends of an operation, one lane at a time, for a kernel that has lanes
 // for what is between them (rsa_portable.cc). Numbers are of 64-bit limbs, the

@@ -152,7 +152,8 @@ void AddWork(const Metrics& metrics, Families* out) {
 
   const std::string& kernel = GetRsaKernelInfo().name;
   out->Add(MetricId::kRsaKernel, 1, {kernel});
-  std::map<std::string, uint64_t> operations = {{"portable", totals.rsa_alone}};
+  std::map<std::string, uint64_t> operations = {
+      {GetRsaKernelInfo().few_name, totals.rsa_alone}};
   for (size_t jobs = 1; jobs < totals.rsa_groups.size(); ++jobs) {
     operations[kernel] += jobs * totals.rsa_groups[jobs];
     out->Add(MetricId::kRsaGroups, static_cast<double>(totals.rsa_groups[jobs]),

@@ -72,6 +72,9 @@ class RsaKernels : public testing::TestWithParam<const RsaKernel*> {
     if (&kernel == &kRsaPortableKernel) return true;
 #if defined(__x86_64__)
     if (&kernel == &kRsaAvx2Kernel) return ChosenIsa().avx2;
+    if (&kernel == &kRsaAvx512IfmaFewKernel) {
+      return CanRun(kRsaAvx512IfmaKernel);
+    }
 #endif
     return GetRsaKernelInfo().name == kernel.name;
   }
@@ -284,7 +287,7 @@ TEST_P(RsaKernels, TouchNothingBesideTheirBuffers) {
 std::vector<const RsaKernel*> Kernels() {
   return {
 #if defined(__x86_64__)
-    &kRsaAvx512IfmaKernel, &kRsaAvx2Kernel,
+    &kRsaAvx512IfmaKernel, &kRsaAvx512IfmaFewKernel, &kRsaAvx2Kernel,
 #endif
         &kRsaPortableKernel,
   };
