@@ -49,10 +49,9 @@ class Requests {
     context_.origin.number = NextRequestNumber();
     context_.origin.client = "dns:intake.example";
     for (size_t first = 0; first + batch_ <= world.size(); first += batch_) {
-      v1::BatchVerifyRequest& request =
-          *requests_.emplace_back(std::make_unique<v1::BatchVerifyRequest>());
+      v1::BatchVerifyRequest message;
       for (size_t i = first; i < first + batch_; ++i) {
-        v1::Filing* filing = request.add_filings();
+        v1::Filing* filing = message.add_filings();
         filing->set_filing_id(absl::StrCat("filing ", i));
         filing->set_profile(FilingWorld::kProfile);
         filing->set_document(world.documents[i]);
@@ -62,21 +61,27 @@ class Requests {
         filing->set_certificate(world.certificates[i]);
         filing->mutable_verification_time()->set_seconds(FilingWorld::Time());
       }
+      Sent& sent = *requests_.emplace_back(std::make_unique<Sent>());
+      sent.octets = message.SerializeAsString();
+      Require(
+          sent.request
+              .Read(RequestKind::kBatchVerify, AsBytes(sent.octets), limits_)
+              .ok(),
+          "a request is not sound");
     }
   }
   size_t filings() const { return requests_.size() * batch_; }
 
   // All of them, as a worker does it.
   void Judge(inkan::Judge* judge) {
-    for (const auto& request : requests_) {
-      Item item(FilingsOf(*request), 1, context_);
+    for (const auto& sent : requests_) {
+      Item item(sent->request, context_);
       views_.assign(batch_, FilingView());
       verdicts_.assign(batch_, FilingVerdict());
       record_.clear();
       const Snapshot& snapshot = judge->Pin();
       Require(judge->Ready(), "the judge is not ready");
-      item.MakeViews(snapshot, 0, absl::MakeSpan(views_),
-                     std::pmr::get_default_resource());
+      item.MakeViews(snapshot, 0, absl::MakeSpan(views_));
       judge->Verify(views_, absl::MakeSpan(verdicts_));
       item.TakeVerdicts(snapshot, 0, verdicts_, &record_.verdicts);
       record_.waits.push_back({Lane::kBatch, 1000});
@@ -86,10 +91,15 @@ class Requests {
   }
 
  private:
+  struct Sent {
+    std::string octets;
+    Request request;
+  };
+
   const size_t batch_;
   const Limits limits_;
   RequestContext context_;
-  std::vector<std::unique_ptr<v1::BatchVerifyRequest>> requests_;
+  std::vector<std::unique_ptr<Sent>> requests_;
   std::vector<FilingView> views_;
   std::vector<FilingVerdict> verdicts_;
   BatchRecord record_;

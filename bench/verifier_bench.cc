@@ -21,7 +21,7 @@
 #include "bench/filing_world.h"
 #include "inkan/v1/verification.pb.h"
 #include "server/filing_batch.h"
-#include "server/message_arena.h"
+#include "server/request.h"
 #include "server/verifier.h"
 
 namespace inkan {
@@ -67,16 +67,17 @@ class MessageItem final : public FilingBatch {
                                      const Limits& limits, Verifier* verifier,
                                      std::vector<FilingVerdict>* verdicts,
                                      std::string* answer) {
-  const auto memory = std::make_unique<MessageArena>();
-  auto* request = memory->Make<v1::BatchVerifyRequest>();
-  Require(request->ParseFromString(request_octets), "a request does not parse");
+  Request request;
+  Require(
+      request.Read(RequestKind::kBatchVerify, AsBytes(request_octets), limits)
+          .ok(),
+      "a request is not sound");
   RequestContext context;
   context.limits = &limits;
-  MessageItem item(FilingsOf(*request), request_octets.size(), context);
+  MessageItem item(request, context);
   std::vector<FilingView> views(item.filings());
   verdicts->resize(item.filings());
-  item.MakeViews(snapshot, 0, absl::MakeSpan(views),
-                 std::pmr::get_default_resource());
+  item.MakeViews(snapshot, 0, absl::MakeSpan(views));
   verifier->Verify(views, absl::MakeSpan(*verdicts));
   std::vector<VerdictRecord> records;
   item.TakeVerdicts(snapshot, 0, *verdicts, &records);

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <memory_resource>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "crypto/certificate.h"
 #include "server/filing_batch.h"
 #include "server/limits.h"
+#include "server/request.h"
 #include "server/snapshot_judge.h"
 
 namespace inkan {
@@ -55,38 +55,50 @@ absl::StatusOr<std::unique_ptr<SnapshotKeeper>> KeeperOf(LocalRules rules) {
   return SnapshotKeeper::Start(std::move(options), /*watch=*/false);
 }
 
-template <typename Batch>
-class LocalItem final : public Batch {
+class LocalItem final : public FilingBatch {
  public:
-  using Batch::Batch;
+  using FilingBatch::FilingBatch;
   void Finished(ItemResult /*result*/) override {}
 };
 
-// Takes the way a worker takes, for one filing.
+// Takes the way a request of one filing takes through the server.
 absl::StatusOr<v1::Verdict> JudgeOne(const SnapshotKeeper& keeper,
-                                     AnsweredItem* item) {
+                                     RequestKind kind,
+                                     const std::string& octets) {
+  const Limits limits = GenerousLimits();
+  Request request;
+  const RequestFault fault = request.Read(kind, AsBytes(octets), limits);
+  if (!fault.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(fault.field, ": ", fault.problem));
+  }
+  RequestContext context;
+  context.limits = &limits;
+  context.received_at = absl::ToUnixSeconds(absl::Now());
+  LocalItem item(request, context);
   SnapshotJudge judge(keeper);
   const Snapshot& snapshot = judge.Pin();
-  std::pmr::monotonic_buffer_resource memory;
   FilingView view;
   FilingVerdict verdict;
-  item->MakeViews(snapshot, 0, absl::MakeSpan(&view, 1), &memory);
+  item.MakeViews(snapshot, 0, absl::MakeSpan(&view, 1));
   judge.Verify(absl::MakeConstSpan(&view, 1), absl::MakeSpan(&verdict, 1));
-  item->TakeVerdicts(snapshot, 0, absl::MakeConstSpan(&verdict, 1), nullptr);
+  item.TakeVerdicts(snapshot, 0, absl::MakeConstSpan(&verdict, 1), nullptr);
   v1::VerifyResponse response;
-  const std::vector<std::string> answer = item->TakeAnswer();
+  const std::vector<std::string> answer = item.TakeAnswer();
   if (answer.size() != 1 || !response.ParseFromString(answer.front())) {
     return absl::InternalError("the verdict is no message");
   }
   return std::move(*response.mutable_verdict());
 }
 
-RequestContext ContextOf(const Limits& limits, bool want_checks) {
-  RequestContext context;
-  context.limits = &limits;
-  context.received_at = absl::ToUnixSeconds(absl::Now());
-  context.want_checks = want_checks;
-  return context;
+absl::StatusOr<std::string> OctetsOf(const google::protobuf::Message& message) {
+  const size_t size = message.ByteSizeLong();
+  if (size > INT32_MAX) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "document and certificates have ", size, " octets together; at most ",
+        INT32_MAX, " can be judged: send the document's digest instead"));
+  }
+  return message.SerializeAsString();
 }
 
 std::vector<std::string> ErrorsOf(const SnapshotKeeper& keeper) {
@@ -105,11 +117,15 @@ absl::StatusOr<LocalAnswer> VerifyLocally(LocalRules rules,
   TakeIntermediates(filing.intermediates(), &rules.profile);
   auto keeper = KeeperOf(std::move(rules));
   if (!keeper.ok()) return keeper.status();
-  const Limits limits = GenerousLimits();
+  const auto octets = [&] {  // the copy ends with it
+    v1::VerifyRequest request;
+    *request.mutable_filing() = filing;
+    request.set_want_checks(want_checks);
+    return OctetsOf(request);
+  }();
+  if (!octets.ok()) return octets.status();
   LocalAnswer answer;
-  const v1::Filing* filings[] = {&filing};
-  LocalItem<FilingBatch> item(filings, 0, ContextOf(limits, want_checks));
-  auto verdict = JudgeOne(**keeper, &item);
+  auto verdict = JudgeOne(**keeper, RequestKind::kVerify, *octets);
   if (!verdict.ok()) return verdict.status();
   answer.verdict = *std::move(verdict);
   answer.crl_errors = ErrorsOf(**keeper);
@@ -121,11 +137,10 @@ absl::StatusOr<LocalAnswer> CheckCertificateLocally(
   TakeIntermediates(request.intermediates(), &rules.profile);
   auto keeper = KeeperOf(std::move(rules));
   if (!keeper.ok()) return keeper.status();
-  const Limits limits = GenerousLimits();
+  const auto octets = OctetsOf(request);
+  if (!octets.ok()) return octets.status();
   LocalAnswer answer;
-  LocalItem<CertificateBatch> item(request, 0,
-                                   ContextOf(limits, request.want_checks()));
-  auto verdict = JudgeOne(**keeper, &item);
+  auto verdict = JudgeOne(**keeper, RequestKind::kCheckCertificate, *octets);
   if (!verdict.ok()) return verdict.status();
   answer.verdict = *std::move(verdict);
   answer.crl_errors = ErrorsOf(**keeper);

@@ -55,7 +55,7 @@ void RsaPublicOperations(absl::Span<RsaJob> jobs);
 struct RsaCounts {
   // [n]: calls of the kernel with n operations; [0] is not used.
   uint64_t groups[9] = {};
-  // Operations too few for its lanes, in the portable kernel instead.
+  // Operations too few for its lanes, in few_name's kernel instead.
   uint64_t alone = 0;
 };
 const RsaCounts& ThreadRsaCounts();

@@ -41,7 +41,8 @@ struct RsaLane {
 struct RsaKernel {
   const char* name;
   // Operations it runs side by side, and the fewest that take it less time than
-  // the portable kernel takes for them.
+  // the portable kernel takes for them. (Beside a faster kernel for few the
+  // dispatcher has a number of its own.)
   size_t lanes;
   size_t lanes_min;
 

@@ -75,7 +75,8 @@ RsaKnownInput MakeRsaKnownInput(size_t size_class, size_t lane) {
 }
 
 std::array<uint8_t, 32> DigestRsaKnownAnswers(const RsaKernel& kernel,
-                                              size_t size_class) {
+                                              size_t size_class,
+                                              size_t at_a_time) {
   // The second multiplies by the base in the middle, too.
   constexpr uint64_t kExponents[] = {65537, 7};
   const size_t bytes = kRsaClassBits[size_class] / 8;
@@ -94,7 +95,10 @@ std::array<uint8_t, 32> DigestRsaKnownAnswers(const RsaKernel& kernel,
                   run->results[round][i], bytes,
                   round % 2 == 1 ? run->prepared[i]->get() : nullptr};
     }
-    kernel.run(size_class, kExponents[round / 2], lanes, kRsaLanesMax);
+    for (size_t i = 0; i < kRsaLanesMax; i += at_a_time) {
+      kernel.run(size_class, kExponents[round / 2], lanes + i,
+                 std::min(at_a_time, kRsaLanesMax - i));
+    }
     for (const RsaLane& lane : lanes) {
       all.append(AsText(Bytes(lane.result, bytes)));
     }
@@ -115,7 +119,12 @@ const std::array<uint8_t, 32> kRsaKnownAnswers[kRsaSizeClasses] = {
 
 bool RsaKernelKnowsAnswers(const RsaKernel& kernel) {
   for (size_t i = 0; i < kRsaSizeClasses; ++i) {
-    if (DigestRsaKnownAnswers(kernel, i) != kRsaKnownAnswers[i]) return false;
+    // One alone may be another piece of code.
+    for (const size_t at_a_time : {kRsaLanesMax, size_t{1}}) {
+      if (DigestRsaKnownAnswers(kernel, i, at_a_time) != kRsaKnownAnswers[i]) {
+        return false;
+      }
+    }
   }
   return true;
 }

@@ -21,9 +21,11 @@ struct RsaKnownInput {
 RsaKnownInput MakeRsaKnownInput(size_t size_class, size_t lane);
 
 // SHA-256 over all results of a size class, lane after lane, first with
-// exponent 65537, then with 3, each with keys not prepared, then prepared.
+// exponent 65537, then with 7, each with keys not prepared, then prepared; so
+// many operations in each call of the kernel.
 std::array<uint8_t, 32> DigestRsaKnownAnswers(const RsaKernel& kernel,
-                                              size_t size_class);
+                                              size_t size_class,
+                                              size_t at_a_time);
 
 // Worked out with OpenSSL's BIGNUM.
 extern const std::array<uint8_t, 32> kRsaKnownAnswers[kRsaSizeClasses];

@@ -8,27 +8,14 @@
 
 #include "server/call_deadline.h"
 #include "server/judged_call.h"
-#include "server/request_check.h"
+#include "server/request.h"
+#include "server/rpc_status.h"
 #include "server/steady_clock.h"
 
 namespace inkan {
 namespace {
 
-struct BatchVerifyRpc {
-  using Request = v1::BatchVerifyRequest;
-  static constexpr Method kMethod = Method::kBatchVerify;
-  static constexpr Lane kLane = Lane::kBatch;
-
-  static RequestFault Check(const Request& request, const Limits& limits) {
-    return CheckFilings(request.filings(), limits);
-  }
-  static int Filings(const Request& request) { return request.filings_size(); }
-  class Batch : public FilingBatch {
-   public:
-    Batch(const Request& request, size_t bytes, const RequestContext& context)
-        : FilingBatch(FilingsOf(request), bytes, context) {}
-  };
-};
+constexpr Lane kLane = Lane::kBatch;
 
 // How long a call that was let in before its request came is let in for. The
 // largest message there is by default takes half of it over a line of 1 Gbit/s;
@@ -56,8 +43,7 @@ class BatchCall final
       Finish(std::move(allowed));
       return;
     }
-    const Admission room =
-        batcher_->AskRoom(BatchVerifyRpc::kLane, DeadlineNs(*context_));
+    const Admission room = batcher_->AskRoom(kLane, DeadlineNs(*context_));
     if (room != Admission::kAdmitted) {
       Finish(StatusOf(room, refused()));
       return;
@@ -70,7 +56,7 @@ class BatchCall final
 
  private:
   // What a call whose request has come is beside; until then it holds little.
-  class Body final : public JudgedCall<BatchVerifyRpc> {
+  class Body final : public JudgedCall {
    public:
     explicit Body(BatchCall* call) : call_(call) {}
 
@@ -90,14 +76,12 @@ class BatchCall final
     return (events_.fetch_or(mark) & event) != 0;
   }
 
-  Refused refused() const {
-    return {context_, batcher_, BatchVerifyRpc::kLane};
-  }
+  Refused refused() const { return {context_, batcher_, kLane}; }
 
   // Who calls, and whether they may, by the rules in force now.
   grpc::Status CheckAccess() {
     gate_generation_ = gate_->generation();
-    return gate_->CheckAccess(*context_, BatchVerifyRpc::kMethod, &client_);
+    return gate_->CheckAccess(*context_, Method::kBatchVerify, &client_);
   }
 
   void BeginDrain() override {
@@ -122,8 +106,7 @@ class BatchCall final
       }
     }
     if (NowNs() - promised_ns_ > kPromiseNs) {
-      const Admission room =
-          batcher_->AskRoom(BatchVerifyRpc::kLane, DeadlineNs(*context_));
+      const Admission room = batcher_->AskRoom(kLane, DeadlineNs(*context_));
       if (room != Admission::kAdmitted) {
         octets_.Clear();
         Refuse(StatusOf(room, refused()));
@@ -132,13 +115,13 @@ class BatchCall final
     }
     body_ = std::make_unique<Body>(this);
     grpc::Status sound =
-        body_->Read(*context_, limits_, gate_, std::move(client_), &octets_);
+        body_->Read(RequestKind::kBatchVerify, *context_, limits_, gate_,
+                    std::move(client_), &octets_);
     if (!sound.ok()) {
       Refuse(std::move(sound));
       return;
     }
-    const Admission admission =
-        batcher_->Submit(body_->item(), BatchVerifyRpc::kLane);
+    const Admission admission = batcher_->Submit(body_->item(), kLane);
     if (admission != Admission::kAdmitted) {
       body_->ReturnQuota(gate_);
       Refuse(StatusOf(admission, refused()));

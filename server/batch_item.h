@@ -14,7 +14,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory_resource>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -65,11 +64,10 @@ class BatchItem {
   size_t filings() const { return filings_; }
   size_t bytes() const { return bytes_; }
 
-  // Fills views[i] with filing `first + i`. Lists that a view points to may be
-  // put in `memory`, which lives until the verdicts have been taken.
+  // Fills views[i] with filing `first + i`. What a view points to lives until
+  // the verdicts have been taken.
   virtual void MakeViews(const Snapshot& snapshot, size_t first,
-                         absl::Span<FilingView> views,
-                         std::pmr::memory_resource* memory) = 0;
+                         absl::Span<FilingView> views) = 0;
   // The verdicts on the same filings, while the snapshot is still pinned. Adds
   // one record for each, unless `records` is null.
   virtual void TakeVerdicts(const Snapshot& snapshot, size_t first,

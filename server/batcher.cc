@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory_resource>
 #include <utility>
 
 #include "server/steady_clock.h"
@@ -17,9 +16,6 @@ constexpr size_t kShareMin = 64;
 // How long a worker without work holds on to the snapshot it last used, and
 // the longest between two beats of its pulse.
 constexpr std::chrono::milliseconds kIdlePin{1000};
-
-// Small lists of a batch (a filing's intermediates) need no heap up to this.
-constexpr size_t kScratchBytes = 16384;
 
 // Filings for each worker that a lane may hold whatever its pace: what keeps it
 // busy until more has come.
@@ -59,9 +55,7 @@ void BatchItem::Cancel() {
 // What one worker carries from round to round.
 struct Batcher::Worker {
   explicit Worker(std::unique_ptr<Judge> worker_judge)
-      : judge(std::move(worker_judge)),
-        scratch_buffer(kScratchBytes),
-        scratch(scratch_buffer.data(), scratch_buffer.size()) {}
+      : judge(std::move(worker_judge)) {}
 
   // Somebody judges in its place: whatever is in here is theirs.
   bool lent = false;
@@ -73,8 +67,6 @@ struct Batcher::Worker {
   std::vector<FilingView> views;
   std::vector<FilingVerdict> verdicts;
   BatchRecord record;
-  std::vector<std::byte> scratch_buffer;
-  std::pmr::monotonic_buffer_resource scratch;
 };
 
 Batcher::Batcher(const BatcherOptions& options, JudgeFactory make_judge)
@@ -472,8 +464,8 @@ void Batcher::JudgePieces(Worker* worker) {
 
   size_t at = 0;
   for (const BatchPiece& piece : worker->pieces) {
-    piece.item->MakeViews(snapshot, piece.first, views.subspan(at, piece.count),
-                          &worker->scratch);
+    piece.item->MakeViews(snapshot, piece.first,
+                          views.subspan(at, piece.count));
     at += piece.count;
   }
   worker->judge->Verify(views, verdicts);
@@ -494,7 +486,6 @@ void Batcher::JudgePieces(Worker* worker) {
   } else {
     DropUnrecorded(worker);
   }
-  worker->scratch.release();
 }
 
 // Counts `parts` of the item as dealt with; finishes it with the last one.

@@ -1,14 +1,6 @@
 #include "server/convert.h"
 
 namespace inkan {
-namespace {
-
-// 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z, the range of Timestamp.
-constexpr int64_t kTimestampMin = -62135596800;
-constexpr int64_t kTimestampMax = 253402300799;
-
-}  // namespace
-
 SignatureAlgorithm AlgorithmFromProto(v1::SignatureAlgorithm algorithm) {
   using enum SignatureScheme;
   using enum HashAlgorithm;
@@ -65,14 +57,6 @@ v1::SubIndication SubIndicationOf(Outcome outcome) {
 
 void TimeToProto(int64_t unix_seconds, google::protobuf::Timestamp* out) {
   out->set_seconds(unix_seconds);
-}
-
-std::optional<int64_t> TimeFromProto(const google::protobuf::Timestamp& time) {
-  if (time.seconds() < kTimestampMin || time.seconds() > kTimestampMax ||
-      time.nanos() < 0 || time.nanos() > 999999999) {
-    return std::nullopt;
-  }
-  return time.seconds();
 }
 
 std::string ToHex(Bytes bytes) {

@@ -8,7 +8,6 @@
 #define INKAN_SERVER_CONVERT_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,8 +27,6 @@ v1::Indication IndicationOf(Outcome outcome);
 v1::SubIndication SubIndicationOf(Outcome outcome);
 
 void TimeToProto(int64_t unix_seconds, google::protobuf::Timestamp* out);
-// Whole seconds; nothing if it is not a valid Timestamp (years 1 to 9999).
-std::optional<int64_t> TimeFromProto(const google::protobuf::Timestamp& time);
 
 // All octets, two lower-case digits each.
 std::string ToHex(Bytes bytes);

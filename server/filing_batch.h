@@ -1,5 +1,5 @@
 // The filings of one request as work for the batcher: views over the request
-// in, the octets of its answer out. Protobuf, no gRPC.
+// in, the octets of its answer out. No gRPC.
 //
 // What is wrong with one filing in itself (a limit passed, a time that is none)
 // becomes that filing's verdict, FORMAT_FAILURE, and disturbs no other.
@@ -18,21 +18,20 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "cache/mutex.h"
-#include "inkan/v1/verification.pb.h"
 #include "server/batcher.h"
 #include "server/limits.h"
+#include "server/request.h"
 #include "server/steady_clock.h"
 #include "server/verdict_record.h"
 
 namespace inkan {
 
-// What is common to all filings of one request.
+// What is known of a request beside its octets.
 struct RequestContext {
   const Limits* limits = nullptr;
   // When the request arrived, seconds since 1970: the verification time of
   // filings without one.
   int64_t received_at = 0;
-  bool want_checks = false;
   // The same moment by NowNs, and the call's deadline; see BatchItem.
   int64_t received_ns = 0;
   int64_t deadline_ns = kNeverNs;
@@ -44,15 +43,7 @@ struct RequestContext {
 uint64_t NextRequestNumber();
 
 // Why the filing is refused unjudged; empty if it is not.
-std::string FilingLimitFault(const v1::Filing& filing, const Limits& limits);
-
-// The filings of a BatchVerifyRequest or StreamVerifyRequest.
-// REQUIRES: at least one filing.
-template <typename Request>
-absl::Span<const v1::Filing* const> FilingsOf(const Request& request) {
-  return {request.filings().data(),
-          static_cast<size_t>(request.filings_size())};
-}
+std::string FilingLimitFault(const SentFiling& filing, const Limits& limits);
 
 // An item whose verdicts are put together as they are sent. Workers write the
 // pieces they judged, each by itself; the answer is the pieces one after
@@ -83,47 +74,30 @@ class AnsweredItem : public BatchItem {
   absl::InlinedVector<Piece, 1> pieces_ ABSL_GUARDED_BY(mutex_);
 };
 
+// The filings of a request; one without content, of which the certificate alone
+// is judged, for CheckCertificate.
 class FilingBatch : public AnsweredItem {
  public:
-  // `bytes` is what the item holds in memory.
-  FilingBatch(absl::Span<const v1::Filing* const> filings, size_t bytes,
-              const RequestContext& context)
-      : AnsweredItem(filings.size(), bytes, context.deadline_ns,
-                     context.received_ns),
+  // REQUIRES: the request was read without fault.
+  FilingBatch(const Request& request, const RequestContext& context)
+      : AnsweredItem(request.filings().size(), request.Memory(),
+                     context.deadline_ns, context.received_ns),
         context_(context),
-        filings_(filings) {}
+        certificate_only_(request.kind() == RequestKind::kCheckCertificate),
+        want_checks_(request.want_checks()),
+        filings_(request.filings()) {}
 
   void MakeViews(const Snapshot& snapshot, size_t first,
-                 absl::Span<FilingView> views,
-                 std::pmr::memory_resource* memory) override;
+                 absl::Span<FilingView> views) override;
   void TakeVerdicts(const Snapshot& snapshot, size_t first,
                     absl::Span<const FilingVerdict> verdicts,
                     std::vector<VerdictRecord>* records) override;
 
  private:
   const RequestContext context_;
-  const absl::Span<const v1::Filing* const> filings_;
-};
-
-// One certificate without a filing.
-class CertificateBatch : public AnsweredItem {
- public:
-  CertificateBatch(const v1::CheckCertificateRequest& request, size_t bytes,
-                   const RequestContext& context)
-      : AnsweredItem(1, bytes, context.deadline_ns, context.received_ns),
-        context_(context),
-        request_(request) {}
-
-  void MakeViews(const Snapshot& snapshot, size_t first,
-                 absl::Span<FilingView> views,
-                 std::pmr::memory_resource* memory) override;
-  void TakeVerdicts(const Snapshot& snapshot, size_t first,
-                    absl::Span<const FilingVerdict> verdicts,
-                    std::vector<VerdictRecord>* records) override;
-
- private:
-  const RequestContext context_;
-  const v1::CheckCertificateRequest& request_;
+  const bool certificate_only_;
+  const bool want_checks_;
+  const absl::Span<const SentFiling> filings_;
 };
 
 }  // namespace inkan

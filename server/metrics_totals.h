@@ -97,7 +97,7 @@ struct WorkerTotals {
   uint64_t busy_ns = 0;
   // [n]: runs of the RSA kernel with n lanes filled; [0] is not used.
   std::array<uint64_t, 9> rsa_groups{};
-  // Operations too few for the kernel's lanes, in the portable kernel.
+  // Operations too few for the kernel's lanes, in another one.
   uint64_t rsa_alone = 0;
 
   uint64_t filings() const {

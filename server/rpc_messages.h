@@ -1,8 +1,8 @@
-// Requests out of gRPC's octets, answers into them. The service
-// parses itself, because gRPC would parse before anybody can ask who calls, and
-// what a request would take: see server/request_wire.h.
+// Requests out of gRPC's octets, answers into them. The service reads requests
+// itself, because gRPC would before anybody can ask who calls, and what a
+// request would take: see server/request.h.
 //
-// Thread safety: free functions without state.
+// Thread safety: none; one thread at a time.
 #ifndef INKAN_SERVER_RPC_MESSAGES_H_
 #define INKAN_SERVER_RPC_MESSAGES_H_
 
@@ -12,33 +12,51 @@
 #include <grpcpp/support/slice.h>
 #include <grpcpp/support/status.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "absl/types/span.h"
-#include "server/limits.h"
-#include "server/request_fault.h"
-#include "server/request_wire.h"
+#include "crypto/bytes.h"
 
 namespace inkan {
 
-// Takes the request out of `octets`, which are freed.
-template <typename Request>
-RequestFault ReadRequest(grpc::ByteBuffer* octets, const Limits& limits,
-                         Request* request) {
-  RequestFault fault;
-  if (octets->Length() > kUncountedBytesMax) {
+// A request's octets in one block of just their size. They are copied once, out
+// of the buffers that gRPC reads whole connections into: what waits for its
+// turn must not keep those.
+class RequestOctets {
+ public:
+  // Takes them out of `octets`, which are freed. False if they are none.
+  bool Take(grpc::ByteBuffer* octets) {
+    const bool whole = Copy(octets);
+    octets->Clear();
+    return whole;
+  }
+  Bytes bytes() const { return {block_.get(), size_}; }
+
+ private:
+  bool Copy(grpc::ByteBuffer* octets) {
     grpc::ProtoBufferReader reader(octets);
-    fault = CheckWire(&reader, octets->Length(), Request::descriptor(), limits);
+    if (!reader.status().ok()) return false;
+    size_ = octets->Length();
+    block_ = std::make_unique_for_overwrite<uint8_t[]>(size_);
+    size_t taken = 0;
+    const void* data = nullptr;
+    int count = 0;
+    while (taken < size_ && reader.Next(&data, &count)) {
+      const size_t here = std::min(static_cast<size_t>(count), size_ - taken);
+      std::memcpy(block_.get() + taken, data, here);
+      taken += here;
+    }
+    return taken == size_;
   }
-  if (fault.ok() &&
-      !grpc::SerializationTraits<Request>::Deserialize(octets, request).ok()) {
-    fault = MalformedRequest();
-  }
-  octets->Clear();
-  return fault;
-}
+
+  std::unique_ptr<uint8_t[]> block_;
+  size_t size_ = 0;
+};
 
 // The pieces one after another, copied into one block of just their size: that
 // is what a client that does not read holds.

@@ -1,69 +1,37 @@
 #include "server/service.h"
 
-#include <array>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "server/batch_call.h"
 #include "server/call_deadline.h"
-#include "server/filing_batch.h"
 #include "server/judged_call.h"
-#include "server/request_check.h"
+#include "server/request.h"
 #include "server/rpc_status.h"
 #include "server/stream_call.h"
 
 namespace inkan {
+
+// What the unary methods differ in.
+struct UnaryMethod {
+  Method method;
+  RequestKind kind;
+};
+
 namespace {
 
 // Of the methods in the proto; a test calls each by its name.
 constexpr int kBatchVerifyIndex = 1;
 
-// Verify has one filing, but a FilingBatch takes a list of them.
-struct OneFiling {
-  std::array<const v1::Filing*, 1> filing;
-};
-
-class OneFilingBatch : private OneFiling, public FilingBatch {
- public:
-  OneFilingBatch(const v1::Filing& filing, size_t bytes,
-                 const RequestContext& context)
-      : OneFiling{{&filing}}, FilingBatch(OneFiling::filing, bytes, context) {}
-};
-
-// What the unary methods differ in.
-struct VerifyRpc {
-  using Request = v1::VerifyRequest;
-  static constexpr Method kMethod = Method::kVerify;
-  static constexpr Lane kLane = Lane::kInteractive;
-
-  static RequestFault Check(const Request& request, const Limits& /*limits*/) {
-    return CheckRequest(request);
-  }
-  static int Filings(const Request& /*request*/) { return 1; }
-  class Batch : public OneFilingBatch {
-   public:
-    Batch(const Request& request, size_t bytes, const RequestContext& context)
-        : OneFilingBatch(request.filing(), bytes, context) {}
-  };
-};
-
-struct CheckCertificateRpc {
-  using Request = v1::CheckCertificateRequest;
-  static constexpr Method kMethod = Method::kCheckCertificate;
-  static constexpr Lane kLane = Lane::kInteractive;
-
-  static RequestFault Check(const Request& request, const Limits& /*limits*/) {
-    return CheckRequest(request);
-  }
-  static int Filings(const Request& /*request*/) { return 1; }
-  using Batch = CertificateBatch;
-};
+// Both are of people who wait.
+constexpr UnaryMethod kVerify = {Method::kVerify, RequestKind::kVerify};
+constexpr UnaryMethod kCheckCertificate = {Method::kCheckCertificate,
+                                           RequestKind::kCheckCertificate};
+constexpr Lane kLane = Lane::kInteractive;
 
 // Owns itself from Start on.
-template <typename Rpc>
-class UnaryCall final : public grpc::ServerUnaryReactor,
-                        private JudgedCall<Rpc> {
+class UnaryCall final : public grpc::ServerUnaryReactor, private JudgedCall {
  public:
   UnaryCall(grpc::CallbackServerContext* context, grpc::ByteBuffer* answer,
             Batcher* batcher, AnswerWatch* answers)
@@ -74,39 +42,40 @@ class UnaryCall final : public grpc::ServerUnaryReactor,
 
   // Whether the call may go on: the client may call the method, there is room,
   // the request is sound, and the client's quota has room for it.
-  grpc::Status Enter(grpc::ByteBuffer* request, const Limits& limits,
-                     Gate* gate) {
+  grpc::Status Enter(const UnaryMethod& method, grpc::ByteBuffer* request,
+                     const Limits& limits, Gate* gate) {
     std::string client;
-    grpc::Status status = gate->CheckAccess(*context_, Rpc::kMethod, &client);
+    grpc::Status status = gate->CheckAccess(*context_, method.method, &client);
     if (!status.ok()) return status;
     // Before the request is parsed: a refusal should cost little.
-    const Admission room = batcher_->AskRoom(Rpc::kLane, DeadlineNs(*context_));
+    const Admission room = batcher_->AskRoom(kLane, DeadlineNs(*context_));
     if (room != Admission::kAdmitted) return StatusOf(room, refused());
-    return this->Read(*context_, limits, gate, std::move(client), request);
+    return Read(method.kind, *context_, limits, gate, std::move(client),
+                request);
   }
 
   // REQUIRES: Enter was OK.
   void Start(Gate* gate) {
-    const Admission admission = batcher_->Submit(this->item(), Rpc::kLane);
+    const Admission admission = batcher_->Submit(item(), kLane);
     // If it was admitted, it may be answered already.
     if (admission != Admission::kAdmitted) {
-      this->ReturnQuota(gate);
+      ReturnQuota(gate);
       Answered(StatusOf(admission, refused()));
     }
   }
 
  private:
-  Refused refused() const { return {context_, batcher_, Rpc::kLane}; }
+  Refused refused() const { return {context_, batcher_, kLane}; }
   void Judged(ItemResult result) override {
     Answered(StatusOf(result, refused()));
   }
   void Answered(grpc::Status status) {
-    if (status.ok()) status = this->Write(answer_octets_);
-    if (!status.ok()) this->Forget();
+    if (status.ok()) status = Write(answer_octets_);
+    if (!status.ok()) Forget();
     answers_->Begin(&answer_, context_->c_call());
     Finish(std::move(status));
   }
-  void OnCancel() override { this->item()->Cancel(); }
+  void OnCancel() override { item()->Cancel(); }
   void OnDone() override {
     answers_->End(&answer_);
     delete this;
@@ -142,22 +111,21 @@ VerificationServiceImpl::VerificationServiceImpl(const Limits& limits,
           }));
 }
 
-template <typename Rpc>
 grpc::ServerUnaryReactor* VerificationServiceImpl::Serve(
-    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-    grpc::ByteBuffer* response) {
+    const UnaryMethod& method, grpc::CallbackServerContext* context,
+    const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   auto call =
-      std::make_unique<UnaryCall<Rpc>>(context, response, batcher_, answers_);
+      std::make_unique<UnaryCall>(context, response, batcher_, answers_);
   // gRPC's generated code says const, but nobody else needs the octets.
   auto* octets = const_cast<grpc::ByteBuffer*>(request);
-  grpc::Status entered = call->Enter(octets, limits_, gate_);
+  grpc::Status entered = call->Enter(method, octets, limits_, gate_);
   if (!entered.ok()) {
     octets->Clear();
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     reactor->Finish(std::move(entered));
     return reactor;
   }
-  UnaryCall<Rpc>* started = call.release();
+  UnaryCall* started = call.release();
   started->Start(gate_);
   return started;
 }
@@ -165,7 +133,7 @@ grpc::ServerUnaryReactor* VerificationServiceImpl::Serve(
 grpc::ServerUnaryReactor* VerificationServiceImpl::Verify(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
-  return Serve<VerifyRpc>(context, request, response);
+  return Serve(kVerify, context, request, response);
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
@@ -177,7 +145,7 @@ VerificationServiceImpl::StreamVerify(grpc::CallbackServerContext* context) {
 grpc::ServerUnaryReactor* VerificationServiceImpl::CheckCertificate(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
-  return Serve<CheckCertificateRpc>(context, request, response);
+  return Serve(kCheckCertificate, context, request, response);
 }
 
 }  // namespace inkan

@@ -1,9 +1,9 @@
 // VerificationService over gRPC's callback API: requests become items for the
 // batcher, verdicts become responses. Nothing of a filing is copied once it is
-// parsed.
+// out of gRPC's buffers.
 //
 // Life of a unary call: once it is known who calls, and that there is room, its
-// octets are parsed onto an arena; the call checks the request, submits itself
+// octets are read where they lie; the call checks the request, submits itself
 // to the batcher, and is answered on the worker that judged its last filing.
 // From then on it holds the answer as it is sent and nothing else. Batches:
 // server/batch_call.h; streams: server/stream_call.h.
@@ -30,6 +30,8 @@ using RawVerificationService =
             v1::VerificationService::WithRawCallbackMethod_CheckCertificate<
                 v1::VerificationService::Service>>>;
 
+struct UnaryMethod;
+
 class VerificationServiceImpl final : public RawVerificationService {
  public:
   VerificationServiceImpl(const Limits& limits, Batcher* batcher, Gate* gate,
@@ -53,8 +55,8 @@ class VerificationServiceImpl final : public RawVerificationService {
       grpc::ByteBuffer* response) override;
 
  private:
-  template <typename Rpc>
-  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
+  grpc::ServerUnaryReactor* Serve(const UnaryMethod& method,
+                                  grpc::CallbackServerContext* context,
                                   const grpc::ByteBuffer* request,
                                   grpc::ByteBuffer* response);
 

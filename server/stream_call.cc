@@ -10,11 +10,11 @@
 
 #include "absl/time/clock.h"
 #include "grpcpp/server_context.h"
+#include "inkan/v1/verification.pb.h"
 #include "server/call_deadline.h"
 #include "server/filing_batch.h"
 #include "server/machine.h"
-#include "server/message_arena.h"
-#include "server/request_check.h"
+#include "server/request.h"
 #include "server/rpc_messages.h"
 #include "server/rpc_status.h"
 #include "server/steady_clock.h"
@@ -145,14 +145,13 @@ class StreamCall final
 
 class StreamCall::Exchange {
  public:
-  Exchange() : request(memory_.Make<v1::StreamVerifyRequest>()) {}
-
   // Takes the request out of the octets that were read.
   RequestFault Read(const Limits& limits) {
-    sent_bytes_ = octets.Length();
-    RequestFault fault = ReadRequest(&octets, limits, request);
-    return fault.ok() ? CheckFilings(request->filings(), limits) : fault;
+    if (!received_.octets.Take(&octets)) return MalformedRequest();
+    return received_.request.Read(RequestKind::kStreamVerify,
+                                  received_.octets.bytes(), limits);
   }
+  const Request& request() const { return received_.request; }
   // Makes the item for the batcher, once the request is there.
   BatchItem* MakeItem(StreamCall* stream, const RequestContext& context) {
     item_.emplace(stream, this, context);
@@ -165,14 +164,14 @@ class StreamCall::Exchange {
     if (!answer.empty()) {
       WireWriter(&answer.emplace_back())
           .Number(v1::StreamVerifyResponse::kSequenceFieldNumber,
-                  request->sequence());
+                  request().sequence());
     }
     grpc::Status status = WriteAnswer(answer, &octets);
     Forget(status.ok() ? octets.Length() : 0);
     return status;
   }
   void Forget(size_t answer_bytes = 0) {
-    memory_.Clear();
+    received_ = Received();
     item_->TakeAnswer();
     item_->ShrinkTo(answer_bytes);
   }
@@ -184,11 +183,7 @@ class StreamCall::Exchange {
   class Item final : public FilingBatch {
    public:
     Item(StreamCall* stream, Exchange* exchange, const RequestContext& context)
-        : FilingBatch(FilingsOf(*exchange->request),
-                      MemoryOf(*exchange->request, exchange->sent_bytes_,
-                               exchange->memory_.SpaceAllocated(),
-                               exchange->request->filings_size()),
-                      context),
+        : FilingBatch(exchange->request(), context),
           stream_(stream),
           exchange_(exchange) {}
     void Admitted() override { stream_->OnAdmitted(); }
@@ -201,14 +196,17 @@ class StreamCall::Exchange {
     Exchange* const exchange_;
   };
 
-  MessageArena memory_;
-  size_t sent_bytes_ = 0;
+  struct Received {
+    RequestOctets octets;
+    Request request;
+  };
+
+  Received received_;
   std::optional<Item> item_;
 
  public:
   // The request as it was read, later the answer as it is written.
   grpc::ByteBuffer octets;
-  v1::StreamVerifyRequest* const request;
   ClientQuotas::Ticket ticket;
   // All its filings are dealt with.
   bool settled = false;
@@ -254,8 +252,7 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
     }
   }
   grpc::Status within = gate_->TakeQuota(
-      client_, static_cast<size_t>(exchange->request->filings_size()),
-      &exchange->ticket);
+      client_, exchange->request().filings().size(), &exchange->ticket);
   if (!within.ok()) {
     End(std::move(within));
     return;
@@ -267,7 +264,6 @@ void StreamCall::Accept(std::unique_ptr<Exchange> exchange) {
   context.origin.number = NextRequestNumber();
   context.origin.client = client_;
   context.deadline_ns = deadline_ns_;
-  context.want_checks = exchange->request->want_checks();
   BatchItem* item = exchange->MakeItem(this, context);
   exchanges_.push_back(std::move(exchange));
   const Admission admission = batcher_->SubmitOrWait(item);

@@ -1,14 +1,17 @@
-// A request off the wire: parsed, checked, judged, and the verdict written.
+// A request off the wire: read as protobuf reads it, checked, judged, and the
+// verdict written.
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
-#include <memory_resource>
+#include <string>
 
 #include "cache/snapshot_keeper.h"
 #include "inkan/v1/verification.pb.h"
 #include "server/filing_batch.h"
-#include "server/request_check.h"
+#include "server/request.h"
 #include "server/verifier.h"
+#include "tests/fuzz/request_mirror.h"
 
 namespace {
 
@@ -27,18 +30,29 @@ const inkan::Snapshot& EmptySnapshot() {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace inkan;
-  v1::VerifyRequest request;
-  if (!request.ParseFromArray(data, static_cast<int>(size))) return 0;
-  if (!CheckRequest(request).ok()) return 0;
+  const std::string octets(reinterpret_cast<const char*>(data), size);
+  for (const RequestKind kind :
+       {RequestKind::kVerify, RequestKind::kBatchVerify,
+        RequestKind::kStreamVerify, RequestKind::kCheckCertificate}) {
+    const std::string difference =
+        testing::RequestMirror::Compare(kind, octets);
+    if (!difference.empty()) {
+      std::fprintf(stderr, "%s\n", difference.c_str());
+      std::abort();
+    }
+  }
   const Limits limits;
+  // And want_checks, so that all there is to write is written.
+  const std::string checked = octets + "\x10\x01";
+  Request request;
+  if (!request.Read(RequestKind::kVerify, AsBytes(checked), limits).ok()) {
+    return 0;
+  }
   RequestContext context;
   context.limits = &limits;
-  context.want_checks = true;
-  const v1::Filing* filing = &request.filing();
-  OneRequest item({&filing, 1}, size, context);
-  std::pmr::monotonic_buffer_resource memory;
+  OneRequest item(request, context);
   FilingView view;
-  item.MakeViews(EmptySnapshot(), 0, {&view, 1}, &memory);
+  item.MakeViews(EmptySnapshot(), 0, {&view, 1});
   FilingVerdict judged;
   Verifier().Verify({&view, 1}, {&judged, 1});
   item.TakeVerdicts(EmptySnapshot(), 0, {&judged, 1}, nullptr);

@@ -14,8 +14,7 @@ namespace {
 class Item final : public BatchItem {
  public:
   explicit Item(size_t filings) : BatchItem(filings, 1, kNeverNs) {}
-  void MakeViews(const Snapshot&, size_t, absl::Span<FilingView>,
-                 std::pmr::memory_resource*) override {}
+  void MakeViews(const Snapshot&, size_t, absl::Span<FilingView>) override {}
   void TakeVerdicts(const Snapshot&, size_t, absl::Span<const FilingVerdict>,
                     std::vector<VerdictRecord>*) override {}
   void Finished(ItemResult) override {}

@@ -125,18 +125,16 @@ class TestItem : public BatchItem {
       : BatchItem(filings, bytes, deadline_ns, received_ns),
         base_(base),
         verdicts(filings),
-        times_taken_(filings) {}
+        times_taken_(filings),
+        names_(filings) {}
 
-  void MakeViews(const Snapshot&, size_t first, absl::Span<FilingView> views,
-                 std::pmr::memory_resource* memory) override {
+  void MakeViews(const Snapshot&, size_t first,
+                 absl::Span<FilingView> views) override {
     for (size_t i = 0; i < views.size(); ++i) {
       const size_t index = first + i;
       views[i].time = base_ + static_cast<int64_t>(index);
-      // The name lives in the batch's scratch memory until the verdicts are in.
-      const std::string name = std::to_string(views[i].time);
-      char* text = static_cast<char*>(memory->allocate(name.size(), 1));
-      std::copy(name.begin(), name.end(), text);
-      views[i].profile_name = std::string_view(text, name.size());
+      names_[index] = std::to_string(views[i].time);
+      views[i].profile_name = names_[index];
     }
   }
   void TakeVerdicts(const Snapshot&, size_t first,
@@ -172,6 +170,7 @@ class TestItem : public BatchItem {
   const int64_t base_;
   std::vector<FilingVerdict> verdicts;
   std::vector<std::atomic<int>> times_taken_;
+  std::vector<std::string> names_;
   std::atomic<int> admitted{0};
   ItemResult result = ItemResult::kCancelled;
   Event done;

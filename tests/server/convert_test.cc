@@ -90,26 +90,6 @@ TEST(ConvertTest, EveryAlgorithmOfTheContractIsOneOfOurs) {
                                 HashAlgorithm::kSha512, 64}));
 }
 
-TEST(ConvertTest, TimesAreWholeSecondsInTheRangeOfTimestamp) {
-  google::protobuf::Timestamp time;
-  time.set_seconds(-1);
-  time.set_nanos(999999999);
-  EXPECT_EQ(TimeFromProto(time), -1);
-  time.set_nanos(1000000000);
-  EXPECT_EQ(TimeFromProto(time), std::nullopt);
-  time.set_nanos(-1);
-  EXPECT_EQ(TimeFromProto(time), std::nullopt);
-  time.set_nanos(0);
-  time.set_seconds(253402300799);
-  EXPECT_EQ(TimeFromProto(time), 253402300799);
-  time.set_seconds(253402300800);
-  EXPECT_EQ(TimeFromProto(time), std::nullopt);
-  time.set_seconds(-62135596800);
-  EXPECT_EQ(TimeFromProto(time), -62135596800);
-  time.set_seconds(-62135596801);
-  EXPECT_EQ(TimeFromProto(time), std::nullopt);
-}
-
 TEST(ConvertTest, NumbersLoseLeadingZerosAndOctetsDoNot) {
   const uint8_t padded[] = {0x00, 0x80, 0x01};
   EXPECT_EQ(ToHex(padded), "008001");
@@ -361,17 +341,21 @@ TEST(AnsweredItem, PiecesComeInTheOrderOfTheirFilingsOrNotAtAll) {
   const Limits limits;
   RequestContext context;
   context.limits = &limits;
-  v1::BatchVerifyRequest request;
+  v1::BatchVerifyRequest message;
   for (const char* id : {"a", "b", "c", "d"}) {
-    request.add_filings()->set_filing_id(id);
+    message.add_filings()->set_filing_id(id);
   }
+  const std::string sent = message.SerializeAsString();
+  Request request;
+  ASSERT_TRUE(
+      request.Read(RequestKind::kBatchVerify, AsBytes(sent), limits).ok());
   const Snapshot snapshot;
   const std::vector<FilingVerdict> verdicts(2);
   const auto judge = [&](JudgedBatch* item, size_t first, size_t count) {
     item->TakeVerdicts(snapshot, first,
                        absl::MakeConstSpan(verdicts).first(count), nullptr);
   };
-  JudgedBatch whole(FilingsOf(request), 1, context);
+  JudgedBatch whole(request, context);
   judge(&whole, 3, 1);
   judge(&whole, 0, 1);
   judge(&whole, 1, 2);
@@ -381,11 +365,11 @@ TEST(AnsweredItem, PiecesComeInTheOrderOfTheirFilingsOrNotAtAll) {
   ASSERT_TRUE(response.ParseFromString(octets));
   ASSERT_EQ(response.verdicts_size(), 4);
   for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(response.verdicts(i).filing_id(), request.filings(i).filing_id());
+    EXPECT_EQ(response.verdicts(i).filing_id(), message.filings(i).filing_id());
   }
   EXPECT_THAT(whole.TakeAnswer(), ::testing::IsEmpty());
   for (const size_t missing : {0, 1, 3}) {
-    JudgedBatch gap(FilingsOf(request), 1, context);
+    JudgedBatch gap(request, context);
     for (const size_t first : {0, 1, 3}) {
       if (first != missing) judge(&gap, first, first == 1 ? 2 : 1);
     }

@@ -151,6 +151,12 @@ TEST_F(ServiceTest, WhatIsWrongWithAFilingIsAVerdict) {
   EXPECT_EQ(unknown_profile.indication(), v1::INDICATION_INDETERMINATE);
   EXPECT_EQ(unknown_profile.sub_indication(), v1::SUB_INDICATION_GENERIC);
   EXPECT_THAT(unknown_profile.diagnostic(), HasSubstr("nobody"));
+  // However long its name is, little is told again, of whole characters.
+  std::string name = "a";
+  for (int i = 0; i < 100'000; ++i) name += "印";
+  filing.set_profile(name);
+  const std::string told = VerdictOn(filing).diagnostic();
+  EXPECT_THAT(told, HasSubstr("'" + name.substr(0, 1 + 42 * 3) + "'"));
 
   filing = world_.GoodFiling();
   filing.clear_signature_algorithm();
