@@ -5,6 +5,9 @@
 # (and fail it with GOALS_STRICT=1).
 #   bench/goals.sh [BIN_DIR [WORK_DIR]]
 # GOALS_SECONDS      of each measurement (10)
+# GOALS_ROUNDS       measurements of the latency at half the rate, by turns with empty
+#                    calls; the median counts, all are told (5): hosts that stand still
+#                    for some milliseconds now and then decide about a single one
 # GOALS_CRL_ENTRIES  entries of each municipality's CRL (1000000)
 # GOALS_CITIZENS, GOALS_FILINGS  size of the lab (20000, 40000)
 # GOALS_REMEMBERED   certificates the server may remember (0: the corpus goes round,
@@ -17,6 +20,7 @@ mkdir -p "$work"
 work=$(readlink -f "$work")
 seconds=${GOALS_SECONDS:-10}
 entries=${GOALS_CRL_ENTRIES:-1000000}
+rounds=${GOALS_ROUNDS:-5}
 . "$here/server_lib.sh"
 trap finish EXIT
 
@@ -40,9 +44,13 @@ times="--warmup $(calc "$seconds / 5")s --duration ${seconds}s --kinds good=1"
   own_half=$(calc "$(field unary per_server_cpu_second) / 2")
   half=$(calc "$own_half < 15000 ? $own_half : 15000")
   load own_half $times --mode unary --connections 4 --arrivals poisson --rate "$own_half"
-  load half $times --mode unary --connections 4 --arrivals poisson --rate "$half"
-  # What machine, gRPC and generator take by themselves at that rate.
-  load floor $times --mode health --connections 4 --arrivals poisson --rate "$half"
+  for ((round = 1; round <= rounds; ++round)); do
+    load half"$round" $times --mode unary --connections 4 --arrivals poisson \
+      --rate "$half"
+    # What machine, gRPC and generator take by themselves at that rate.
+    load floor"$round" $times --mode health --connections 4 --arrivals poisson \
+      --rate "$half"
+  done
   load alone $times --mode unary --connections 1 --in-flight 1
   load empty $times --mode health --connections 1 --in-flight 1
   load overload $times --mode batch --batch-size 256 --connections 8 --overload 3
@@ -78,6 +86,16 @@ counter() {
       here && $1 == key { sub(",", "", $2); printf "%.4g", $2; exit }'
 }
 
+# each NAME COLUMN: of every round; median NAME COLUMN: of them.
+each() {
+  local round
+  for ((round = 1; round <= rounds; ++round)); do field "$1$round" "$2"; done
+}
+median() {
+  each "$@" | sort -g | awk '{ v[NR] = $1 } END { printf "%.6g", v[int((NR + 1) / 2)] }'
+}
+listed() { each "$@" | awk '{ printf "%s%.3g", (NR > 1 ? ", " : ""), $1 }'; }
+
 missed=0
 # row NAME MEASURED RELATION GOAL UNIT
 row() {
@@ -85,25 +103,27 @@ row() {
   case "$2" in
     '' | *inf* | *nan*)  # nothing was measured
       missed=$((missed + 1))
-      printf '%-58s %12s   %s %-8s %-5s %s\n' "$1" unknown "$3" "$4" "$5" NO
+      printf '%-64s %12s   %s %-8s %-5s %s\n' "$1" unknown "$3" "$4" "$5" NO
       return
       ;;
   esac
   awk "BEGIN { exit !($2 $3 $4) }" || { met=NO; missed=$((missed + 1)); }
-  printf '%-58s %12s   %s %-8s %-5s %s\n' "$1" "$(printf '%.4g' "$2")" "$3" "$4" \
+  printf '%-64s %12s   %s %-8s %-5s %s\n' "$1" "$(printf '%.4g' "$2")" "$3" "$4" \
     "$5" "$met"
 }
 
 say "Goals"
-printf '%-58s %12s   %-11s %-5s %s\n' figure measured goal '' met
+printf '%-64s %12s   %-11s %-5s %s\n' figure measured goal '' met
 row 'StreamVerify, filings per server CPU second' \
   "$(field stream per_server_cpu_second)" '>=' 80000 '/s'
 row 'BatchVerify of 256, filings per server CPU second' \
   "$(field batch per_server_cpu_second)" '>=' 75000 '/s'
 row 'Verify, one filing a call, per server CPU second' \
   "$(field unary per_server_cpu_second)" '>=' 30000 '/s'
-row 'Verify at 50 % of that rate, or of the goal: p99' "$(field half p99_ms)" '<=' 1 ms
-row 'Verify at 50 % of that rate, or of the goal: p99.9' "$(field half p99.9_ms)" '<=' 5 ms
+row "Verify at 50 % of that rate, or of the goal: p99, median of $rounds" \
+  "$(median half p99_ms)" '<=' 1 ms
+row "Verify at 50 % of that rate, or of the goal: p99.9, median of $rounds" \
+  "$(median half p99.9_ms)" '<=' 5 ms
 if [ -n "$judged_ms" ]; then
   row 'a lone Verify / (an empty call + judging it in process)' \
     "$(calc "$(field alone p50_ms) / ($(field empty p50_ms) + $judged_ms)")" \
@@ -138,9 +158,11 @@ that drops $(counter BM_MetricsAndAuditDrop ratio), that refuses \
 $(counter BM_MetricsAndAuditRefuse ratio)
   at half of its own rate ($(field own_half rate)/s): p50 $(field own_half p50_ms) ms, p99 \
 $(field own_half p99_ms) ms, p99.9 $(field own_half p99.9_ms) ms
-  at half the rate ($(field half rate)/s, Poisson): $(field half unsent) not sent in \
-time; empty calls at that rate: p50 $(field floor p50_ms) ms, p99 \
-$(field floor p99_ms) ms, p99.9 $(field floor p99.9_ms) ms
+  at half the rate ($(field half1 rate)/s, Poisson; not sent in time: \
+$(listed half unsent)): p50 $(listed half p50_ms) ms, p99 $(listed half p99_ms) ms, \
+p99.9 $(listed half p99.9_ms) ms; empty calls at that rate: p50 \
+$(listed floor p50_ms) ms, p99 $(listed floor p99_ms) ms, p99.9 \
+$(listed floor p99.9_ms) ms
   overload: $(field overload per_second 1)/s at most, p99 $(field overload p99_ms 1) \
 ms; offered $(field overload rate 2)/s: $(field overload per_second 2)/s, p99 \
 $(field overload p99_ms 2) ms, $(field overload refused 2) filings refused, refusal \
