@@ -36,7 +36,8 @@ namespace {
 using ::testing::HasSubstr;
 using Corpus = std::vector<lab::v1::CorpusEntry>;
 
-// Shorter ones ("1" for a sex) stand anywhere by chance.
+// Shorter ones ("1" for a sex) stand anywhere by chance, and so does one
+// character again and again ("000000": no character was substituted).
 constexpr size_t kNeedleMin = 6;
 
 // What must be nowhere, each with what it is.
@@ -44,7 +45,11 @@ using Needles = std::map<std::string, std::string>;
 
 void AddNeedle(std::string_view text, const std::string& what,
                Needles* needles) {
-  if (text.size() >= kNeedleMin) needles->emplace(std::string(text), what);
+  if (text.size() < kNeedleMin ||
+      text.find_first_not_of(text.front()) == std::string_view::npos) {
+    return;
+  }
+  needles->emplace(std::string(text), what);
 }
 
 // The values of the otherNames: JPKI puts name, address, birth and sex there.
