@@ -225,6 +225,9 @@ void ServerCallbackCall::CallOnCancel(ServerReactor* reactor) {
       "_ZN4grpc8internal18ServerCallbackCall12CallOnCancelE"
       "PNS0_13ServerReactorE",
       void(ServerCallbackCall*, ServerReactor*));
+  // A call is told once it was cancelled and its reactor is bound; both count
+  // down here, the one that was first perhaps on another thread.
+  Acquire(&on_cancel_conditions_remaining_);
   if (!reactor->InternalInlineable()) {
     reactor = new CancelThenHandOver(reactor, &callbacks_outstanding_);
   }
