@@ -153,8 +153,8 @@ void WriteReference(int field, const CrlData& crl, WireWriter* writer) {
 }
 
 void WriteEvidence(const RevocationEvidence& evidence, WireWriter* writer) {
-  writer->Number(EvidenceMessage::kStatusFieldNumber,
-                 StatusToProto(evidence.status));
+  writer->EnumValue(EvidenceMessage::kStatusFieldNumber,
+                    StatusToProto(evidence.status));
   if (evidence.has_entry) {
     writer->Time(EvidenceMessage::kRevokedAtFieldNumber,
                  evidence.entry.revoked_at);
@@ -162,8 +162,8 @@ void WriteEvidence(const RevocationEvidence& evidence, WireWriter* writer) {
       writer->Time(EvidenceMessage::kInvalidityDateFieldNumber,
                    evidence.entry.invalidity_date);
     }
-    writer->Number(EvidenceMessage::kReasonFieldNumber,
-                   ReasonToProto(evidence.entry.reason));
+    writer->EnumValue(EvidenceMessage::kReasonFieldNumber,
+                      ReasonToProto(evidence.entry.reason));
   }
   if (evidence.crl == nullptr) return;
   WriteCrl(EvidenceMessage::kCrlNumberFieldNumber, *evidence.crl, writer);
@@ -185,7 +185,8 @@ void WriteSnapshot(int field, const Snapshot& snapshot, WireWriter* writer) {
 void WriteCheck(int field, const CheckRecord& record, WireWriter* writer) {
   const size_t begun = writer->Begin(field);
   writer->Octets(Check::kNameFieldNumber, CheckName(record.check));
-  writer->Number(Check::kResultFieldNumber, CheckResultToProto(record.result));
+  writer->EnumValue(Check::kResultFieldNumber,
+                    CheckResultToProto(record.result));
   if (record.certificate_index >= 0) {
     writer->Present(Check::kCertificateIndexFieldNumber,
                     static_cast<uint64_t>(record.certificate_index));
@@ -206,9 +207,10 @@ void AppendVerdict(const FilingVerdict& verdict, const VerdictHeading& heading,
   WireWriter writer(out);
   const size_t begun = writer.Begin(1);
   writer.Octets(Verdict::kFilingIdFieldNumber, heading.filing_id);
-  writer.Number(Verdict::kIndicationFieldNumber, IndicationOf(verdict.outcome));
-  writer.Number(Verdict::kSubIndicationFieldNumber,
-                SubIndicationOf(verdict.outcome));
+  writer.EnumValue(Verdict::kIndicationFieldNumber,
+                   IndicationOf(verdict.outcome));
+  writer.EnumValue(Verdict::kSubIndicationFieldNumber,
+                   SubIndicationOf(verdict.outcome));
   writer.Octets(Verdict::kDiagnosticFieldNumber, verdict.diagnostic);
   if (verdict.certificate_index >= 0) {
     writer.Present(Verdict::kCertificateIndexFieldNumber,

@@ -29,9 +29,14 @@ class WireWriter {
   // Appends to *out.
   explicit WireWriter(std::string* out) : out_(out) {}
 
-  // A number that is left out if it is 0: integers, bool, enums.
+  // A number that is left out if it is 0: integers, bool.
   void Number(int field, uint64_t value) {
     if (value != 0) Present(field, value);
+  }
+  // An enum, which is written as an int32 is.
+  template <typename Enum>
+  void EnumValue(int field, Enum value) {
+    Number(field, static_cast<uint64_t>(static_cast<int64_t>(value)));
   }
   // One with presence, or of a message inside.
   void Present(int field, uint64_t value) {
