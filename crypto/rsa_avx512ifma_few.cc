@@ -219,7 +219,7 @@ void ToLimbs(const Number<S>& number, uint64_t* limbs) {
     const size_t shift = bit % kDigitBits;
     uint64_t value = 0;
     for (size_t have = 0; have < 64; ++digit) {
-      if (digit >= static_cast<size_t>(S::kVecs * kPerVec)) break;
+      if (digit >= size_t{S::kVecs} * kPerVec) break;
       const uint64_t part =
           have == 0 ? number.digits[digit] >> shift : number.digits[digit];
       value |= part << have;
