@@ -138,12 +138,12 @@ int TryIdle() {
 }  // namespace
 
 int WhyNoIdleThreads() {
-  static const int why = [] {
+  static const int kWhy = [] {
     int error = 0;
     std::thread([&error] { error = TryIdle(); }).join();
     return error;
   }();
-  return why;
+  return kWhy;
 }
 
 int BecomeBackgroundThread() {

@@ -92,7 +92,7 @@ class SocketWatchdog {
 // the option that only says how it is sent (RFC 4523 section 2), and by name.
 std::string CanonicalAttribute(absl::string_view attribute) {
   std::string name = absl::AsciiStrToLower(attribute);
-  const absl::string_view kBinary = ";binary";
+  constexpr absl::string_view kBinary = ";binary";
   if (absl::EndsWith(name, kBinary)) name.resize(name.size() - kBinary.size());
   if (name == "2.5.4.39") return "certificaterevocationlist";
   if (name == "2.5.4.38") return "authorityrevocationlist";

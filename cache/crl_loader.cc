@@ -186,7 +186,7 @@ absl::StatusOr<std::shared_ptr<const CrlData>> CrlLoader::Load(
 absl::Status CrlLoader::Write(const std::shared_ptr<const CrlData>& crl,
                               const CrlOrigin& origin,
                               const CrlControl& control) const {
-  const absl::Status written =
+  absl::Status written =
       WriteCompiledCrl(*crl, origin, CompiledPath(origin.path), control);
   if (written.ok()) {
     Forget(origin.path);

@@ -83,9 +83,9 @@ bool ParseDigest(const std::string& hex, FileDigest* digest) {
 // Nothing if it is not a whole record: it may be torn.
 bool ParseRecord(const std::string& text, SpoolRecord* record) {
   const std::vector<std::string> lines = absl::StrSplit(text, '\n');
-  const char* const kFields[] = {"place",         "source",        "etag",
-                                 "last-modified", "sha256",        "crl-sha256",
-                                 "fetched-at",    "displaced-from"};
+  constexpr const char* kFields[] = {
+      "place",  "source",     "etag",       "last-modified",
+      "sha256", "crl-sha256", "fetched-at", "displaced-from"};
   const bool displaced = lines.front() == kDisplacedHead;
   const size_t count = std::size(kFields) - (displaced ? 0 : 1);
   if (lines.size() != count + 3 || lines[count + 1] != "end" ||
@@ -293,7 +293,7 @@ absl::StatusOr<FileDigest> CrlSpool::Finish(const std::string& id) {
 
 absl::Status CrlSpool::Keep(const std::string& id, const SpoolRecord& record,
                             const FileDigest& before) {
-  const absl::Status written = WriteRecord(id, record);
+  absl::Status written = WriteRecord(id, record);
   if (!written.ok()) return written;
   const std::string now = CrlPath(id, record.sha256);
   const std::string then = CrlPath(id, before);

@@ -25,6 +25,7 @@ bool SnapshotKeeper::TakeDeliveries(bool all) {
   std::vector<RemoteSource>& sources = workshop_.remotes;
   // Thousands of places may go on delivering for as long as they like.
   std::vector<size_t> left;
+  left.reserve(sources.size());
   for (const RemoteSource& source : sources) {
     left.push_back(source.remote->queued());
   }

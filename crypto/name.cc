@@ -327,11 +327,11 @@ bool IsAlwaysEscaped(char c) {
     std::array<bool, 128> escaped{};
     for (size_t i = 0; i < 0x20; ++i) escaped[i] = true;
     for (const char special : std::string_view("\"+,;<>\\\x7f")) {
-      escaped[static_cast<size_t>(special)] = true;
+      escaped[static_cast<uint8_t>(special)] = true;
     }
     return escaped;
   }();
-  return kEscaped[static_cast<size_t>(c)];
+  return kEscaped[static_cast<uint8_t>(c)];
 }
 
 void AppendEscaped(std::string_view text, std::string* out) {

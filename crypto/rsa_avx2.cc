@@ -239,7 +239,7 @@ void ToDigits(const uint64_t* limbs, size_t lane, Vec* digits) {
   auto* out = reinterpret_cast<uint64_t*>(digits) + lane;
   constexpr uint64_t kMask = (uint64_t{1} << C::kDigitBits) - 1;
   for (int i = 0; i < C::kDigits; ++i) {
-    const auto bit = static_cast<size_t>(i * C::kDigitBits);
+    const auto bit = static_cast<size_t>(i) * C::kDigitBits;
     const size_t limb = bit / 64;
     const size_t skipped = bit % 64;
     uint64_t digit = limb < C::kLimbs ? limbs[limb] >> skipped : 0;
@@ -256,7 +256,7 @@ void ToLimbs(const Vec* digits, size_t lane, uint64_t* limbs) {
   const auto* in = reinterpret_cast<const uint64_t*>(digits) + lane;
   for (size_t i = 0; i < C::kLimbs; ++i) limbs[i] = 0;
   for (int i = 0; i < C::kDigits; ++i) {
-    const auto bit = static_cast<size_t>(i * C::kDigitBits);
+    const auto bit = static_cast<size_t>(i) * C::kDigitBits;
     const size_t limb = bit / 64;
     const size_t skipped = bit % 64;
     const uint64_t digit = in[static_cast<size_t>(i) * kLanes];

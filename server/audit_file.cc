@@ -110,7 +110,7 @@ absl::Status AuditFile::OpenFile() {
   SyncFolderOf(path_);
   auto size = static_cast<uint64_t>(about.st_size);
   if (!EndTornLine(fd, &size)) {
-    const absl::Status status = SystemError("end the torn last line of", path_);
+    absl::Status status = SystemError("end the torn last line of", path_);
     close(fd);
     return status;
   }
@@ -130,7 +130,7 @@ absl::Status AuditFile::CutTo(uint64_t size) {
 
 absl::Status AuditFile::Append(std::string_view lines) {
   if (cut_owed_) {
-    const absl::Status status = CutTo(size_);
+    absl::Status status = CutTo(size_);
     if (!status.ok()) return status;
   }
   // Somebody may have cut it (logrotate's copytruncate).
@@ -142,7 +142,7 @@ absl::Status AuditFile::Append(std::string_view lines) {
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) {
       if (written == 0) errno = EIO;
-      const absl::Status status = SystemError("write to", path_);
+      absl::Status status = SystemError("write to", path_);
       if (size_ > size_before_) CutTo(size_before_).IgnoreError();
       return status;
     }
@@ -191,11 +191,11 @@ absl::Status AuditFile::Rotate(absl::Time now) {
     name = absl::StrCat(stem, "-", n);
   }
   if (unlink(path_.c_str()) != 0) {
-    const absl::Status status = SystemError("rotate", path_);
+    absl::Status status = SystemError("rotate", path_);
     unlink(name.c_str());
     return status;
   }
-  const absl::Status opened = OpenFile();
+  absl::Status opened = OpenFile();
   if (opened.ok()) return opened;
   // Back to its name, under which it goes on.
   std::rename(name.c_str(), path_.c_str());
