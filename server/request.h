@@ -2,8 +2,7 @@
 // a whole before any of its filings is looked at.
 //
 //   Request request;
-//   RequestFault fault = request.Read(RequestKind::kBatchVerify, octets,
-//   limits);
+//   fault = request.Read(RequestKind::kBatchVerify, octets, limits);
 //
 // Nothing of a filing is copied and no message objects are made; the public
 // contract (inkan/v1/verification.proto) is kept to the octet, also where
@@ -58,8 +57,8 @@ struct SentFiling {
   std::string_view profile;
   FilingView::Content content = FilingView::Content::kNone;
   Bytes document_or_digest;
-  int32_t signature_algorithm =
-      0;  // v1::SignatureAlgorithm, perhaps a later one
+  // v1::SignatureAlgorithm, perhaps one of a later version.
+  int32_t signature_algorithm = 0;
   Bytes signature;
   Bytes certificate;
   // The first limits.intermediates_max of as many as were sent.

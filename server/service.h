@@ -3,10 +3,10 @@
 // out of gRPC's buffers.
 //
 // Life of a unary call: once it is known who calls, and that there is room, its
-// octets are read where they lie; the call checks the request, submits itself
-// to the batcher, and is answered on the worker that judged its last filing.
-// From then on it holds the answer as it is sent and nothing else. Batches:
-// server/batch_call.h; streams: server/stream_call.h.
+// octets are copied out and read there; the call checks the request, submits
+// itself to the batcher, and is answered on the worker that judged its last
+// filing. From then on it holds the answer as it is sent and nothing else.
+// Batches: server/batch_call.h; streams: server/stream_call.h.
 //
 // Thread safety: as gRPC calls it. Ownership: batcher, gate and watch must
 // outlive the service, the service the server it is registered with.
