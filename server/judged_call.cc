@@ -13,10 +13,10 @@ grpc::Status JudgedCall::Read(RequestKind kind,
                               const Limits& limits, Gate* gate,
                               std::string client, grpc::ByteBuffer* octets) {
   Request& request = received_.request;
-  RequestFault fault = MalformedRequest();
-  if (received_.octets.Take(octets)) {
-    fault = request.Read(kind, received_.octets.bytes(), limits);
-  }
+  const RequestFault fault =
+      received_.octets.Take(octets)
+          ? request.Read(kind, received_.octets.bytes(), limits)
+          : MalformedRequest();
   if (!fault.ok()) return InvalidArgument(fault);
   grpc::Status within =
       gate->TakeQuota(client, request.filings().size(), &ticket_);
