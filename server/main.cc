@@ -1,5 +1,6 @@
 // inkand: the server program. Flags, signals and log lines; everything else is
 // in server/server.h.
+#include <grpcpp/grpcpp.h>
 #include <malloc.h>
 #include <sched.h>
 #include <spdlog/spdlog.h>
@@ -445,7 +446,8 @@ int Main(int argc, char** argv) {
   CLI::App app("inkand: verifies signatures over filings, over gRPC");
   app.set_version_flag(
       "--version",
-      absl::StrCat("inkand ", BuildVersion(), " (", BuildDescription(), ")"));
+      absl::StrCat("inkand ", BuildVersion(), " (", BuildDescription(), ")\n",
+                   LibraryVersions(grpc::Version())));
   app.add_option("--config", flags.config, "Configuration file");
   app.add_flag("--check-config", flags.check_config,
                "Read everything the configuration names, report, and end");

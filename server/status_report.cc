@@ -1,7 +1,5 @@
 #include "server/status_report.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <tuple>
 
@@ -14,7 +12,6 @@
 #include "crypto/name.h"
 #include "crypto/rsa.h"
 #include "crypto/string_prep.h"
-#include "google/protobuf/stubs/common.h"
 #include "server/build_info.h"
 #include "server/convert.h"
 #include "server/verdict_writer.h"
@@ -117,9 +114,7 @@ void ReportBuild(const std::string& grpc_version, v1::BuildInfo* out) {
   out->set_build(BuildDescription());
   out->set_rsa_kernel(GetRsaKernelInfo().name);
   out->set_rsa_kernel_reason(GetRsaKernelInfo().reason);
-  out->set_libraries(absl::StrCat(
-      OpenSSL_version(OPENSSL_VERSION), ", gRPC ", grpc_version, ", protobuf ",
-      google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION)));
+  out->set_libraries(LibraryVersions(grpc_version));
 }
 
 void ReportProfiles(

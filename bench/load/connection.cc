@@ -6,7 +6,7 @@
 namespace inkan::load {
 
 Connection::Connection(const LoadOptions& options, const Corpus& corpus,
-                       std::shared_ptr<grpc::Channel> channel,
+                       std::shared_ptr<grpc::Channel> channel, CallLoop* loop,
                        JobSource* source)
     : closed_loop_(options.rate <= 0),
       in_flight_max_(options.in_flight),
@@ -19,7 +19,7 @@ Connection::Connection(const LoadOptions& options, const Corpus& corpus,
   const double streams = options.mix[static_cast<size_t>(Mode::kStream)];
   if (streams > 0) stream_ = MakeStreamSession(channel, options, on_done);
   if (streams < 1) {
-    calls_ = MakeUnarySession(std::move(channel), options, on_done);
+    calls_ = MakeUnarySession(std::move(channel), options, loop, on_done);
   }
 }
 

@@ -1,12 +1,13 @@
 // One connection to the server: its calls, their pace in a closed loop, and the
 // tally of what came back.
 //
-//   Connection connection(options, corpus, channel, &source);
+//   Connection connection(options, corpus, channel, &loop, &source);
 //   connection.StartClosed();            // or, open loop: TrySubmit(job)
 //   connection.Finish();
 //   connection.tally().Take();
 //
-// Thread safety: any thread. `source` and `corpus` outlive the connection.
+// Thread safety: any thread. `loop`, `source` and `corpus` outlive the
+// connection.
 #ifndef INKAN_BENCH_LOAD_CONNECTION_H_
 #define INKAN_BENCH_LOAD_CONNECTION_H_
 
@@ -25,7 +26,8 @@ namespace inkan::load {
 class Connection {
  public:
   Connection(const LoadOptions& options, const Corpus& corpus,
-             std::shared_ptr<grpc::Channel> channel, JobSource* source);
+             std::shared_ptr<grpc::Channel> channel, CallLoop* loop,
+             JobSource* source);
 
   // Closed loop: keeps options.in_flight messages on the way until the source
   // has no more.

@@ -78,6 +78,11 @@ void DescribePace(CLI::App* app, Arguments* arguments) {
                   "independent clients")
       ->check(CLI::IsMember({"constant", "poisson"}))
       ->capture_default_str();
+  app->add_flag(
+      "--busy-poll", plan.load.busy_poll,
+      "Never sleep while calls are on the way: the generator's own "
+      "wake-ups are in no\nfigure (not for streams). Takes all of one "
+      "core: give it one of its own");
   app->add_option("--rates", arguments->rates,
                   "One step for each of these rates: 1000,2000,5000");
   app->add_flag(

@@ -53,6 +53,8 @@ struct LoadOptions {
   // Filings a second over all connections; 0: closed loop.
   double rate = 0;
   Arrivals arrivals = Arrivals::kConstant;
+  // Ask for answers again and again instead of sleeping (call_loop.h).
+  bool busy_poll = false;
   // Decides mixes and Poisson arrivals.
   uint64_t seed = 1;
   // At the beginning of the run: checked, but in no figure.

@@ -21,8 +21,8 @@ constexpr std::chrono::seconds kGrace{2};
 }  // namespace
 
 Pacer::Pacer(const LoadOptions& options, const Connections& connections,
-             JobSource* source, Clock::time_point start)
-    : connections_(connections), source_(source) {
+             CallLoop* loop, JobSource* source, Clock::time_point start)
+    : connections_(connections), loop_(loop), source_(source) {
   thread_ = std::thread([this, options, start] { Run(options, start); });
 }
 
@@ -30,12 +30,24 @@ void Pacer::Join() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Pacer::WaitUntil(Clock::time_point time) {
+  if (loop_->busy()) {
+    loop_->RunUntil(time);
+  } else {
+    std::this_thread::sleep_until(time);
+  }
+}
+
 // False if the run was stopped meanwhile.
-bool Pacer::SleepUntil(Clock::time_point due) const {
+bool Pacer::SleepUntil(Clock::time_point due) {
   while (!source_->exhausted()) {
     const Clock::time_point now = Clock::now();
-    if (now >= due) return true;
-    std::this_thread::sleep_until(std::min<Clock::time_point>(due, now + kNap));
+    // A busy loop is asked however late it is, or answers would wait for as
+    // long as messages are overdue.
+    if (now < due || loop_->busy()) {
+      WaitUntil(std::min<Clock::time_point>(due, now + kNap));
+    }
+    if (now >= due || Clock::now() >= due) return true;
   }
   return false;
 }
@@ -51,7 +63,7 @@ bool Pacer::Send(const Job& job) {
         return true;
       }
     }
-    std::this_thread::sleep_for(kFullWait);
+    WaitUntil(Clock::now() + kFullWait);
   } while (!source_->exhausted() && Clock::now() < source_->end());
   return false;
 }
@@ -73,6 +85,7 @@ void Pacer::Run(const LoadOptions& options, Clock::time_point start) {
     arrivals.Advance(job->message->count);
   }
   done_ = true;
+  if (loop_->busy()) loop_->Run();
 }
 
 }  // namespace inkan::load

@@ -1,9 +1,13 @@
 // The open loop: sends each message when it is due, on the next connection that
 // has room, from one thread.
 //
-//   Pacer pacer(options, connections, &source, start);   // begins
+//   Pacer pacer(options, connections, &loop, &source, start);   // begins
 //   while (!pacer.done()) ..
-//   pacer.Join();
+//   pacer.Join();                                 // after loop.Shutdown()
+//
+// The thread of a busy loop is the pacer's: it runs what completes while it
+// waits for the next message, and after the last one until the loop is shut
+// down.
 //
 // A message whose time has come while every connection is full waits and keeps
 // its intended time, so the wait is part of its latency. What is due but not
@@ -26,11 +30,13 @@ using Connections = std::vector<std::unique_ptr<Connection>>;
 
 class Pacer {
  public:
-  // REQUIRES: options.rate > 0. `connections` and `source` outlive the pacer.
+  // REQUIRES: options.rate > 0. `connections`, `loop` and `source` outlive the
+  // pacer.
   Pacer(const LoadOptions& options, const Connections& connections,
-        JobSource* source, Clock::time_point start);
+        CallLoop* loop, JobSource* source, Clock::time_point start);
   ~Pacer() { Join(); }
 
+  // Nothing is left to send.
   bool done() const { return done_.load(); }
   void Join();
 
@@ -43,10 +49,12 @@ class Pacer {
 
  private:
   void Run(const LoadOptions& options, Clock::time_point start);
-  bool SleepUntil(Clock::time_point due) const;
+  void WaitUntil(Clock::time_point time);
+  bool SleepUntil(Clock::time_point due);
   bool Send(const Job& job);
 
   const Connections& connections_;
+  CallLoop* const loop_;
   JobSource* const source_;
   size_t next_connection_ = 0;
   std::atomic<uint64_t> unsent_ = 0;

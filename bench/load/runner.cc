@@ -16,6 +16,7 @@ namespace {
 
 // How often failed slots try again and progress is looked at.
 constexpr std::chrono::milliseconds kTick{50};
+constexpr std::chrono::milliseconds kSoon{1};
 // A server on the same machine or network answers sooner than this or not at
 // all.
 constexpr std::chrono::seconds kConnectMax{10};
@@ -23,7 +24,7 @@ constexpr std::chrono::seconds kConnectMax{10};
 constexpr std::chrono::milliseconds kPatience{500};
 
 absl::StatusOr<Connections> ConnectAll(const LoadOptions& options,
-                                       const Corpus& corpus,
+                                       const Corpus& corpus, CallLoop* loop,
                                        JobSource* source) {
   std::vector<std::shared_ptr<grpc::Channel>> channels;
   for (uint32_t i = 0; i < options.connections; ++i) {
@@ -43,7 +44,7 @@ absl::StatusOr<Connections> ConnectAll(const LoadOptions& options,
                                     "and the rest fit its listener?");
     }
     connections.push_back(std::make_unique<Connection>(
-        options, corpus, std::move(channel), source));
+        options, corpus, std::move(channel), loop, source));
   }
   return connections;
 }
@@ -52,8 +53,11 @@ absl::StatusOr<Connections> ConnectAll(const LoadOptions& options,
 class Run {
  public:
   Run(const LoadOptions& options, const Connections& connections,
-      JobSource* source)
-      : options_(options), connections_(connections), source_(source) {}
+      CallLoop* loop, JobSource* source)
+      : options_(options),
+        connections_(connections),
+        loop_(loop),
+        source_(source) {}
 
   absl::Status Start();
   // Until nothing is left to send.
@@ -68,8 +72,10 @@ class Run {
 
   const LoadOptions& options_;
   const Connections& connections_;
+  CallLoop* const loop_;
   JobSource* const source_;
   std::unique_ptr<Pacer> pacer_;
+  std::thread loop_thread_;  // none if the pacer's thread is the loop's
   Clock::time_point start_;
   Clock::time_point measure_from_;
   ProcessUsage before_;
@@ -97,8 +103,13 @@ absl::Status Run::Start() {
     connection->tally().Start(measure_from_);
   }
   if (options_.rate > 0) {
-    pacer_ = std::make_unique<Pacer>(options_, connections_, source_, start_);
-  } else {
+    pacer_ =
+        std::make_unique<Pacer>(options_, connections_, loop_, source_, start_);
+  }
+  if (pacer_ == nullptr || !loop_->busy()) {
+    loop_thread_ = std::thread([this] { loop_->Run(); });
+  }
+  if (pacer_ == nullptr) {
     for (const auto& connection : connections_) connection->StartClosed();
   }
   return absl::OkStatus();
@@ -156,8 +167,14 @@ void Run::WaitForSending(const OnProgress& on_progress,
 }
 
 absl::StatusOr<Report> Run::Finish() {
-  if (pacer_ != nullptr) pacer_->Join();
+  // One that was told to stop does, within a nap.
+  while (pacer_ != nullptr && !pacer_->done()) {
+    std::this_thread::sleep_for(kSoon);
+  }
   for (const auto& connection : connections_) connection->Finish();
+  loop_->Shutdown();
+  if (loop_thread_.joinable()) loop_thread_.join();
+  if (pacer_ != nullptr) pacer_->Join();
   Report report;
   ProcessUsage after = before_;
   server_status_.Update(SampleServer(&after));
@@ -198,10 +215,11 @@ absl::StatusOr<Report> RunLoad(const LoadOptions& options, const Corpus& corpus,
                                const OnProgress& on_progress,
                                const std::atomic<bool>* stop) {
   JobSource source(corpus, options);
+  CallLoop loop(options.busy_poll);
   absl::StatusOr<Connections> connections =
-      ConnectAll(options, corpus, &source);
+      ConnectAll(options, corpus, &loop, &source);
   if (!connections.ok()) return connections.status();
-  Run run(options, *connections, &source);
+  Run run(options, *connections, &loop, &source);
   const absl::Status started = run.Start();
   if (!started.ok()) return started;
   run.WaitForSending(on_progress, stop);

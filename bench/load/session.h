@@ -6,8 +6,9 @@
 //   has ended
 //
 // `on_done` is called once for each job, and with a job without message for an
-// answer on a stream that owes none. It is called on gRPC's threads, and may
-// Submit. The bytes of a response may be moved out. Thread safety: any thread.
+// answer on a stream that owes none. It is called on the loop's thread or, for
+// streams, on gRPC's, and may Submit. The bytes of a response may be moved out.
+// Thread safety: any thread.
 #ifndef INKAN_BENCH_LOAD_SESSION_H_
 #define INKAN_BENCH_LOAD_SESSION_H_
 
@@ -18,6 +19,7 @@
 #include <functional>
 #include <memory>
 
+#include "bench/load/call_loop.h"
 #include "bench/load/job_source.h"
 #include "bench/load/options.h"
 
@@ -38,7 +40,7 @@ class Session {
 
 std::unique_ptr<Session> MakeUnarySession(
     std::shared_ptr<grpc::Channel> channel, const LoadOptions& options,
-    OnDone on_done);  // Verify, BatchVerify, Health/Check
+    CallLoop* loop, OnDone on_done);  // Verify, BatchVerify, Health/Check
 std::unique_ptr<Session> MakeStreamSession(
     std::shared_ptr<grpc::Channel> channel, const LoadOptions& options,
     OnDone on_done);  // StreamVerify

@@ -18,18 +18,28 @@ constexpr char kHealthCheck[] = "/grpc.health.v1.Health/Check";
 class UnarySession : public Session {
  public:
   UnarySession(std::shared_ptr<grpc::Channel> channel,
-               const LoadOptions& options, OnDone on_done)
+               const LoadOptions& options, CallLoop* loop, OnDone on_done)
       : stub_(std::move(channel)),
         timeout_(options.timeout),
+        loop_(loop),
         on_done_(std::move(on_done)) {}
 
   void Submit(const Job& job) override;
   void Finish() override;
 
  private:
-  struct Call {
+  // Deletes itself.
+  struct Call : CallLoop::Completion {
+    Call(UnarySession* the_session, const Job& the_job)
+        : session(the_session), job(the_job) {}
+    void Run() override;
+
+    UnarySession* const session;
+    const Job job;
     grpc::ClientContext context;
     grpc::ByteBuffer response;
+    grpc::Status status;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader;
   };
 
   const std::string& MethodOf(Mode mode) const {
@@ -48,29 +58,33 @@ class UnarySession : public Session {
   const std::string batch_verify_ = kBatchVerify;
   const std::string health_check_ = kHealthCheck;
   const std::chrono::duration<double> timeout_;
+  CallLoop* const loop_;
   const OnDone on_done_;
   absl::Mutex mutex_;
   uint64_t open_calls_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 void UnarySession::Submit(const Job& job) {
-  auto* call = new Call;
+  auto* call = new Call(this, job);
   call->context.set_deadline(DeadlineAfter(timeout_));
   {
     const absl::MutexLock lock(&mutex_);
     ++open_calls_;
   }
-  stub_.UnaryCall(&call->context, MethodOf(job.message->mode), {},
-                  &job.message->bytes, &call->response,
-                  [this, call, job](const grpc::Status& status) {
-                    on_done_(job, status, &call->response);
-                    // Before Finish() can return: the call holds its channel,
-                    // and the last reference to a channel must not be dropped
-                    // on one of gRPC's own threads.
-                    delete call;
-                    const absl::MutexLock lock(&mutex_);
-                    --open_calls_;
-                  });
+  call->reader =
+      stub_.PrepareUnaryCall(&call->context, MethodOf(job.message->mode),
+                             job.message->bytes, loop_->queue());
+  call->reader->StartCall();
+  call->reader->Finish(&call->response, &call->status, call);
+}
+
+void UnarySession::Call::Run() {
+  UnarySession* const owner = session;
+  owner->on_done_(job, status, &response);
+  // Before Finish() can return: the call holds its channel.
+  delete this;
+  const absl::MutexLock lock(&owner->mutex_);
+  --owner->open_calls_;
 }
 
 // Every call has a deadline, so this ends.
@@ -83,8 +97,8 @@ void UnarySession::Finish() {
 
 std::unique_ptr<Session> MakeUnarySession(
     std::shared_ptr<grpc::Channel> channel, const LoadOptions& options,
-    OnDone on_done) {
-  return std::make_unique<UnarySession>(std::move(channel), options,
+    CallLoop* loop, OnDone on_done) {
+  return std::make_unique<UnarySession>(std::move(channel), options, loop,
                                         std::move(on_done));
 }
 

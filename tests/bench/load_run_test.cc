@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -114,7 +115,17 @@ class FakeService : public v1::VerificationService::Service {
   std::atomic<int> messages_ = 0;
 };
 
-class LoadRun : public ::testing::TestWithParam<Mode> {
+struct Way {
+  Mode mode;
+  bool busy_poll;
+};
+
+std::string Name(const Way& way) {
+  return std::string(ModeName(way.mode)) + (way.busy_poll ? "_busy" : "");
+}
+void PrintTo(const Way& way, std::ostream* out) { *out << Name(way); }
+
+class LoadRun : public ::testing::TestWithParam<Way> {
  protected:
   LoadRun() : corpus_(SmallCorpus()), service_(corpus_) {
     grpc::ServerBuilder builder;
@@ -124,13 +135,16 @@ class LoadRun : public ::testing::TestWithParam<Mode> {
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     options_.target = "127.0.0.1:" + std::to_string(port);
-    options_.mix = OnlyMode(GetParam());
-    options_.batch_size = GetParam() == Mode::kUnary ? 1 : 8;
+    options_.mix = OnlyMode(mode());
+    options_.batch_size = mode() == Mode::kUnary ? 1 : 8;
+    options_.busy_poll = GetParam().busy_poll;
     options_.timeout = std::chrono::seconds(5);
     options_.connections = 2;
     options_.count = 1'000;
   }
   ~LoadRun() override { server_->Shutdown(std::chrono::system_clock::now()); }
+
+  static Mode mode() { return GetParam().mode; }
 
   Report Run() {
     absl::StatusOr<Report> report =
@@ -146,11 +160,12 @@ class LoadRun : public ::testing::TestWithParam<Mode> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Modes, LoadRun,
-                         ::testing::Values(Mode::kUnary, Mode::kBatch,
-                                           Mode::kStream),
-                         [](const auto& info) {
-                           return std::string(ModeName(info.param));
-                         });
+                         ::testing::Values(Way{Mode::kUnary, false},
+                                           Way{Mode::kUnary, true},
+                                           Way{Mode::kBatch, false},
+                                           Way{Mode::kBatch, true},
+                                           Way{Mode::kStream, false}),
+                         [](const auto& info) { return Name(info.param); });
 
 TEST_P(LoadRun, EveryFilingIsAnsweredOnceAndNoneIsWrong) {
   options_.batch_size = 8;  // unary messages hold one all the same
@@ -164,13 +179,13 @@ TEST_P(LoadRun, EveryFilingIsAnsweredOnceAndNoneIsWrong) {
   Campaign campaign;
   campaign.steps.push_back({options_, report, ""});
   EXPECT_THAT(TextReport(campaign, corpus_), HasSubstr("TOTAL_FAILED/EXPIRED"));
-  EXPECT_THAT(JsonReport(campaign, corpus_),
-              AllOf(HasSubstr("\"filings_answered\": 1000"),
-                    HasSubstr("\"filings_answered_measured\": 1000"),
-                    // In no certain order, so the last has no comma.
-                    ContainsRegex(GetParam() == Mode::kUnary
-                                      ? "\"batch_size\": 1[,\n]"
-                                      : "\"batch_size\": 8[,\n]")));
+  EXPECT_THAT(
+      JsonReport(campaign, corpus_),
+      AllOf(HasSubstr("\"filings_answered\": 1000"),
+            HasSubstr("\"filings_answered_measured\": 1000"),
+            // In no certain order, so the last has no comma.
+            ContainsRegex(mode() == Mode::kUnary ? "\"batch_size\": 1[,\n]"
+                                                 : "\"batch_size\": 8[,\n]")));
 }
 
 TEST_P(LoadRun, AWrongVerdictIsAMismatchAndFailsTheRun) {
@@ -189,7 +204,7 @@ TEST_P(LoadRun, AWrongVerdictIsAMismatchAndFailsTheRun) {
 TEST_P(LoadRun, VerdictsInAnotherOrderAreMismatches) {
   service_.reverse = true;
   const Report report = Run();
-  if (GetParam() == Mode::kUnary) {
+  if (mode() == Mode::kUnary) {
     EXPECT_EQ(report.results.mismatches, 0U);  // one has no order
   } else {
     EXPECT_GT(report.results.mismatches, 900U);
@@ -338,7 +353,7 @@ TEST_P(LoadRun, AnOpenLoopThatIsHeldBackEndsInTimeAndSaysWhatItDidNotSend) {
 TEST_P(LoadRun, ASurplusOfVerdictsIsAFailure) {
   service_.surplus = true;
   const Report report = Run();
-  if (GetParam() == Mode::kUnary) {
+  if (mode() == Mode::kUnary) {
     EXPECT_EQ(ExitCode(report), 0);  // a unary answer has one verdict
     return;
   }
@@ -368,14 +383,14 @@ TEST_P(LoadRun, AnOverloadIsMeasuredAgainstTheMaximum) {
     --on_the_way;
     return grpc::Status::OK;
   };
-  plan.in_flight = GetParam() == Mode::kStream ? 3 : 0;
+  plan.in_flight = mode() == Mode::kStream ? 3 : 0;
   const absl::StatusOr<Campaign> campaign = RunCampaign(plan, corpus_, Watch());
   ASSERT_TRUE(campaign.ok()) << campaign.status();
   ASSERT_EQ(campaign->steps.size(), 2U);
   EXPECT_EQ(campaign->steps[0].options.rate, 0);
   EXPECT_DOUBLE_EQ(campaign->steps[1].options.rate, 2 * campaign->capacity);
   EXPECT_GT(campaign->goodput_share, 0);
-  if (GetParam() == Mode::kBatch) {
+  if (mode() == Mode::kBatch) {
     EXPECT_GT(campaign->steps[1].report.results.refused, 0U);
     EXPECT_GT(campaign->steps[1].report.results.refused_latency_ns.count(), 0U);
   }
