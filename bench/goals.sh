@@ -76,8 +76,9 @@ times="--warmup $(calc "$seconds / 5")s --duration ${seconds}s --kinds good=1"
       --rate "$half"
   done
   for ((round = 1; round <= rounds; ++round)); do
-    load alone"$round" $single --mode unary --connections 1 --in-flight 1
-    load empty"$round" $single --mode health --connections 1 --in-flight 1
+    # Who has one call on the way sleeps until its answer is there.
+    load alone"$round" $times --mode unary --connections 1 --in-flight 1
+    load empty"$round" $times --mode health --connections 1 --in-flight 1
     load overload"$round" $times --mode batch --batch-size 256 --connections 8 \
       --overload 3
     load single"$round" $single --mode unary --connections 8 --overload 3
