@@ -45,7 +45,7 @@ echo "== build"
 mapfile -t packages < <(ls "$work"/packages/*.deb)
 [ ${#packages[@]} = 2 ] || fail "two packages expected: ${packages[*]}"
 for package in "${packages[@]}"; do
-  dpkg-deb --field "$package" Depends | grep -q 'libgrpc++' ||
+  dpkg-deb --field "$package" Depends | grep -q 'libssl3' ||
     fail "$package does not depend on its libraries"
 done
 
