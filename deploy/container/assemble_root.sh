@@ -32,6 +32,12 @@ for package in $owners; do
     "$to/usr/share/doc/$package/copyright"
 done
 
+# And the terms of what is in the programs themselves (cmake/static_libraries.cmake).
+for package in libgrpc-dev libprotobuf-dev libabsl-dev; do
+  install -D -m 0644 "/usr/share/doc/$package/copyright" \
+    "$to/usr/share/doc/$package/copyright"
+done
+
 if [ -e /etc/ssl/certs/ca-certificates.crt ]; then
   install -D -m 0644 /etc/ssl/certs/ca-certificates.crt \
     "$to/etc/ssl/certs/ca-certificates.crt"

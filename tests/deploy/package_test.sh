@@ -66,7 +66,8 @@ done
 # The root has no other units; anything else it says is about ours.
 systemd-analyze verify --man=no --root="$root" inkand.service 2>"$work/verify.log" || true
 if grep -v 'Unit [a-z.-]* not found' "$work/verify.log"; then fail "systemd-analyze verify"; fi
-for document in copyright changelog.gz changelog.Debian.gz OPERATIONS.md \
+for document in copyright copyright.libgrpc-dev copyright.libprotobuf-dev \
+    copyright.libabsl-dev changelog.gz changelog.Debian.gz OPERATIONS.md \
   examples/inkand.textproto examples/prometheus/alerts.yaml; do
   [ -s "$root/usr/share/doc/inkan/$document" ] || fail "no $document"
 done

@@ -92,6 +92,9 @@ for (const name of ['libc6', 'libc-ares2', 'libssl3']) {
   assert.ok(fs.existsSync(path.join(root, 'usr/share/doc', name, 'copyright')), name);
   assert.match(read(root, 'var/lib/dpkg/status.d', name), /^Version: /m);
 }
+for (const name of ['libgrpc-dev', 'libprotobuf-dev', 'libabsl-dev']) {  // built in
+  assert.ok(fs.existsSync(path.join(root, 'usr/share/doc', name, 'copyright')), name);
+}
 // The loader of the image, allowed to look only into the image.
 const libraryPath = ['lib', 'usr/lib'].flatMap((d) => [d, d + '/x86_64-linux-gnu'])
     .map((d) => path.join(root, d)).join(':');
