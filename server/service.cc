@@ -80,8 +80,11 @@ class UnaryCall final : public grpc::ServerUnaryReactor, private JudgedCall {
     answers_->End(&answer_);
     delete this;
   }
-  // So that gRPC calls OnDone where it learns that the call has ended: waking a
+  // So that gRPC calls OnDone and OnCancel where it learns of them: waking a
   // thread of its executor for each call takes longer than what is done there.
+  // That is in the threads of its completion queue, which hold none of our
+  // locks. (A queue that calls back within the call that caused it must not:
+  // AnswerWatch cancels calls under the lock that OnDone takes.)
   bool InternalInlineable() override { return true; }
 
   grpc::CallbackServerContext* const context_;
